@@ -1,0 +1,1 @@
+"""Turns custom resources into a running fleet of proxies."""

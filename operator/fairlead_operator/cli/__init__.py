@@ -1,0 +1,1 @@
+"""The command line; heavy imports stand inside the commands, only here."""

@@ -1,0 +1,1 @@
+"""The edge towards clusters and proxies: Kubernetes, or files and child processes."""

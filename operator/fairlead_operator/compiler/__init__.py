@@ -1,0 +1,1 @@
+"""From resources to what the proxies load, with a verdict on each."""

@@ -1,0 +1,1 @@
+"""kopf: notes what changed and wakes the reconciler; decides nothing."""

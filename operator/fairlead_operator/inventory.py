@@ -1,0 +1,88 @@
+"""All resources at one moment, as one frozen value."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from fairlead_operator.resources.gateway import ModelGatewaySpec
+from fairlead_operator.resources.meta import Kind, ObjectRef
+from fairlead_operator.resources.policy import RoutePolicySpec
+from fairlead_operator.resources.provider import ModelProviderSpec
+
+Spec = ModelProviderSpec | RoutePolicySpec | ModelGatewaySpec
+S = TypeVar("S", bound=Spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[S]):
+    """One object as it was read. `spec` is None where it is invalid, and `problems` says why, one line each.
+
+    `created` is its creationTimestamp as RFC 3339 text (it sorts by age); `status` is the last status we know of it.
+    """
+
+    ref: ObjectRef
+    uid: str
+    generation: int
+    resource_version: str
+    created: str
+    spec: S | None
+    problems: tuple[str, ...] = ()
+    status: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretData:
+    """A Secret as far as it may be read: `data` decoded. Its repr never shows a value."""
+
+    namespace: str
+    name: str
+    labels: Mapping[str, str] = field(repr=False)
+    data: Mapping[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The input of a compilation.
+
+    `namespaces`: labels by name. `readable`: the namespaces whose Secrets may be read (`secrets` holds all of theirs).
+    `gateway_namespaces`: where a ModelGateway is honoured; None means everywhere (standalone).
+    """
+
+    providers: Mapping[str, Found[ModelProviderSpec]]
+    policies: Mapping[str, Found[RoutePolicySpec]]
+    gateways: Mapping[str, Found[ModelGatewaySpec]]
+    namespaces: Mapping[str, Mapping[str, str]]
+    secrets: Mapping[tuple[str, str], SecretData] = field(default_factory=dict)
+    readable: frozenset[str] = frozenset()
+    gateway_namespaces: frozenset[str] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        found: Iterable[Found[Any]],
+        *,
+        namespaces: Mapping[str, Mapping[str, str]],
+        secrets: Iterable[SecretData] = (),
+        readable: Iterable[str] = (),
+        gateway_namespaces: Iterable[str] | None = None,
+    ) -> "Inventory":
+        """Return an inventory whose every mapping is sorted, so that equal contents compile to equal bytes."""
+        by_kind: dict[Kind, dict[str, Found[Any]]] = {kind: {} for kind in Kind}
+        for each in sorted(found, key=lambda one: one.ref):
+            by_kind[each.ref.kind][each.ref.id] = each
+        return cls(
+            providers=by_kind[Kind.MODEL_PROVIDER],
+            policies=by_kind[Kind.ROUTE_POLICY],
+            gateways=by_kind[Kind.MODEL_GATEWAY],
+            namespaces=dict(sorted(namespaces.items())),
+            secrets={(secret.namespace, secret.name): secret for secret in _by_name(secrets)},
+            readable=frozenset(readable),
+            gateway_namespaces=None if gateway_namespaces is None else frozenset(gateway_namespaces),
+        )
+
+    def labels_of(self, namespace: str) -> dict[str, str]:
+        return dict(self.namespaces.get(namespace, {}))
+
+
+def _by_name(secrets: Iterable[SecretData]) -> list[SecretData]:
+    return sorted(secrets, key=lambda secret: (secret.namespace, secret.name))

@@ -1,0 +1,108 @@
+"""What all our kinds share: group, version, object identity, references, selectors and durations."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+GROUP = "fairlead.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+KEY_LABEL = "fairlead.dev/key"
+"""Secrets with this label set to "true" hold a caller's API key in `data.key`."""
+
+TENANT_NAMESPACE_LABEL = "fairlead.dev/tenant-namespace"
+"""Only in a gateway's own namespace: the namespace whose tenant the key stands for."""
+
+NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
+
+DURATION_PATTERN = r"^([0-9]+(ms|s|m|h))+$"
+DECIMAL_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,9})?$"
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_DURATION_PART = re.compile(r"([0-9]+)(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Kind(StrEnum):
+    MODEL_PROVIDER = "ModelProvider"
+    ROUTE_POLICY = "RoutePolicy"
+    MODEL_GATEWAY = "ModelGateway"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectRef:
+    """One object of ours. The text form of the last two is `namespace/name`, its id."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+def duration_seconds(text: str) -> float:
+    """Return a duration such as `1m30s` or `250ms` in seconds; raise ValueError where it is none."""
+    if not re.fullmatch(DURATION_PATTERN, text):
+        raise ValueError(f"{text!r} is not a duration: write for example 250ms, 30s, 5m or 1h30m")
+    return sum(int(amount) * _SECONDS[unit] for amount, unit in _DURATION_PART.findall(text))
+
+
+def _duration(text: str) -> str:
+    duration_seconds(text)
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_duration), Field(max_length=32, pattern=DURATION_PATTERN)]
+Fraction = Annotated[str, Field(max_length=12, pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$")]
+"""A number from 0 to 1, written as a string: CRDs have no floats that survive every client."""
+
+Name = Annotated[str, Field(min_length=1, max_length=63, pattern=NAME_PATTERN)]
+
+
+class Resource(BaseModel):
+    """The base of everything users write: unknown fields are refused, names are camelCase in YAML."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False)
+
+
+class ObjectReference(Resource):
+    """A reference to an object of ours; without a namespace it means the referring object's own."""
+
+    name: Annotated[Name, Field(description="Name of the object.")]
+    namespace: Annotated[Name | None, Field(description="Its namespace; omitted: the namespace of this object.")] = None
+
+    def id(self, own_namespace: str) -> str:
+        return f"{self.namespace or own_namespace}/{self.name}"
+
+
+class LabelSelector(Resource):
+    """Namespaces by label. All of `matchLabels` must hold; an empty selector selects every namespace."""
+
+    match_labels: Annotated[
+        dict[Annotated[str, Field(max_length=316)], Annotated[str, Field(max_length=63)]],
+        Field(description="Labels that the namespace must carry, with these values.", max_length=16),
+    ] = {}
+
+    def selects(self, labels: dict[str, str]) -> bool:
+        return all(labels.get(name) == value for name, value in self.match_labels.items())
+
+
+class NamespacesSelector(Resource):
+    """Which namespaces are meant, beside the object's own, which always is."""
+
+    namespace_selector: Annotated[
+        LabelSelector | None,
+        Field(description="Selects namespaces by label; {} selects all; omitted selects none but the object's own."),
+    ] = None
+
+    def selects(self, labels: dict[str, str]) -> bool:
+        return self.namespace_selector is not None and self.namespace_selector.selects(labels)

@@ -1,0 +1,218 @@
+"""ModelProvider: one upstream account, as its owner writes it."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from fairlead_operator.resources.meta import (
+    DECIMAL_PATTERN,
+    Duration,
+    Fraction,
+    Name,
+    NamespacesSelector,
+    ObjectReference,
+    Resource,
+)
+from fairlead_proxy.contract.names import FailureClass, Operation, ProbeMode, ProviderType
+
+ModelName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:@-]+$")]
+Amount = Annotated[str, Field(max_length=20, pattern=DECIMAL_PATTERN)]
+
+
+class Endpoint(Resource):
+    """Where the provider is reached."""
+
+    url: Annotated[
+        str,
+        Field(
+            description="What an SDK calls base_url, for example https://api.openai.com/v1: the operation's path is "
+            "appended. No query, no fragment, no user.",
+            max_length=512,
+            pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        ),
+    ]
+
+
+class SecretKeyReference(Resource):
+    """One key of a Secret of this object's namespace."""
+
+    name: Annotated[
+        str,
+        Field(
+            description="Name of the Secret.",
+            min_length=1,
+            max_length=253,
+            pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        ),
+    ]
+    key: Annotated[
+        str,
+        Field(
+            description="Key within the Secret's data.",
+            min_length=1,
+            max_length=253,
+            pattern=r"^[-._a-zA-Z0-9]+$",
+        ),
+    ]
+
+
+class CredentialSpec(Resource):
+    """One API key of the account; each has its own health."""
+
+    name: Annotated[Name, Field(description="Name of the credential, unique in this provider.")]
+    secret_ref: Annotated[SecretKeyReference, Field(description="The Secret of this namespace that holds the key.")]
+    weight: Annotated[
+        int,
+        Field(description="Share of the calls among the credentials; 0: only when no other serves.", ge=0, le=1000),
+    ] = 1
+
+
+class Placement(Resource):
+    """Where the provider stands."""
+
+    failure_domain: Annotated[
+        str | None,
+        Field(
+            description="Providers that fail together share one. Omitted: this provider is one of its own.",
+            min_length=1,
+            max_length=128,
+        ),
+    ] = None
+
+
+class PerMillionTokens(Resource):
+    """Prices per million tokens; omit what is not known: it is never taken for 0."""
+
+    input: Annotated[Amount | None, Field(description="Price of a million input tokens.")] = None
+    cached_input: Annotated[Amount | None, Field(description="Of cached input; omitted: as input.")] = None
+    cache_write: Annotated[Amount | None, Field(description="Of input written to a cache; omitted: as input.")] = None
+    output: Annotated[Amount | None, Field(description="Price of a million output tokens.")] = None
+
+
+class PriceSpec(Resource):
+    """What a model costs."""
+
+    currency: Annotated[str, Field(description="ISO 4217 code.", max_length=3, pattern=r"^[A-Z]{3}$")] = "USD"
+    per_m_tok: Annotated[PerMillionTokens, Field(alias="perMTok", description="Prices per million tokens.")]
+
+
+class ModelSpec(Resource):
+    """One model of this provider."""
+
+    name: Annotated[ModelName, Field(description="How policies call the model; without a slash.")]
+    upstream_name: Annotated[
+        str | None,
+        Field(description="How the provider calls it; omitted: the same.", min_length=1, max_length=256),
+    ] = None
+    operations: Annotated[
+        list[Operation],
+        Field(description="What the model can be asked to do.", min_length=1, max_length=8),
+    ] = [Operation.CHAT]
+    capabilities: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z][A-Za-z]*$")]] | None,
+        Field(
+            description="What the model is able to use: tools, vision, jsonSchema, reasoning, audio. Omitted: no "
+            "claim; given: a call that needs another one skips the model.",
+            max_length=16,
+        ),
+    ] = None
+    context_window: Annotated[
+        int | None, Field(description="Tokens that fit, input and output together.", ge=1, le=100_000_000)
+    ] = None
+    price: Annotated[PriceSpec | None, Field(description="What the model costs; omitted: unknown, which is not 0.")] = (
+        None
+    )
+
+
+class PassiveHealthSpec(Resource):
+    """When the outcomes of real calls stop further ones for a while."""
+
+    window: Annotated[Duration, Field(description="How far back outcomes count.")] = "30s"
+    min_requests: Annotated[
+        int, Field(description="Attempts in the window below which the error rate says nothing.", ge=1, le=100_000)
+    ] = 10
+    error_rate: Annotated[Fraction, Field(description="Share of failed attempts, 0 to 1, that opens the breaker.")] = (
+        "0.5"
+    )
+    consecutive: Annotated[int, Field(description="Failures in a row that open the breaker.", ge=1, le=1000)] = 5
+    base_cooldown: Annotated[Duration, Field(description="First cooldown; it doubles each time.")] = "5s"
+    max_cooldown: Annotated[Duration, Field(description="Longest cooldown of our own; Retry-After may be longer.")] = (
+        "5m"
+    )
+
+
+class ActiveHealthSpec(Resource):
+    """Probes that one proxy of the fleet sends."""
+
+    mode: Annotated[
+        ProbeMode | None,
+        Field(
+            description="None, or ListModels: a GET of the model list. Omitted: ListModels for OpenAI and "
+            "OpenAICompatible, else None."
+        ),
+    ] = None
+    interval: Annotated[Duration, Field(description="Time between probes of a provider that is well.")] = "30s"
+
+
+class HealthSpec(Resource):
+    """How the provider's health is observed."""
+
+    passive: Annotated[PassiveHealthSpec, Field(description="Health by the outcomes of real calls.")] = (
+        PassiveHealthSpec()
+    )
+    active: Annotated[ActiveHealthSpec, Field(description="Health by probes.")] = ActiveHealthSpec()
+
+
+class OutageSpec(Resource):
+    """A scheduled outage of a simulated provider."""
+
+    after: Annotated[Duration, Field(description="When it begins, from the start of the proxy.")]
+    for_: Annotated[Duration, Field(alias="for", description="How long it lasts.")]
+    every: Annotated[Duration | None, Field(description="When it comes again, from its beginning; omitted: never.")] = (
+        None
+    )
+    failure: Annotated[FailureClass, Field(description="How calls fail meanwhile.")] = FailureClass.SERVER_ERROR
+
+
+class SimulatedSpec(Resource):
+    """How a provider of type Simulated behaves: no model is called, and every answer says so."""
+
+    seed: Annotated[int, Field(description="The same seed gives the same answers.", ge=0, le=2_147_483_647)] = 1
+    ttft: Annotated[Duration, Field(description="Time to the first token.")] = "100ms"
+    tokens_per_second: Annotated[int, Field(description="Speed of the answer.", ge=1, le=1_000_000)] = 50
+    error_rate: Annotated[Fraction, Field(description="Share of calls that fail, 0 to 1.")] = "0"
+    failure: Annotated[FailureClass, Field(description="How those calls fail.")] = FailureClass.SERVER_ERROR
+    outages: Annotated[list[OutageSpec], Field(description="Scheduled outages.", max_length=16)] = []
+
+
+class ModelProviderSpec(Resource):
+    """One upstream account: endpoint, keys, models, prices, health policy, and who may use it."""
+
+    type: Annotated[ProviderType, Field(description="The provider's API.")]
+    endpoint: Annotated[
+        Endpoint | None,
+        Field(description="Where it is reached. Required for OpenAICompatible; OpenAI: https://api.openai.com/v1."),
+    ] = None
+    credentials: Annotated[
+        list[CredentialSpec],
+        Field(description="API keys; none: calls go out without one.", max_length=32),
+    ] = []
+    placement: Annotated[Placement, Field(description="Where the provider stands.")] = Placement()
+    consumers: Annotated[
+        NamespacesSelector,
+        Field(description="Namespaces whose policies may use this provider, beside its own."),
+    ] = NamespacesSelector()
+    gateway_refs: Annotated[
+        list[ObjectReference] | None,
+        Field(
+            description="The gateways that hold this provider and its keys, and no others. Omitted: those of its own "
+            "namespace, and those that admit its namespace.",
+            min_length=1,
+            max_length=16,
+        ),
+    ] = None
+    models: Annotated[
+        list[ModelSpec], Field(description="The models that policies may name.", min_length=1, max_length=128)
+    ]
+    health: Annotated[HealthSpec, Field(description="How its health is observed.")] = HealthSpec()
+    simulated: Annotated[SimulatedSpec | None, Field(description="Only for type Simulated.")] = None

@@ -1,0 +1,1 @@
+"""From verdicts and proxy reports to the status users read."""

@@ -1,0 +1,93 @@
+"""What the compiler decided about one resource: the input of its status, with nothing observed in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from fairlead_operator.resources.meta import ObjectRef
+
+
+class Truth(StrEnum):
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class Reason(StrEnum):
+    """Every reason that the compiler or the status may give; a true condition's reason is its own type."""
+
+    ACCEPTED = "Accepted"
+    RESOLVED_REFS = "ResolvedRefs"
+    PROGRAMMED = "Programmed"
+    READY = "Ready"
+    AVAILABLE = "Available"
+    REDUNDANT = "Redundant"
+    SERVING = "Serving"
+    INVALID = "Invalid"
+    CONFLICTED = "Conflicted"
+    NOT_ALLOWED = "NotAllowed"
+    UNSUPPORTED_VALUE = "UnsupportedValue"
+    PROVIDER_NOT_FOUND = "ProviderNotFound"
+    GATEWAY_NOT_FOUND = "GatewayNotFound"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 (a reason, not a secret)
+    SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
+    SECRET_NOT_PERMITTED = "SecretNotPermitted"  # noqa: S105
+    PARTIALLY_RESOLVED = "PartiallyResolved"
+    PENDING = "Pending"
+    PARTIAL = "Partial"
+    ROLLED_BACK = "RolledBack"
+    WITHDRAWN = "Withdrawn"
+    TOO_LARGE = "TooLarge"
+    REFUSED = "Refused"
+    NO_PROXIES = "NoProxies"
+    NO_GATEWAY = "NoGateway"
+    NO_TRAFFIC = "NoTraffic"
+    STALE = "Stale"
+    NO_TARGET = "NoTarget"
+    SINGLE_FAILURE_DOMAIN = "SingleFailureDomain"
+    INTERNAL_ERROR = "InternalError"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """One condition as far as the compiler can tell; a user's mistake is such a value, not an exception.
+
+    `message` names field, value and remedy, and never a secret.
+    """
+
+    truth: Truth
+    reason: Reason
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """One rule of a policy as it is served: `targets` are the resolved ones, in written form and order of trial."""
+
+    name: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`fragments` maps each gateway that holds the object to the hash that its proxies must acknowledge.
+
+    `rolled_back_to`: the generation of the last good fragment that is served instead of this one.
+    `withdrawn`: nothing of it is served. `redundant` and `rules` are set for policies only.
+    `users`: for a provider, the ids of the policies whose rules name it; `sole_target_of`: those with a rule that
+    has no other target. `policies`: for a gateway, how many it serves.
+    """
+
+    ref: ObjectRef
+    uid: str
+    generation: int
+    accepted: Ruling
+    resolved_refs: Ruling
+    fragments: Mapping[str, str] = field(default_factory=dict)
+    rolled_back_to: int | None = None
+    withdrawn: bool = False
+    redundant: Ruling | None = None
+    rules: tuple[RuleView, ...] = ()
+    users: tuple[str, ...] = ()
+    sole_target_of: tuple[str, ...] = ()
+    policies: int = 0

@@ -1,0 +1,1 @@
+"""The gateway that serves model calls; knows nothing of Kubernetes."""

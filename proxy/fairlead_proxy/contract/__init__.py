@@ -1,0 +1,1 @@
+"""The documents that pass between the two houses: configuration down, duties and reports."""

@@ -1,0 +1,62 @@
+"""The key ring of a fleet: upstream keys, callers' keys and admin tokens, in the one Secret that its proxies mount."""
+
+import hashlib
+
+import msgspec
+from msgspec import Struct, field
+
+FORMAT = 1
+
+
+class CallerKey(Struct, frozen=True, kw_only=True):
+    """A caller's API key by the SHA-256 of its text, in hex. `expires_at`: Unix seconds, None: never."""
+
+    sha256: str
+    tenant: str
+    name: str
+    expires_at: float | None = None
+
+
+class KeyRing(Struct, frozen=True, kw_only=True):
+    """`credentials` maps `namespace/provider/credential` to the key. Never logged, reported or put in an error.
+
+    `admin_tokens`: the present bearer token of the admin port first, then the one before it.
+    """
+
+    format: int = FORMAT
+    credentials: dict[str, str] = field(default_factory=dict)
+    callers: tuple[CallerKey, ...] = ()
+    admin_tokens: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"KeyRing({len(self.credentials)} credentials, {len(self.callers)} callers)"
+
+
+class KeyRingError(Exception):
+    """A key ring that cannot be read; the message never quotes its content."""
+
+
+def encode_keys(keys: KeyRing) -> bytes:
+    """Return the key ring as canonical JSON: equal rings give equal bytes."""
+    return msgspec.json.encode(keys, order="deterministic")
+
+
+def decode_keys(data: bytes) -> KeyRing:
+    """Read a key ring; raise KeyRingError, which names the place of the fault and quotes nothing."""
+    try:
+        keys = msgspec.json.decode(data, type=KeyRing)
+    except (msgspec.MsgspecError, ValueError):
+        raise KeyRingError("the key ring is not valid JSON of the expected shape") from None
+    if keys.format > FORMAT:
+        raise KeyRingError(f"the key ring has format {keys.format}; this proxy reads up to {FORMAT}")
+    return keys
+
+
+def version_of(data: bytes) -> str:
+    """Return `k-` and 12 hex digits that name this ring. It is salted by the admin tokens, which are random."""
+    return "k-" + hashlib.sha256(data).hexdigest()[:12]
+
+
+def fingerprint(key: str) -> str:
+    """Return the SHA-256 of a caller's key, in hex, as `CallerKey.sha256` holds it."""
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,113 @@
+"""The closed choices that both houses know by the same name."""
+
+from enum import StrEnum
+
+
+class ProviderType(StrEnum):
+    OPENAI = "OpenAI"
+    OPENAI_COMPATIBLE = "OpenAICompatible"
+    SIMULATED = "Simulated"
+
+
+class Operation(StrEnum):
+    CHAT = "chat"
+
+
+class Strategy(StrEnum):
+    PRIORITY = "Priority"
+    WEIGHTED = "Weighted"
+
+
+class ProbeMode(StrEnum):
+    NONE = "None"
+    LIST_MODELS = "ListModels"
+
+
+class Mode(StrEnum):
+    """How an answer comes: in one piece, or as a stream. Each has its own breaker."""
+
+    PLAIN = "plain"
+    STREAM = "stream"
+
+
+class BreakerState(StrEnum):
+    CLOSED = "Closed"
+    OPEN = "Open"
+    HALF_OPEN = "HalfOpen"
+
+
+class FailureClass(StrEnum):
+    """Every way in which an attempt can fail; fallback is decided by class, never by a bare status."""
+
+    UNREACHABLE = "Unreachable"
+    TIMEOUT = "Timeout"
+    FIRST_TOKEN_TIMEOUT = "FirstTokenTimeout"  # noqa: S105 (the token of a model, not a secret)
+    STREAM_STALLED = "StreamStalled"
+    SERVER_ERROR = "ServerError"
+    OVERLOADED = "Overloaded"
+    STREAM_BROKEN = "StreamBroken"
+    ERROR_IN_STREAM = "ErrorInStream"
+    MALFORMED_RESPONSE = "MalformedResponse"
+    RATE_LIMITED = "RateLimited"
+    QUOTA_EXHAUSTED = "QuotaExhausted"
+    CREDENTIAL_REJECTED = "CredentialRejected"
+    MODEL_UNAVAILABLE = "ModelUnavailable"
+    CONTEXT_LENGTH_EXCEEDED = "ContextLengthExceeded"
+    CONTENT_FILTERED = "ContentFiltered"
+    INVALID_REQUEST = "InvalidRequest"
+    CLIENT_GONE = "ClientGone"
+
+
+class HealthReason(StrEnum):
+    """What the `Healthy` condition says of a provider that does not serve."""
+
+    UNREACHABLE = "Unreachable"
+    TIMING_OUT = "TimingOut"
+    FAILING = "Failing"
+    RATE_LIMITED = "RateLimited"
+    QUOTA_EXHAUSTED = "QuotaExhausted"
+    CREDENTIAL_REJECTED = "CredentialRejected"
+    MODEL_UNAVAILABLE = "ModelUnavailable"
+
+
+HEALTH_REASON: dict[FailureClass, HealthReason] = {
+    FailureClass.UNREACHABLE: HealthReason.UNREACHABLE,
+    FailureClass.TIMEOUT: HealthReason.TIMING_OUT,
+    FailureClass.FIRST_TOKEN_TIMEOUT: HealthReason.TIMING_OUT,
+    FailureClass.STREAM_STALLED: HealthReason.TIMING_OUT,
+    FailureClass.SERVER_ERROR: HealthReason.FAILING,
+    FailureClass.OVERLOADED: HealthReason.FAILING,
+    FailureClass.STREAM_BROKEN: HealthReason.FAILING,
+    FailureClass.ERROR_IN_STREAM: HealthReason.FAILING,
+    FailureClass.MALFORMED_RESPONSE: HealthReason.FAILING,
+    FailureClass.RATE_LIMITED: HealthReason.RATE_LIMITED,
+    FailureClass.QUOTA_EXHAUSTED: HealthReason.QUOTA_EXHAUSTED,
+    FailureClass.CREDENTIAL_REJECTED: HealthReason.CREDENTIAL_REJECTED,
+    FailureClass.MODEL_UNAVAILABLE: HealthReason.MODEL_UNAVAILABLE,
+}
+"""Failure classes that blame the provider; the four that are not here are the call's own nature."""
+
+FALLBACK_CLASSES: frozenset[FailureClass] = frozenset(HEALTH_REASON)
+"""What `fallback.when` may name, and what it is when omitted."""
+
+TIMEOUT_CLASSES = frozenset({FailureClass.TIMEOUT, FailureClass.FIRST_TOKEN_TIMEOUT, FailureClass.STREAM_STALLED})
+
+REPEATABLE_CLASSES = frozenset(
+    {
+        FailureClass.UNREACHABLE,
+        FailureClass.SERVER_ERROR,
+        FailureClass.OVERLOADED,
+        FailureClass.STREAM_BROKEN,
+    }
+)
+"""Only these are tried again on the same target (`retry.sameTarget`)."""
+
+EJECTING_CLASSES = frozenset(
+    {
+        FailureClass.RATE_LIMITED,
+        FailureClass.QUOTA_EXHAUSTED,
+        FailureClass.CREDENTIAL_REJECTED,
+        FailureClass.MODEL_UNAVAILABLE,
+    }
+)
+"""One of these opens a breaker at once; the others need `consecutive` or `errorRate`."""

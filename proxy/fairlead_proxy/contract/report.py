@@ -1,0 +1,108 @@
+"""What a proxy tells and is told over its admin port: `POST /report` takes a ReportRequest, answers a ProxyReport.
+
+All instants are Unix seconds on the clock of whoever wrote the document; `ProxyReport.now` lets the reader see a skew.
+"""
+
+from msgspec import Struct
+
+from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode
+
+ALL_MODELS = ""
+"""The model of a cooldown or probe that concerns every model of a credential."""
+
+
+class Cooldown(Struct, frozen=True, kw_only=True):
+    """A cooldown learnt elsewhere in the fleet. `until` in the past lifts one that no Retry-After holds.
+
+    `model` may be ALL_MODELS. `retry_after`: the provider itself named the time.
+    """
+
+    provider: str
+    credential: str
+    model: str
+    mode: Mode
+    reason: FailureClass
+    until: float
+    retry_after: bool = False
+
+
+class Duties(Struct, frozen=True, kw_only=True):
+    """The short-lived things that a fleet shares; without them a proxy probes nothing. Valid for `ttl_seconds`.
+
+    `probe` holds ids of the providers that this proxy, and no other, probes.
+    """
+
+    probe: tuple[str, ...] = ()
+    cooldowns: tuple[Cooldown, ...] = ()
+    replicas: int = 1
+    ttl_seconds: float = 30.0
+
+
+class ReportRequest(Struct, frozen=True, kw_only=True):
+    """Ask for a report newer than `after` (0: whatever is there), waiting at most `wait_seconds` for it.
+
+    A report is newer when a revision, a key ring, a breaker, readiness or a refusal changed.
+    `fragments`: also list the hash of every fragment in force.
+    """
+
+    after: int = 0
+    wait_seconds: float = 0.0
+    fragments: bool = False
+    duties: Duties | None = None
+
+
+class Observation(Struct, frozen=True, kw_only=True):
+    """What one proxy saw of one credential × model × mode. Counts and `ttft_p95_seconds` cover the last 5 minutes.
+
+    `failures` are attempts that blame the provider. `reason` and `until` stand while the breaker is not closed.
+    `overdue` attempts wait at this moment without a byte.
+    """
+
+    provider: str
+    credential: str
+    model: str
+    mode: Mode
+    breaker: BreakerState = BreakerState.CLOSED
+    reason: FailureClass | None = None
+    until: float | None = None
+    retry_after: bool = False
+    attempts: int = 0
+    failures: int = 0
+    overdue: int = 0
+    last_attempt: float | None = None
+    last_success: float | None = None
+    ttft_p95_seconds: float | None = None
+
+
+class ProbeResult(Struct, frozen=True, kw_only=True):
+    """The last probe of a credential by this proxy. `reason` None: it answered as a living provider does."""
+
+    provider: str
+    credential: str
+    at: float
+    reason: FailureClass | None = None
+    until: float | None = None
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """A fragment that this proxy could not load. `key` is `Kind/namespace/name`, or `snapshot` for all of it."""
+
+    key: str
+    message: str
+
+
+class ProxyReport(Struct, frozen=True, kw_only=True):
+    """Everything that one proxy tells. `sequence` grows with each change; `revision` and `keys` are those in force."""
+
+    proxy: str
+    sequence: int
+    now: float
+    revision: str
+    keys: str = ""
+    ready: bool = False
+    draining: bool = False
+    in_flight: int = 0
+    refused: tuple[Refusal, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    probes: tuple[ProbeResult, ...] = ()
+    fragments: dict[str, str] | None = None

@@ -1,0 +1,194 @@
+"""The published form of a configuration: a sequence of fragments, one an object, packed into shards with an index."""
+
+import gzip
+import hashlib
+import json
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from fairlead_proxy.contract.config import Gateway, GatewayConfig, Policy, Provider
+
+FORMAT = 1
+"""The format that this code writes, and the newest that it reads."""
+
+SHARD_BYTES = 768 * 1024
+SHARDS_PER_SET = 8
+SETS = ("a", "b")
+
+Document = Gateway | Provider | Policy
+_KINDS: dict[str, type[Document]] = {"ModelGateway": Gateway, "ModelProvider": Provider, "RoutePolicy": Policy}
+_KIND_OF = {document: kind for kind, document in _KINDS.items()}
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+_LENGTH = struct.Struct(">I")
+
+
+class SnapshotError(Exception):
+    """A snapshot that cannot be used: torn, corrupt, or of a format that this reader does not know."""
+
+
+class FragmentHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a fragment comes from. `id` is `namespace/name`; `hash` is the SHA-256 of the body, in hex."""
+
+    kind: str
+    id: str
+    uid: str
+    generation: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """One object as the proxies load it: its header, and its canonical body in JSON."""
+
+    header: FragmentHeader
+    body: bytes
+
+    @classmethod
+    def of(cls, document: Document, *, uid: str, generation: int) -> "Fragment":
+        body = _ENCODER.encode(document)
+        kind = _KIND_OF[type(document)]
+        digest = hashlib.sha256(body).hexdigest()
+        return cls(FragmentHeader(kind=kind, id=document.id, uid=uid, generation=generation, hash=digest), body)
+
+    @property
+    def key(self) -> str:
+        """`Kind/namespace/name`, unique in a snapshot."""
+        return f"{self.header.kind}/{self.header.id}"
+
+    def read(self) -> Document:
+        """Decode the body; raise SnapshotError where it does not fit its kind or its hash."""
+        kind = _KINDS.get(self.header.kind)
+        if kind is None:
+            raise SnapshotError(f"{self.key}: unknown kind {self.header.kind!r}")
+        if hashlib.sha256(self.body).hexdigest() != self.header.hash:
+            raise SnapshotError(f"{self.key}: the body does not match its hash")
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except msgspec.MsgspecError as error:
+            raise SnapshotError(f"{self.key}: {error}") from error
+
+
+class ShardRef(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    sha256: str
+
+
+class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What names the shards in force. A reader older than `min_reader` keeps its last good snapshot."""
+
+    format: int
+    min_reader: int
+    revision: str
+    set: str
+    shards: tuple[ShardRef, ...]
+
+
+def revision_of(fragments: Iterable[Fragment]) -> str:
+    """Return `r-` and 12 hex digits that change when, and only when, a fragment's body does."""
+    lines = sorted(f"{fragment.key} {fragment.header.hash}" for fragment in fragments)
+    return "r-" + hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
+def pack(fragments: Sequence[Fragment]) -> list[bytes]:
+    """Return the fragments as gzip shards of at most SHARD_BYTES each, where one fragment allows it."""
+    shards: list[bytes] = []
+    _pack_into(shards, [_frame(fragment) for fragment in sorted(fragments, key=lambda fragment: fragment.key)])
+    return shards
+
+
+def unpack(shards: Iterable[bytes]) -> list[Fragment]:
+    """Return the fragments of these shards; raise SnapshotError for anything torn."""
+    fragments: list[Fragment] = []
+    for shard in shards:
+        try:
+            data = gzip.decompress(shard)
+        except (OSError, EOFError) as error:
+            raise SnapshotError(f"a shard is not gzip: {error}") from error
+        offset = 0
+        while offset < len(data):
+            head, offset = _take(data, offset)
+            body, offset = _take(data, offset)
+            try:
+                fragments.append(Fragment(msgspec.json.decode(head, type=FragmentHeader), body))
+            except msgspec.MsgspecError as error:
+                raise SnapshotError(f"a fragment's header is not valid: {error}") from error
+    return fragments
+
+
+def index_of(revision: str, set_name: str, shards: Sequence[bytes]) -> bytes:
+    """Return the index, as JSON, of these packed shards in set `a` or `b`."""
+    refs = tuple(
+        ShardRef(name=f"{set_name}-{number}", sha256=hashlib.sha256(shard).hexdigest())
+        for number, shard in enumerate(shards)
+    )
+    return msgspec.json.encode(Index(format=FORMAT, min_reader=FORMAT, revision=revision, set=set_name, shards=refs))
+
+
+def read_index(data: bytes) -> Index:
+    """Read an index; raise SnapshotError where it is not one, or needs a newer reader."""
+    try:
+        least = json.loads(data).get("minReader", FORMAT)
+        if least > FORMAT:
+            raise SnapshotError(f"this snapshot needs a reader of format {least}; this proxy reads up to {FORMAT}")
+        return msgspec.json.decode(data, type=Index)
+    except (msgspec.MsgspecError, ValueError, AttributeError) as error:
+        raise SnapshotError(f"the index is not valid: {error}") from error
+
+
+def check_shards(index: Index, shards: Mapping[str, bytes]) -> list[bytes]:
+    """Return the shards that the index names, in order; raise SnapshotError where one is missing or torn."""
+    found: list[bytes] = []
+    for ref in index.shards:
+        shard = shards.get(ref.name)
+        if shard is None:
+            raise SnapshotError(f"shard {ref.name} of revision {index.revision} is missing")
+        if hashlib.sha256(shard).hexdigest() != ref.sha256:
+            raise SnapshotError(f"shard {ref.name} of revision {index.revision} is torn")
+        found.append(shard)
+    return found
+
+
+def assemble(revision: str, documents: Iterable[Document]) -> GatewayConfig:
+    """Return the configuration of these documents; raise SnapshotError unless exactly one is a gateway."""
+    gateways: list[Gateway] = []
+    providers: list[Provider] = []
+    policies: list[Policy] = []
+    for document in documents:
+        match document:
+            case Gateway():
+                gateways.append(document)
+            case Provider():
+                providers.append(document)
+            case Policy():
+                policies.append(document)
+    if len(gateways) != 1:
+        raise SnapshotError(f"a snapshot holds one gateway, this one {len(gateways)}")
+    return GatewayConfig.of(revision, gateways[0], providers, policies)
+
+
+def _pack_into(shards: list[bytes], frames: list[bytes]) -> None:
+    shard = gzip.compress(b"".join(frames), compresslevel=6, mtime=0)
+    if len(shard) <= SHARD_BYTES or len(frames) < 2:
+        shards.append(shard)
+        return
+    middle = len(frames) // 2
+    _pack_into(shards, frames[:middle])
+    _pack_into(shards, frames[middle:])
+
+
+def _frame(fragment: Fragment) -> bytes:
+    head = _ENCODER.encode(fragment.header)
+    return _LENGTH.pack(len(head)) + head + _LENGTH.pack(len(fragment.body)) + fragment.body
+
+
+def _take(data: bytes, offset: int) -> tuple[bytes, int]:
+    start = offset + _LENGTH.size
+    if start > len(data):
+        raise SnapshotError("a shard ends within a length")
+    end = start + _LENGTH.unpack_from(data, offset)[0]
+    if end > len(data):
+        raise SnapshotError("a shard ends within a fragment")
+    return data[start:end], end

@@ -1,0 +1,110 @@
+"""The one engine: a configuration, the facts of a call and the state of the world become a plan."""
+
+from collections.abc import Sequence
+from random import Random
+
+from fairlead_proxy.contract.config import Credential, GatewayConfig, LinkedTarget, Model, Provider
+from fairlead_proxy.decision.facts import CallFacts, World
+from fairlead_proxy.decision.match import match_route
+from fairlead_proxy.decision.plan import Considered, Plan, Refusal, RefusalKind, Skip, SkipReason, Step
+from fairlead_proxy.decision.strategies import STRATEGIES, draw
+
+
+def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -> Plan:
+    """Return which targets serve this call, in which order, and why; a refusal where there is none."""
+    routes = config.routes.get((facts.tenant, facts.model))
+    if routes is None:
+        return _refused(RefusalKind.MODEL_NOT_FOUND, f"the model {facts.model!r} does not exist")
+    route = match_route(routes, facts)
+    if route is None:
+        return _refused(RefusalKind.NO_RULE, f"no rule for the model {facts.model!r} matches this call")
+    ordered = STRATEGIES[route.rule.strategy](route.targets, rng)
+    window = _window_demanded(ordered, facts)
+    steps: list[Step] = []
+    considered: list[Considered] = []
+    for linked in ordered:
+        skip = _misfit(linked, facts, window)
+        if skip is not None or linked.provider is None or linked.model is None:
+            considered.append(Considered(linked.target, skip))
+            continue
+        usable, passed_over = _credentials(linked.provider, linked.model, facts, world, rng)
+        steps.extend(Step(linked.target, linked.provider, linked.model, credential) for credential in usable)
+        considered.append(Considered(linked.target, None if usable else _foremost(passed_over), passed_over))
+    refusal = None if steps else _refusal_of(facts, considered)
+    return Plan(route, tuple(steps), tuple(considered), refusal)
+
+
+def _misfit(linked: LinkedTarget, facts: CallFacts, window: int) -> Skip | None:
+    """Say why a target can never serve this call, whatever the state of its provider."""
+    provider, model = linked.provider, linked.model
+    if provider is None:
+        return Skip(SkipReason.PROVIDER_MISSING)
+    if not provider.consumers.admits(provider.namespace, facts.tenant):
+        return Skip(SkipReason.NOT_PERMITTED)
+    if model is None:
+        return Skip(SkipReason.MODEL_MISSING)
+    if facts.operation not in model.operations:
+        return Skip(SkipReason.OPERATION_UNSUPPORTED, facts.operation)
+    missing = _missing(model, facts)
+    if missing:
+        return Skip(SkipReason.CAPABILITY_MISSING, ", ".join(missing))
+    if model.context_window is not None and model.context_window < window:
+        return Skip(SkipReason.CONTEXT_TOO_SMALL, f"about {facts.prompt_tokens} tokens, window {model.context_window}")
+    return None
+
+
+def _missing(model: Model, facts: CallFacts) -> list[str]:
+    if model.capabilities is None or not facts.needs:
+        return []
+    return sorted(facts.needs.difference(model.capabilities))
+
+
+def _window_demanded(targets: Sequence[LinkedTarget], facts: CallFacts) -> int:
+    """Return the estimated tokens if a target that could serve holds them, else 0: estimates alone deny nothing."""
+    for linked in targets:
+        window = linked.model.context_window if linked.model else None
+        if linked.model and (window is None or window >= facts.prompt_tokens) and _misfit(linked, facts, 0) is None:
+            return facts.prompt_tokens
+    return 0
+
+
+def _credentials(
+    provider: Provider, model: Model, facts: CallFacts, world: World, rng: Random
+) -> tuple[list[Credential], tuple[tuple[str, Skip], ...]]:
+    """Return the credentials to try, in order, and those passed over with why."""
+    usable: list[Credential] = []
+    passed_over: list[tuple[str, Skip]] = []
+    for credential in draw(provider.credentials, [credential.weight for credential in provider.credentials], rng):
+        if not world.has_key(provider.id, credential.name):
+            passed_over.append((credential.name, Skip(SkipReason.NO_KEY, credential.name)))
+            continue
+        state = world.state_of(provider.id, credential.name, model.name, facts.mode)
+        if state.able:
+            usable.append(credential)
+        else:
+            detail = str(state.reason) if state.reason else ""
+            passed_over.append((credential.name, Skip(SkipReason.COOLING, detail, state.reason, state.until)))
+    return usable, tuple(passed_over)
+
+
+def _foremost(passed_over: Sequence[tuple[str, Skip]]) -> Skip:
+    """Return the skip to show for a target of which no credential is usable: the one that ends soonest."""
+    skips = [skip for _, skip in passed_over]
+    return min(skips, key=lambda skip: float("inf") if skip.until is None else skip.until)
+
+
+def _refusal_of(facts: CallFacts, considered: Sequence[Considered]) -> Refusal:
+    skips = [entry.skip for entry in considered if entry.skip is not None]
+    cooling = [skip for skip in skips if skip.reason is SkipReason.COOLING]
+    if not cooling and any(skip.reason is SkipReason.CAPABILITY_MISSING for skip in skips):
+        missing = sorted({skip.detail for skip in skips if skip.reason is SkipReason.CAPABILITY_MISSING})
+        return Refusal(
+            RefusalKind.CAPABILITY_MISSING,
+            f"no target of the model {facts.model!r} offers what this request needs: {'; '.join(missing)}",
+        )
+    soonest = min((skip.until for skip in cooling if skip.until is not None), default=None)
+    return Refusal(RefusalKind.NO_TARGET, f"no target of the model {facts.model!r} can serve now", soonest)
+
+
+def _refused(kind: RefusalKind, message: str) -> Plan:
+    return Plan(None, (), (), Refusal(kind, message))

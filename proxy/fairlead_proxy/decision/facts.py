@@ -1,0 +1,62 @@
+"""What a decision may look at: the facts of one call, and the world as this process sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from fairlead_proxy.contract.names import FailureClass, Mode, Operation
+
+INTENT_HEADER = "x-fairlead-intent"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """One call, without its content. `headers` holds lower-case names; `prompt_tokens` is an estimate.
+
+    `needs` are capabilities that the request uses: tools, vision, jsonSchema, reasoning, audio.
+    """
+
+    tenant: str
+    model: str
+    operation: Operation = Operation.CHAT
+    mode: Mode = Mode.PLAIN
+    headers: Mapping[str, str] = field(default_factory=dict)
+    prompt_tokens: int = 0
+    intent: str = ""
+    needs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CellState:
+    """Whether a credential × model × mode may be asked now. `until`: Unix seconds of the soonest next try."""
+
+    able: bool
+    reason: FailureClass | None = None
+    until: float | None = None
+
+
+ABLE = CellState(able=True)
+
+
+class World(Protocol):
+    """The state of providers, as breakers, probes or a what-if know it."""
+
+    def has_key(self, provider: str, credential: str) -> bool:
+        """Say whether the key ring holds this credential."""
+        ...
+
+    def state_of(self, provider: str, credential: str, model: str, mode: Mode) -> CellState: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AssumedWorld:
+    """A world that is well but for the providers named in `down` (id → why): for explain, tests and drills."""
+
+    down: Mapping[str, FailureClass] = field(default_factory=dict)
+
+    def has_key(self, provider: str, credential: str) -> bool:
+        return True
+
+    def state_of(self, provider: str, credential: str, model: str, mode: Mode) -> CellState:
+        reason = self.down.get(provider)
+        return ABLE if reason is None else CellState(able=False, reason=reason)

@@ -1,0 +1,1 @@
+"""The neutral vocabulary of a call."""

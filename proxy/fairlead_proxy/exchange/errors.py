@@ -1,0 +1,71 @@
+"""What can go wrong on the proxy's side, as one tree of exceptions.
+
+ProxyError
+├── UpstreamFailure     one attempt failed, by class; the gateway decides what comes next
+├── CallRefused         the call gets an answer of our own: status, code, message
+└── ClientGone          the caller has closed its connection
+"""
+
+from dataclasses import dataclass, field
+
+from fairlead_proxy.contract.names import FailureClass
+
+
+class ProxyError(Exception):
+    """The root of everything that this proxy raises by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """An answer of the provider that may reach the client as it is (design, section 11); at most 64 KiB of body."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class UpstreamFailure(ProxyError):
+    """An attempt that failed. `detail` is ours, never the vendor's text. `retry_after_seconds`: as the provider said.
+
+    `relayed` is set for the classes whose answer goes to the client: InvalidRequest, ContextLengthExceeded,
+    ContentFiltered.
+    """
+
+    def __init__(
+        self,
+        failure: FailureClass,
+        detail: str = "",
+        *,
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
+        relayed: Relayed | None = None,
+    ) -> None:
+        super().__init__(f"{failure}: {detail}" if detail else str(failure))
+        self.failure = failure
+        self.detail = detail
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
+        self.relayed = relayed
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An error answer of our own, neutral of any dialect. `code` is one word, such as `model_not_found`."""
+
+    status: int
+    code: str
+    message: str
+    param: str | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=())
+
+
+class CallRefused(ProxyError):
+    """The call ends with an answer of our own."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.message)
+        self.answer = answer
+
+
+class ClientGone(ProxyError):
+    """The caller has closed its connection; nobody is left to answer."""

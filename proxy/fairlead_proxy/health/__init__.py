@@ -1,0 +1,1 @@
+"""What this proxy has observed of each provider."""

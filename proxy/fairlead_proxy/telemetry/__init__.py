@@ -1,0 +1,1 @@
+"""Metrics, access log and decision records, all read from outcomes."""
