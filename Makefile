@@ -1,0 +1,25 @@
+# What a developer runs. `make check` is what a change must pass; `make generate` rewrites what is generated.
+PYTHON := .venv/bin/python
+UV := .venv/bin/uv
+
+.PHONY: help check lint test generate lock
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+check: lint test  ## everything a change must pass without a cluster
+
+lint:  ## format, lint, types, import contracts
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+
+test:  ## the tests that need no cluster
+	./test
+
+generate: lock  ## CRDs, reference pages and requirements, from their sources
+	$(PYTHON) tests/architecture/generated.py --write
+
+lock:  ## uv.lock from pyproject.toml, keeping what is locked
+	$(UV) lock

@@ -1,0 +1,43 @@
+"""Every generated file of the repository with what it must contain; run with --write to bring them up to date."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from fairlead_operator.resources.schema import crd_files, reference_page
+
+ROOT = Path(__file__).resolve().parents[2]
+
+REQUIREMENTS = {
+    "requirements/run.txt": ["--no-dev"],
+    "requirements/operator.txt": ["--no-dev", "--extra", "operator"],
+    "requirements/dev.txt": ["--all-extras"],
+}
+"""What `uv export` is asked for; hatchling is added for a build without isolation."""
+
+
+def generated_files() -> dict[str, str]:
+    """Return path (from the root) → text of every generated file."""
+    files = {f"crds/{name}": text for name, text in crd_files().items()}
+    files["docs/reference/resources.md"] = reference_page()
+    files.update({path: _requirements(arguments) for path, arguments in REQUIREMENTS.items()})
+    return files
+
+
+def _requirements(arguments: list[str]) -> str:
+    command = [str(Path(sys.executable).parent / "uv"), "export", "--quiet", "--offline", "--frozen", "--no-header"]
+    command += ["--no-annotate", "--no-emit-project", "--format", "requirements.txt", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def main() -> None:
+    if sys.argv[1:] != ["--write"]:
+        raise SystemExit("usage: generated.py --write")
+    for path, text in generated_files().items():
+        target = ROOT / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The shape of the house: sizes, opening sentences, import contracts, and what must never exist."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = sorted([*ROOT.glob("operator/**/*.py"), *ROOT.glob("proxy/**/*.py")])
+LINT_IMPORTS = Path(sys.executable).parent / "lint-imports"
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_module_has_at_most_400_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_module_opens_with_a_sentence(path: Path) -> None:
+    opening = ast.get_docstring(ast.parse(path.read_text()))
+    assert opening is not None
+    assert opening.splitlines()[0].rstrip().endswith((".", ":"))
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=named)
+def test_init_holds_its_sentence_and_nothing_else(path: Path) -> None:
+    assert len(ast.parse(path.read_text()).body) == 1
+
+
+@pytest.mark.parametrize("story", ["proxy/fairlead_proxy/gateway.py", "operator/fairlead_operator/reconciler.py"])
+def test_the_two_stories_stay_under_200_lines(story: str) -> None:
+    assert len((ROOT / story).read_text().splitlines()) < 200
+
+
+def test_operator_and_proxy_are_plain_folders() -> None:
+    assert not (ROOT / "operator" / "__init__.py").exists()
+    assert not (ROOT / "proxy" / "__init__.py").exists()
+
+
+def test_tests_have_no_packages() -> None:
+    assert list((ROOT / "tests").glob("**/__init__.py")) == []
+
+
+def test_import_contracts_hold() -> None:
+    finished = subprocess.run([LINT_IMPORTS, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("proxy/fairlead_proxy/contract/config.py", "import fairlead_proxy.decision.plan"),
+        ("proxy/fairlead_proxy/decision/match.py", "import time"),
+        ("proxy/fairlead_proxy/exchange/call.py", "import fairlead_operator.verdict"),
+        ("operator/fairlead_operator/verdict.py", "import fairlead_proxy.exchange.outcome"),
+        ("operator/fairlead_operator/compiler/compile.py", "import fairlead_operator.status.conditions"),
+        ("operator/fairlead_operator/helpers.py", "import json"),
+    ],
+)
+def test_a_planted_violation_is_caught(tmp_path: Path, module: str, line: str) -> None:
+    for house in ("operator", "proxy"):
+        subprocess.run(["cp", "-r", str(ROOT / house), str(tmp_path)], check=True)
+    subprocess.run(["cp", str(ROOT / "pyproject.toml"), str(tmp_path)], check=True)
+    target = tmp_path / module
+    target.write_text((target.read_text() if target.exists() else '"""Planted."""\n') + f"\n{line}\n")
+    finished = subprocess.run(
+        [LINT_IMPORTS, "--no-cache"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": f"{tmp_path}/operator:{tmp_path}/proxy", "PATH": "/usr/bin:/bin"},
+    )
+    assert finished.returncode == 1, finished.stdout
