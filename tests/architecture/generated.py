@@ -9,11 +9,11 @@ from fairlead_operator.resources.schema import crd_files, reference_page
 ROOT = Path(__file__).resolve().parents[2]
 
 REQUIREMENTS = {
-    "requirements/run.txt": ["--no-dev"],
-    "requirements/operator.txt": ["--no-dev", "--extra", "operator"],
-    "requirements/dev.txt": ["--all-extras"],
+    "requirements/run.txt": ["--no-dev", "--group", "build"],
+    "requirements/operator.txt": ["--no-dev", "--group", "build", "--extra", "operator"],
+    "requirements/dev.txt": ["--all-extras", "--group", "build"],
 }
-"""What `uv export` is asked for; hatchling is added for a build without isolation."""
+"""What `uv export` is asked for; the group build lets pip install this project without fetching anything more."""
 
 
 def generated_files() -> dict[str, str]:
