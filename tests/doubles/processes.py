@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
+
 SCRIPTED_UPSTREAM = Path(__file__).with_name("scripted_upstream.py")
 T = TypeVar("T")
 
@@ -109,8 +111,6 @@ class Standalone:
 
     def status_of(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
         """Return the live status, as the state directory holds it."""
-        import yaml  # noqa: PLC0415 (only here, so that the scripted upstream's users stay light)
-
         text = (self.state / kind / namespace / f"{name}.yaml").read_text()
         status: dict[str, Any] = yaml.safe_load(text).get("status", {})
         return status

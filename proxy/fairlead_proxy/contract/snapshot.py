@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,6 +85,12 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     shards: tuple[ShardRef, ...]
 
 
+class _Envelope(msgspec.Struct, frozen=True, rename="camel"):
+    """The one field that every format keeps, read before any other."""
+
+    min_reader: int
+
+
 def revision_of(fragments: Iterable[Fragment]) -> str:
     """Return `r-` and 12 hex digits that change when, and only when, a fragment's body does."""
     lines = sorted(f"{fragment.key} {fragment.header.hash}" for fragment in fragments)
@@ -130,11 +135,11 @@ def index_of(revision: str, set_name: str, shards: Sequence[bytes]) -> bytes:
 def read_index(data: bytes) -> Index:
     """Read an index; raise SnapshotError where it is not one, or needs a newer reader."""
     try:
-        least = json.loads(data).get("minReader", FORMAT)
+        least = msgspec.json.decode(data, type=_Envelope).min_reader
         if least > FORMAT:
             raise SnapshotError(f"this snapshot needs a reader of format {least}; this proxy reads up to {FORMAT}")
         return msgspec.json.decode(data, type=Index)
-    except (msgspec.MsgspecError, ValueError, AttributeError) as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         raise SnapshotError(f"the index is not valid: {error}") from error
 
 

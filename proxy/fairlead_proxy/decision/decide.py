@@ -9,6 +9,8 @@ from fairlead_proxy.decision.match import match_route
 from fairlead_proxy.decision.plan import Considered, Plan, Refusal, RefusalKind, Skip, SkipReason, Step
 from fairlead_proxy.decision.strategies import STRATEGIES, draw
 
+_NO_CREDENTIAL = Skip(SkipReason.NO_KEY, "the provider has no credential")
+
 
 def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -> Plan:
     """Return which targets serve this call, in which order, and why; a refusal where there is none."""
@@ -90,7 +92,7 @@ def _credentials(
 def _foremost(passed_over: Sequence[tuple[str, Skip]]) -> Skip:
     """Return the skip to show for a target of which no credential is usable: the one that ends soonest."""
     skips = [skip for _, skip in passed_over]
-    return min(skips, key=lambda skip: float("inf") if skip.until is None else skip.until)
+    return min(skips, key=lambda skip: float("inf") if skip.until is None else skip.until, default=_NO_CREDENTIAL)
 
 
 def _refusal_of(facts: CallFacts, considered: Sequence[Considered]) -> Refusal:

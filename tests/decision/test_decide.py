@@ -1,0 +1,258 @@
+"""Which targets serve a call, in which order, and why the others do not."""
+
+from dataclasses import replace
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlead_proxy.contract.config import (
+    Consumers,
+    Credential,
+    Gateway,
+    GatewayConfig,
+    Match,
+    Model,
+    Policy,
+    Provider,
+    Rule,
+    Target,
+)
+from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType, Strategy
+from fairlead_proxy.decision.decide import decide
+from fairlead_proxy.decision.facts import ABLE, AssumedWorld, CallFacts, CellState
+from fairlead_proxy.decision.plan import Plan, RefusalKind, SkipReason
+
+FACTS = CallFacts(tenant="team", model="smart")
+WELL = AssumedWorld()
+
+
+def provider(name: str, *, namespace: str = "team", **more: object) -> Provider:
+    given: dict[str, object] = {"models": (Model(name="m", upstream_name="M"),)} | more
+    return Provider(id=f"{namespace}/{name}", type=ProviderType.OPENAI, **given)  # type: ignore[arg-type]  # tests only
+
+
+def rule(name: str, *targets: Target, **more: object) -> Rule:
+    return Rule(name=name, targets=targets, **more)  # type: ignore[arg-type]  # tests only
+
+
+def target(name: str, *, namespace: str = "team", priority: int = 0, weight: int = 1, model: str = "m") -> Target:
+    return Target(provider=f"{namespace}/{name}", model=model, priority=priority, weight=weight)
+
+
+def config(providers: list[Provider], rules: list[Rule], models: tuple[str, ...] = ("smart",)) -> GatewayConfig:
+    policy = Policy(id="team/policy", models=models, rules=tuple(rules))
+    return GatewayConfig.of("r-1", Gateway(id="ai/main", tenants=None), providers, [policy])
+
+
+def tried(plan: Plan) -> list[str]:
+    return [str(step.target) for step in plan.steps]
+
+
+def skips(plan: Plan) -> dict[str, SkipReason]:
+    return {str(entry.target): entry.skip.reason for entry in plan.considered if entry.skip}
+
+
+def kind_of(plan: Plan) -> RefusalKind | None:
+    return plan.refusal.kind if plan.refusal else None
+
+
+def test_lower_priority_goes_first() -> None:
+    served = config([provider("a"), provider("b")], [rule("r", target("b", priority=1), target("a", priority=0))])
+    assert tried(decide(served, FACTS, WELL, Random(1))) == ["team/a/m", "team/b/m"]
+
+
+def test_first_matching_rule_wins() -> None:
+    rules = [
+        rule("code", target("a"), match=(Match(intents=("code",)),)),
+        rule("rest", target("b")),
+    ]
+    served = config([provider("a"), provider("b")], rules)
+    assert tried(decide(served, replace(FACTS, intent="code"), WELL, Random(1))) == ["team/a/m"]
+    assert tried(decide(served, FACTS, WELL, Random(1))) == ["team/b/m"]
+
+
+def test_any_entry_matches_but_all_of_it_must() -> None:
+    match = (Match(headers={"x-task": "deep"}, prompt_tokens_min=10), Match(models=("other",)))
+    served = config([provider("a")], [rule("r", target("a"), match=match)], ("smart", "other"))
+    deep = {"x-task": "deep"}
+    assert (
+        kind_of(decide(served, replace(FACTS, headers=deep, prompt_tokens=9), WELL, Random(1))) is RefusalKind.NO_RULE
+    )
+    assert tried(decide(served, replace(FACTS, headers=deep, prompt_tokens=10), WELL, Random(1))) == ["team/a/m"]
+    assert tried(decide(served, replace(FACTS, model="other"), WELL, Random(1))) == ["team/a/m"]
+
+
+def test_a_model_of_another_tenant_does_not_exist() -> None:
+    served = config([provider("a")], [rule("r", target("a"))])
+    assert kind_of(decide(served, replace(FACTS, tenant="other"), WELL, Random(1))) is RefusalKind.MODEL_NOT_FOUND
+
+
+def test_a_namespace_that_the_gateway_does_not_admit_is_not_served() -> None:
+    policy = Policy(id="team/policy", models=("smart",), rules=(rule("r", target("a")),))
+    served = GatewayConfig.of("r-1", Gateway(id="ai/main", tenants=("friends",)), [provider("a")], [policy])
+    assert kind_of(decide(served, FACTS, WELL, Random(1))) is RefusalKind.MODEL_NOT_FOUND
+
+
+def test_consent_is_checked_again() -> None:
+    providers = [
+        provider("a", namespace="ai"),
+        provider("b", namespace="ai", consumers=Consumers(namespaces=("team",))),
+    ]
+    served = config(providers, [rule("r", target("a", namespace="ai"), target("b", namespace="ai"))])
+    plan = decide(served, FACTS, WELL, Random(1))
+    assert tried(plan) == ["ai/b/m"]
+    assert skips(plan) == {"ai/a/m": SkipReason.NOT_PERMITTED}
+
+
+def test_a_provider_or_model_that_is_not_there_is_skipped() -> None:
+    served = config([provider("a")], [rule("r", target("gone"), target("a", model="none"), target("a"))])
+    plan = decide(served, FACTS, WELL, Random(1))
+    assert tried(plan) == ["team/a/m"]
+    assert skips(plan) == {
+        "team/gone/m": SkipReason.PROVIDER_MISSING,
+        "team/a/none": SkipReason.MODEL_MISSING,
+    }
+
+
+def test_capabilities_omitted_claim_nothing_and_given_are_closed() -> None:
+    closed = (Model(name="m", upstream_name="M", capabilities=("vision",)),)
+    served = config([provider("a", models=closed), provider("b")], [rule("r", target("a"), target("b", priority=1))])
+    plan = decide(served, replace(FACTS, needs=frozenset({"tools"})), WELL, Random(1))
+    assert tried(plan) == ["team/b/m"]
+    assert skips(plan) == {"team/a/m": SkipReason.CAPABILITY_MISSING}
+
+
+def test_a_capability_that_no_target_has_is_named() -> None:
+    closed = (Model(name="m", upstream_name="M", capabilities=()),)
+    served = config([provider("a", models=closed)], [rule("r", target("a"))])
+    plan = decide(served, replace(FACTS, needs=frozenset({"tools"})), WELL, Random(1))
+    assert plan.refusal is not None
+    assert plan.refusal.kind is RefusalKind.CAPABILITY_MISSING
+    assert "tools" in plan.refusal.message
+
+
+def test_a_small_window_is_skipped_only_while_another_fits() -> None:
+    small = (Model(name="m", upstream_name="M", context_window=100),)
+    both = config([provider("a", models=small), provider("b")], [rule("r", target("a"), target("b", priority=1))])
+    alone = config([provider("a", models=small)], [rule("r", target("a"))])
+    long = replace(FACTS, prompt_tokens=101)
+    assert tried(decide(both, long, WELL, Random(1))) == ["team/b/m"]
+    assert tried(decide(both, replace(FACTS, prompt_tokens=100), WELL, Random(1))) == ["team/a/m", "team/b/m"]
+    assert tried(decide(alone, long, WELL, Random(1))) == ["team/a/m"]
+
+
+def test_a_window_that_fits_counts_only_where_the_target_could_serve() -> None:
+    small = (Model(name="m", upstream_name="M", context_window=100),)
+    served = config([provider("a", models=small)], [rule("r", target("a"), target("gone", priority=1))])
+    assert tried(decide(served, replace(FACTS, prompt_tokens=101), WELL, Random(1))) == ["team/a/m"]
+
+
+def test_every_credential_of_a_target_comes_before_the_next_target() -> None:
+    two = provider("a", credentials=(Credential(name="x"), Credential(name="y")))
+    served = config([two, provider("b")], [rule("r", target("a"), target("b", priority=1))])
+    steps = [(step.provider.id, step.credential.name) for step in decide(served, FACTS, WELL, Random(1)).steps]
+    assert sorted(steps[:2]) == [("team/a", "x"), ("team/a", "y")]
+    assert steps[2] == ("team/b", "anonymous")
+
+
+def test_all_targets_cooling_names_the_soonest() -> None:
+    class Cooling:
+        def has_key(self, provider: str, credential: str) -> bool:
+            return True
+
+        def state_of(self, provider: str, credential: str, model: str, mode: Mode) -> CellState:
+            return CellState(False, FailureClass.RATE_LIMITED, {"team/a": 50.0, "team/b": 40.0}[provider])
+
+    served = config([provider("a"), provider("b")], [rule("r", target("a"), target("b"))])
+    plan = decide(served, FACTS, Cooling(), Random(1))
+    assert plan.steps == ()
+    assert plan.refusal is not None
+    assert (plan.refusal.kind, plan.refusal.retry_at) == (RefusalKind.NO_TARGET, 40.0)
+
+
+def test_a_credential_without_key_is_passed_over() -> None:
+    class OneKey:
+        def has_key(self, provider: str, credential: str) -> bool:
+            return credential == "y"
+
+        def state_of(self, provider: str, credential: str, model: str, mode: Mode) -> CellState:
+            return ABLE
+
+    two = provider("a", credentials=(Credential(name="x"), Credential(name="y")))
+    plan = decide(config([two], [rule("r", target("a"))]), FACTS, OneKey(), Random(1))
+    assert [step.credential.name for step in plan.steps] == ["y"]
+    assert [name for name, _ in plan.considered[0].skipped_credentials] == ["x"]
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_weights_share_the_calls(strategy: Strategy) -> None:
+    rules = [rule("r", target("a", weight=3), target("b", weight=1), strategy=strategy)]
+    served = config([provider("a"), provider("b")], rules)
+    rng = Random(7)
+    first = [tried(decide(served, FACTS, WELL, rng))[0] for _ in range(4000)]
+    assert 0.72 < first.count("team/a/m") / 4000 < 0.78
+
+
+def test_weighted_looks_past_priority() -> None:
+    rules = [rule("r", target("a", priority=0), target("b", priority=9), strategy=Strategy.WEIGHTED)]
+    served = config([provider("a"), provider("b")], rules)
+    rng = Random(3)
+    assert {tried(decide(served, FACTS, WELL, rng))[0] for _ in range(64)} == {"team/a/m", "team/b/m"}
+
+
+targets_of = st.lists(
+    st.builds(
+        Target,
+        provider=st.sampled_from([f"{namespace}/p{number}" for namespace in ("team", "ai") for number in range(4)]),
+        model=st.sampled_from(["m", "n"]),
+        priority=st.integers(0, 2),
+        weight=st.integers(1, 5),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(
+    targets=targets_of,
+    down=st.sets(st.sampled_from([f"{namespace}/p{number}" for namespace in ("team", "ai") for number in range(4)])),
+    consenting=st.booleans(),
+    strategy=st.sampled_from(list(Strategy)),
+    seed=st.integers(0, 1000),
+)
+def test_no_plan_ever_leaves_what_is_permitted_and_well(
+    targets: list[Target], down: set[str], consenting: bool, strategy: Strategy, seed: int
+) -> None:
+    consumers = Consumers(namespaces=("team",) if consenting else ())
+    providers = [provider(f"p{n}", namespace=ns, consumers=consumers) for ns in ("team", "ai") for n in range(3)]
+    served = config(providers, [rule("r", *targets, strategy=strategy)])
+    world = AssumedWorld(dict.fromkeys(down, FailureClass.UNREACHABLE))
+    plan = decide(served, FACTS, world, Random(seed))
+    for step in plan.steps:
+        assert step.provider.id not in down
+        assert step.provider.id.startswith("team/") or consenting
+    could = [
+        one
+        for one in targets
+        if one.model == "m"
+        and one.provider.partition("/p")[2] != "3"
+        and one.provider not in down
+        and (one.provider.startswith("team/") or consenting)
+    ]
+    assert sorted(tried(plan)) == sorted(map(str, could))
+    assert len(plan.considered) == len(targets)
+    assert (plan.refusal is None) == bool(could)
+
+
+@given(targets=targets_of, seed=st.integers(0, 1000))
+def test_the_same_seed_gives_the_same_plan_after_a_round_trip(targets: list[Target], seed: int) -> None:
+    providers = [provider(f"p{number}") for number in range(4)]
+    served = config(providers, [rule("r", *targets)])
+    again = config(
+        [msgspec.json.decode(msgspec.json.encode(each), type=Provider) for each in providers],
+        [msgspec.json.decode(msgspec.json.encode(rule("r", *targets)), type=Rule)],
+    )
+    assert tried(decide(served, FACTS, WELL, Random(seed))) == tried(decide(again, FACTS, WELL, Random(seed)))
