@@ -62,10 +62,16 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class RuleView:
-    """One rule of a policy as it is served: `targets` are the resolved ones, in written form and order of trial."""
+    """One rule of a policy as it is served: `targets` are the resolved ones, in written form and order of trial.
+
+    `first`: so many of them share the first place (one priority, or all of a weighted rule). `keyless`: those whose
+    provider has none of its keys, so that they cannot serve.
+    """
 
     name: str
     targets: tuple[str, ...]
+    first: int = 1
+    keyless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,8 @@ class Verdict:
     `rolled_back_to`: the generation of the last good fragment that is served instead of this one.
     `withdrawn`: nothing of it is served. `redundant` and `rules` are set for policies only.
     `users`: for a provider, the ids of the policies whose rules name it; `sole_target_of`: those with a rule that
-    has no other target. `policies`: for a gateway, how many it serves.
+    has no other target. `policies`: for a gateway, how many it serves. `too_large`: the gateways whose snapshot has
+    no room for it.
     """
 
     ref: ObjectRef
@@ -91,3 +98,4 @@ class Verdict:
     users: tuple[str, ...] = ()
     sole_target_of: tuple[str, ...] = ()
     policies: int = 0
+    too_large: tuple[str, ...] = ()

@@ -38,10 +38,14 @@ class Model(Struct, frozen=True, kw_only=True):
 
 
 class Credential(Struct, frozen=True, kw_only=True):
-    """A key of a provider, by name only; its material stands in the key ring under `provider/name`."""
+    """A key of a provider, by name only; its material stands in the key ring under `provider/name`.
+
+    `secret`: where the compiler reads it, as `Secret/key` in the provider's namespace; the proxy has no use for it.
+    """
 
     name: str
     weight: int = 1
+    secret: str = ""
 
 
 ANONYMOUS = Credential(name="anonymous")
@@ -208,7 +212,11 @@ class Egress(Struct, frozen=True, kw_only=True):
 
 
 class Gateway(Struct, frozen=True, kw_only=True):
-    """What a whole fleet shares. `tenants` are the admitted namespaces; None admits every namespace."""
+    """What a whole fleet shares. `tenants` are the admitted namespaces; None admits every namespace.
+
+    `defaults` and `key_labels` (which Secrets hold API keys) are for the compiler alone: it goes on with them while
+    the gateway, as it is written now, is invalid. The rules of policies have the defaults merged in already.
+    """
 
     id: str
     listeners: tuple[Listener, ...] = ()
@@ -217,6 +225,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
     egress: Egress = Egress()
     max_attempts: int = 4
     drain_seconds: float = 600.0
+    defaults: Resilience = Resilience()
+    key_labels: dict[str, str] = {}
 
     @property
     def namespace(self) -> str:
