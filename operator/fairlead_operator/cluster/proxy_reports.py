@@ -182,9 +182,10 @@ class _Poll:
             await asyncio.gather(asking, hurrying, return_exceptions=True)
 
     async def _ask(self, session: aiohttp.ClientSession, after: int) -> ProxyReport:
-        # The first request never waits: whoever asks wants to know what there is.
-        wait = self._wait_seconds if after else 0.0
+        # A first request, or one for fragments, does not wait for a change: it wants what there is.
         fragments = self._fragments_wanted
+        after = 0 if fragments else after
+        wait = self._wait_seconds if after else 0.0
         body = _ENCODER.encode(ReportRequest(after=after, wait_seconds=wait, fragments=fragments, duties=self._duties))
         deadline = aiohttp.ClientTimeout(total=wait + ANSWER_SECONDS, sock_connect=ANSWER_SECONDS / 2)
         headers = {"authorization": f"Bearer {self.endpoint.token}", "content-type": "application/json"}
