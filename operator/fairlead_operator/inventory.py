@@ -2,32 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
+from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.gateway import ModelGatewaySpec
-from fairlead_operator.resources.meta import Kind, ObjectRef
+from fairlead_operator.resources.meta import Kind
 from fairlead_operator.resources.policy import RoutePolicySpec
 from fairlead_operator.resources.provider import ModelProviderSpec
-
-Spec = ModelProviderSpec | RoutePolicySpec | ModelGatewaySpec
-S = TypeVar("S", bound=Spec)
-
-
-@dataclass(frozen=True, slots=True)
-class Found(Generic[S]):
-    """One object as it was read. `spec` is None where it is invalid, and `problems` says why, one line each.
-
-    `created` is its creationTimestamp as RFC 3339 text (it sorts by age); `status` is the last status we know of it.
-    """
-
-    ref: ObjectRef
-    uid: str
-    generation: int
-    resource_version: str
-    created: str
-    spec: S | None
-    problems: tuple[str, ...] = ()
-    status: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
