@@ -1,0 +1,118 @@
+"""What each proxy of a fleet does for the others: whom it probes, and which cooldowns it learns from them."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fairlead_proxy.contract.config import Provider
+from fairlead_proxy.contract.names import EJECTING_CLASSES, BreakerState, ProbeMode
+from fairlead_proxy.contract.report import Cooldown, Duties, Observation, ProxyReport
+
+TTL_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The newest report of a ready proxy; `ahead_seconds` is how much its clock is ahead of ours."""
+
+    name: str
+    report: ProxyReport
+    ahead_seconds: float = 0.0
+
+
+def duties_of(providers: Iterable[Provider], ready: Sequence[str], heard: Sequence[Heard]) -> Mapping[str, Duties]:
+    """Return the duties of every ready proxy, by name.
+
+    Only what holds for the whole account is shared (a limit, a quota, a key, a model): a proxy that alone fails to
+    connect must not talk the others out of a provider that is well.
+    """
+    probing = elect(providers, ready)
+    shared = _shared_cooldowns(heard)
+    lifted = _lifted_cooldowns(heard)
+    return {
+        name: Duties(
+            probe=probing.get(name, ()),
+            cooldowns=tuple(cooldown for origin, cooldown in (*shared, *lifted) if origin != name),
+            replicas=len(ready),
+            ttl_seconds=TTL_SECONDS,
+        )
+        for name in ready
+    }
+
+
+def elect(providers: Iterable[Provider], ready: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return which proxy probes which providers: each provider goes to one, and moves only if that one leaves.
+
+    Source: rendezvous hashing, Thaler and Ravishankar, 1998.
+    """
+    probing: dict[str, list[str]] = {}
+    if not ready:
+        return {}
+    for provider in providers:
+        if provider.active.mode is not ProbeMode.NONE:
+            chosen = max(ready, key=lambda name: hashlib.sha256(f"{provider.id} {name}".encode()).digest())
+            probing.setdefault(chosen, []).append(provider.id)
+    return {name: tuple(sorted(ids)) for name, ids in probing.items()}
+
+
+def _shared_cooldowns(heard: Iterable[Heard]) -> list[tuple[str, Cooldown]]:
+    """Return, with the proxy that learnt it, the longest cooldown of each cell that concerns the account."""
+    longest: dict[tuple[str, str, str, str], tuple[str, Cooldown]] = {}
+    for proxy in heard:
+        for observed in proxy.report.observations:
+            reason, until = observed.reason, observed.until
+            if observed.breaker is not BreakerState.OPEN or reason not in EJECTING_CLASSES or until is None:
+                continue
+            cooldown = Cooldown(
+                provider=observed.provider,
+                credential=observed.credential,
+                model=observed.model,
+                mode=observed.mode,
+                reason=reason,
+                until=until - proxy.ahead_seconds,
+                retry_after=observed.retry_after,
+            )
+            cell = (cooldown.provider, cooldown.credential, cooldown.model, cooldown.mode)
+            if cell not in longest or longest[cell][1].until < cooldown.until:
+                longest[cell] = (proxy.name, cooldown)
+    return [longest[cell] for cell in sorted(longest)]
+
+
+def _lifted_cooldowns(heard: Sequence[Heard]) -> list[tuple[str, Cooldown]]:
+    """Return the cooldowns that a later good probe ends; each carries the prober's name, which needs no telling."""
+    answered: dict[tuple[str, str], tuple[str, float]] = {}
+    for proxy in heard:
+        for probe in proxy.report.probes:
+            at = probe.at - proxy.ahead_seconds
+            if probe.reason is None and answered.get((probe.provider, probe.credential), ("", 0.0))[1] < at:
+                answered[probe.provider, probe.credential] = (proxy.name, at)
+    lifted: dict[tuple[str, str, str, str], tuple[str, Cooldown]] = {}
+    for proxy in heard:
+        for observed in proxy.report.observations:
+            prober, at = answered.get((observed.provider, observed.credential), ("", 0.0))
+            if prober and prober != proxy.name and _ends(observed, at + proxy.ahead_seconds):
+                cooldown = _lift(observed, at)
+                lifted[cooldown.provider, cooldown.credential, cooldown.model, cooldown.mode] = (prober, cooldown)
+    return [lifted[cell] for cell in sorted(lifted)]
+
+
+def _ends(observed: Observation, probed_at: float) -> bool:
+    """Say whether a good probe at that instant, on the observer's clock, is news to an open breaker."""
+    return (
+        observed.breaker is BreakerState.OPEN
+        and not observed.retry_after
+        and observed.reason is not None
+        and (observed.last_attempt or 0.0) < probed_at
+    )
+
+
+def _lift(observed: Observation, at: float) -> Cooldown:
+    assert observed.reason is not None
+    return Cooldown(
+        provider=observed.provider,
+        credential=observed.credential,
+        model=observed.model,
+        mode=observed.mode,
+        reason=observed.reason,
+        until=at,
+    )
