@@ -1,18 +1,32 @@
 """ModelGateway: a fleet of proxies, as the platform team writes it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from fairlead_operator.resources.fields import BY_NAME, NETWORK, SET, within
 from fairlead_operator.resources.meta import Duration, LabelSelector, Name, NamespacesSelector, Resource
 from fairlead_operator.resources.policy import ResilienceSpec
+
+ADMIN_PORT = 9090
+"""Where every proxy serves health, metrics and reports; no listener may take it."""
+
+CIDR_PATTERN = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$"
+HOST_PATTERN = r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+Host = Annotated[str, Field(min_length=1, max_length=253, pattern=HOST_PATTERN)]
+
+
+def _as_min(given: dict[str, Any]) -> int:
+    return int(given["min"])
 
 
 class ReplicasSpec(Resource):
     """How many proxies run."""
 
     min: Annotated[int, Field(description="At least so many.", ge=1, le=100)] = 2
-    max: Annotated[int, Field(description="At most so many.", ge=1, le=100)] = 2
+    max: Annotated[int, Field(description="At most so many; omitted: as `min`.", ge=1, le=100)] = Field(
+        default_factory=_as_min
+    )
     target_in_flight: Annotated[
         int, Field(description="Calls in flight that one proxy shall carry; more of them add proxies.", ge=1, le=10_000)
     ] = 80
@@ -21,7 +35,9 @@ class ReplicasSpec(Resource):
 class DrainSpec(Resource):
     """How a proxy ends."""
 
-    timeout: Annotated[Duration, Field(description="How long running calls may go on after SIGTERM.")] = "10m"
+    timeout: Annotated[
+        Duration, within("0s", "24h"), Field(description="How long running calls may go on after SIGTERM.")
+    ] = "10m"
 
 
 class ProxySpec(Resource):
@@ -58,12 +74,13 @@ class AllowedCidr(Resource):
 
     cidr: Annotated[
         str,
-        Field(
-            description="For example 10.20.0.0/16 or fd00::/8.", max_length=49, pattern=r"^[0-9a-fA-F:.]+/[0-9]{1,3}$"
-        ),
+        Field(description="For example 10.20.0.0/16 or fd00::/8.", max_length=49, pattern=CIDR_PATTERN),
+        NETWORK,
     ]
     namespaces: Annotated[
-        list[Name], Field(description="Namespaces of the providers that may reach it.", min_length=1, max_length=64)
+        list[Name],
+        Field(description="Namespaces of the providers that may reach it.", min_length=1, max_length=64),
+        SET,
     ]
 
 
@@ -71,8 +88,7 @@ class EgressSpec(Resource):
     """Where upstream connections may go. Metadata addresses are never reached."""
 
     allow_hosts: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=253, pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]]
-        | None,
+        Annotated[list[Host], SET] | None,
         Field(description="Hosts, or *.domain for all below it; omitted: any public host.", max_length=128),
     ] = None
     allow_cidrs: Annotated[
@@ -95,7 +111,7 @@ class ModelGatewaySpec(Resource):
 
     proxy: Annotated[ProxySpec, Field(description="The proxies of the fleet.")] = ProxySpec()
     listeners: Annotated[
-        list[ListenerSpec], Field(description="Ports for applications.", min_length=1, max_length=8)
+        list[ListenerSpec], Field(description="Ports for applications.", min_length=1, max_length=8), BY_NAME
     ] = [ListenerSpec.model_validate({"name": "http", "port": 8080})]
     auth: Annotated[AuthSpec, Field(description="How callers prove who they are.")] = AuthSpec()
     tenants: Annotated[

@@ -1,11 +1,12 @@
 """What all our kinds share: group, version, object identity, references, selectors and durations."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 GROUP = "fairlead.dev"
@@ -56,22 +57,26 @@ def duration_seconds(text: str) -> float:
     return sum(int(amount) * _SECONDS[unit] for amount, unit in _DURATION_PART.findall(text))
 
 
-def _duration(text: str) -> str:
-    duration_seconds(text)
-    return text
-
-
-Duration = Annotated[str, AfterValidator(_duration), Field(max_length=32, pattern=DURATION_PATTERN)]
-Fraction = Annotated[str, Field(max_length=12, pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$")]
+Duration = Annotated[str, Field(max_length=32, pattern=DURATION_PATTERN)]
+FRACTION_PATTERN = r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$"
+Fraction = Annotated[str, Field(max_length=12, pattern=FRACTION_PATTERN)]
 """A number from 0 to 1, written as a string: CRDs have no floats that survive every client."""
 
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=NAME_PATTERN)]
 
 
 class Resource(BaseModel):
-    """The base of everything users write: unknown fields are refused, names are camelCase in YAML."""
+    """The base of everything users write: unknown fields are refused, names are camelCase in YAML.
+
+    A field that is null counts as omitted, as it does for the API server.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, value: Any) -> Any:
+        return {name: each for name, each in value.items() if each is not None} if isinstance(value, dict) else value
 
 
 class ObjectReference(Resource):
@@ -84,16 +89,56 @@ class ObjectReference(Resource):
         return f"{self.namespace or own_namespace}/{self.name}"
 
 
+class LabelOperator(StrEnum):
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+
+
+LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
+LabelValue = Annotated[str, Field(max_length=63)]
+
+
+class LabelExpression(Resource):
+    """One demand on a label, as in every selector of Kubernetes."""
+
+    key: Annotated[LabelKey, Field(description="Name of the label.")]
+    operator: Annotated[LabelOperator, Field(description="How the label's value is compared with `values`.")]
+    values: Annotated[
+        list[LabelValue], Field(description="For In and NotIn: the values; else none.", max_length=32)
+    ] = []
+
+    def selects(self, labels: Mapping[str, str]) -> bool:
+        match self.operator:
+            case LabelOperator.IN:
+                return labels.get(self.key) in self.values
+            case LabelOperator.NOT_IN:
+                return labels.get(self.key) not in self.values
+            case LabelOperator.EXISTS:
+                return self.key in labels
+            case LabelOperator.DOES_NOT_EXIST:
+                return self.key not in labels
+
+
 class LabelSelector(Resource):
-    """Namespaces by label. All of `matchLabels` must hold; an empty selector selects every namespace."""
+    """Objects by label. Everything that is given must hold; an empty selector selects all."""
 
     match_labels: Annotated[
-        dict[Annotated[str, Field(max_length=316)], Annotated[str, Field(max_length=63)]],
-        Field(description="Labels that the namespace must carry, with these values.", max_length=16),
+        dict[LabelKey, LabelValue], Field(description="Labels that must be there, with these values.", max_length=16)
     ] = {}
+    match_expressions: Annotated[
+        list[LabelExpression], Field(description="Demands on labels that must hold.", max_length=16)
+    ] = []
 
-    def selects(self, labels: dict[str, str]) -> bool:
-        return all(labels.get(name) == value for name, value in self.match_labels.items())
+    @property
+    def selects_all(self) -> bool:
+        return not self.match_labels and not self.match_expressions
+
+    def selects(self, labels: Mapping[str, str]) -> bool:
+        return all(labels.get(name) == value for name, value in self.match_labels.items()) and all(
+            expression.selects(labels) for expression in self.match_expressions
+        )
 
 
 class NamespacesSelector(Resource):
@@ -104,5 +149,5 @@ class NamespacesSelector(Resource):
         Field(description="Selects namespaces by label; {} selects all; omitted selects none but the object's own."),
     ] = None
 
-    def selects(self, labels: dict[str, str]) -> bool:
+    def selects(self, labels: Mapping[str, str]) -> bool:
         return self.namespace_selector is not None and self.namespace_selector.selects(labels)

@@ -4,12 +4,24 @@ from typing import Annotated
 
 from pydantic import Field
 
+from fairlead_operator.resources.fields import SET, within
 from fairlead_operator.resources.meta import Duration, Name, ObjectReference, Resource
 from fairlead_operator.resources.provider import ModelName
 from fairlead_proxy.contract.names import FailureClass, Operation, Strategy
 
-VirtualModel = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
-RefusedFallback = (
+VIRTUAL_MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"
+INTENT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+HEADER_NAME_PATTERN = r"^[A-Za-z0-9-]+$"
+VirtualModel = Annotated[str, Field(min_length=1, max_length=128, pattern=VIRTUAL_MODEL_PATTERN)]
+Intent = Annotated[str, Field(min_length=1, max_length=64, pattern=INTENT_PATTERN)]
+HeaderName = Annotated[str, Field(min_length=1, max_length=64, pattern=HEADER_NAME_PATTERN)]
+Deadline = Annotated[Duration, within("10ms", "24h")]
+Pause = Annotated[Duration, within("0s", "5m")]
+
+REFUSED_HEADERS = ("authorization", "cookie", "x-api-key")
+"""No rule may look at these: they hold what callers prove themselves with."""
+
+NEVER_FALLBACK = (
     FailureClass.CONTEXT_LENGTH_EXCEEDED,
     FailureClass.CONTENT_FILTERED,
     FailureClass.INVALID_REQUEST,
@@ -21,8 +33,7 @@ class IntentMatch(Resource):
     """What the call is for, as the caller says in the header x-fairlead-intent."""
 
     any_of: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]],
-        Field(description="Intents of which one must be the call's.", min_length=1, max_length=16),
+        list[Intent], Field(description="Intents of which one must be the call's.", min_length=1, max_length=16), SET
     ]
 
 
@@ -37,20 +48,17 @@ class MatchSpec(Resource):
     """One way to match: everything that is given must hold."""
 
     models: Annotated[
-        list[VirtualModel], Field(description="Virtual models of this policy; omitted: any.", max_length=32)
+        list[VirtualModel], Field(description="Virtual models of this policy; omitted: any.", max_length=32), SET
     ] = []
     headers: Annotated[
-        dict[
-            Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")],
-            Annotated[str, Field(max_length=256)],
-        ],
+        dict[HeaderName, Annotated[str, Field(max_length=256)]],
         Field(
             description="Request headers with exactly these values; names are case-insensitive. authorization, cookie "
             "and x-api-key are refused.",
             max_length=16,
         ),
     ] = {}
-    operations: Annotated[list[Operation], Field(description="Operations; omitted: any.", max_length=8)] = []
+    operations: Annotated[list[Operation], Field(description="Operations; omitted: any.", max_length=8), SET] = []
     prompt_tokens: Annotated[
         TokenRange | None,
         Field(description="Bounds on the prompt's tokens. They are estimated: bytes of text divided by 4."),
@@ -82,17 +90,17 @@ class RouteSpec(Resource):
 class TimeoutsSpec(Resource):
     """The four deadlines of a call."""
 
-    total: Annotated[Duration | None, Field(description="For the whole call, all attempts together.")] = None
-    per_try: Annotated[Duration | None, Field(description="For one attempt until content begins to flow.")] = None
-    first_token: Annotated[Duration | None, Field(description="For a stream's first content.")] = None
-    idle: Annotated[Duration | None, Field(description="Between two pieces of a stream.")] = None
+    total: Annotated[Deadline | None, Field(description="For the whole call, all attempts together.")] = None
+    per_try: Annotated[Deadline | None, Field(description="For one attempt until content begins to flow.")] = None
+    first_token: Annotated[Deadline | None, Field(description="For a stream's first content.")] = None
+    idle: Annotated[Deadline | None, Field(description="Between two pieces of a stream.")] = None
 
 
 class BackoffSpec(Resource):
     """Pauses before a repeat, with full jitter."""
 
-    base: Annotated[Duration | None, Field(description="Upper bound of the first pause; it doubles.")] = None
-    max: Annotated[Duration | None, Field(description="Upper bound of any pause.")] = None
+    base: Annotated[Pause | None, Field(description="Upper bound of the first pause; it doubles.")] = None
+    max: Annotated[Pause | None, Field(description="Upper bound of any pause.")] = None
 
 
 class RetrySpec(Resource):
@@ -109,7 +117,7 @@ class FallbackSpec(Resource):
     """When the next target is tried."""
 
     when: Annotated[
-        list[FailureClass] | None,
+        Annotated[list[FailureClass], SET] | None,
         Field(
             description="Failure classes that move on to the next target; omitted: every one that blames the provider.",
             max_length=13,
@@ -143,6 +151,7 @@ class RoutePolicySpec(Resource):
     models: Annotated[
         list[VirtualModel],
         Field(description="Virtual models offered to this namespace's callers.", min_length=1, max_length=32),
+        SET,
     ]
     rules: Annotated[
         list[RuleSpec], Field(description="The first rule that matches serves the call.", min_length=1, max_length=64)

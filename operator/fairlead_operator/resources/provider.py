@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from fairlead_operator.resources.fields import BASE_URL, BY_NAME, SET, URL_PATTERN, within
 from fairlead_operator.resources.meta import (
     DECIMAL_PATTERN,
     Duration,
@@ -15,7 +16,14 @@ from fairlead_operator.resources.meta import (
 )
 from fairlead_proxy.contract.names import FailureClass, Operation, ProbeMode, ProviderType
 
-ModelName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:@-]+$")]
+MODEL_NAME_PATTERN = r"^[A-Za-z0-9._:@-]+$"
+SECRET_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"  # noqa: S105 (a pattern, not a secret)
+SECRET_KEY_PATTERN = r"^[-._a-zA-Z0-9]+$"  # noqa: S105
+CAPABILITY_PATTERN = r"^[a-z][A-Za-z]*$"
+CURRENCY_PATTERN = r"^[A-Z]{3}$"
+FAILURE_DOMAIN_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
+UPSTREAM_NAME_PATTERN = r"^\S+$"
+ModelName = Annotated[str, Field(min_length=1, max_length=128, pattern=MODEL_NAME_PATTERN)]
 Amount = Annotated[str, Field(max_length=20, pattern=DECIMAL_PATTERN)]
 
 
@@ -28,8 +36,9 @@ class Endpoint(Resource):
             description="What an SDK calls base_url, for example https://api.openai.com/v1: the operation's path is "
             "appended. No query, no fragment, no user.",
             max_length=512,
-            pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+            pattern=URL_PATTERN,
         ),
+        BASE_URL,
     ]
 
 
@@ -42,7 +51,7 @@ class SecretKeyReference(Resource):
             description="Name of the Secret.",
             min_length=1,
             max_length=253,
-            pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+            pattern=SECRET_NAME_PATTERN,
         ),
     ]
     key: Annotated[
@@ -51,7 +60,7 @@ class SecretKeyReference(Resource):
             description="Key within the Secret's data.",
             min_length=1,
             max_length=253,
-            pattern=r"^[-._a-zA-Z0-9]+$",
+            pattern=SECRET_KEY_PATTERN,
         ),
     ]
 
@@ -76,6 +85,7 @@ class Placement(Resource):
             description="Providers that fail together share one. Omitted: this provider is one of its own.",
             min_length=1,
             max_length=128,
+            pattern=FAILURE_DOMAIN_PATTERN,
         ),
     ] = None
 
@@ -92,7 +102,7 @@ class PerMillionTokens(Resource):
 class PriceSpec(Resource):
     """What a model costs."""
 
-    currency: Annotated[str, Field(description="ISO 4217 code.", max_length=3, pattern=r"^[A-Z]{3}$")] = "USD"
+    currency: Annotated[str, Field(description="ISO 4217 code.", max_length=3, pattern=CURRENCY_PATTERN)] = "USD"
     per_m_tok: Annotated[PerMillionTokens, Field(alias="perMTok", description="Prices per million tokens.")]
 
 
@@ -102,14 +112,20 @@ class ModelSpec(Resource):
     name: Annotated[ModelName, Field(description="How policies call the model; without a slash.")]
     upstream_name: Annotated[
         str | None,
-        Field(description="How the provider calls it; omitted: the same.", min_length=1, max_length=256),
+        Field(
+            description="How the provider calls it; omitted: the same.",
+            min_length=1,
+            max_length=256,
+            pattern=UPSTREAM_NAME_PATTERN,
+        ),
     ] = None
     operations: Annotated[
         list[Operation],
         Field(description="What the model can be asked to do.", min_length=1, max_length=8),
+        SET,
     ] = [Operation.CHAT]
     capabilities: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z][A-Za-z]*$")]] | None,
+        Annotated[list[Annotated[str, Field(min_length=1, max_length=32, pattern=CAPABILITY_PATTERN)]], SET] | None,
         Field(
             description="What the model is able to use: tools, vision, jsonSchema, reasoning, audio. Omitted: no "
             "claim; given: a call that needs another one skips the model.",
@@ -127,7 +143,7 @@ class ModelSpec(Resource):
 class PassiveHealthSpec(Resource):
     """When the outcomes of real calls stop further ones for a while."""
 
-    window: Annotated[Duration, Field(description="How far back outcomes count.")] = "30s"
+    window: Annotated[Duration, within("1s", "1h"), Field(description="How far back outcomes count.")] = "30s"
     min_requests: Annotated[
         int, Field(description="Attempts in the window below which the error rate says nothing.", ge=1, le=100_000)
     ] = 10
@@ -135,10 +151,12 @@ class PassiveHealthSpec(Resource):
         "0.5"
     )
     consecutive: Annotated[int, Field(description="Failures in a row that open the breaker.", ge=1, le=1000)] = 5
-    base_cooldown: Annotated[Duration, Field(description="First cooldown; it doubles each time.")] = "5s"
-    max_cooldown: Annotated[Duration, Field(description="Longest cooldown of our own; Retry-After may be longer.")] = (
-        "5m"
-    )
+    base_cooldown: Annotated[
+        Duration, within("10ms", "1h"), Field(description="First cooldown; it doubles each time.")
+    ] = "5s"
+    max_cooldown: Annotated[
+        Duration, within("10ms", "1h"), Field(description="Longest cooldown of our own; Retry-After may be longer.")
+    ] = "5m"
 
 
 class ActiveHealthSpec(Resource):
@@ -151,7 +169,9 @@ class ActiveHealthSpec(Resource):
             "OpenAICompatible, else None."
         ),
     ] = None
-    interval: Annotated[Duration, Field(description="Time between probes of a provider that is well.")] = "30s"
+    interval: Annotated[
+        Duration, within("1s", "24h"), Field(description="Time between probes of a provider that is well.")
+    ] = "30s"
 
 
 class HealthSpec(Resource):
@@ -166,11 +186,12 @@ class HealthSpec(Resource):
 class OutageSpec(Resource):
     """A scheduled outage of a simulated provider."""
 
-    after: Annotated[Duration, Field(description="When it begins, from the start of the proxy.")]
-    for_: Annotated[Duration, Field(alias="for", description="How long it lasts.")]
-    every: Annotated[Duration | None, Field(description="When it comes again, from its beginning; omitted: never.")] = (
-        None
-    )
+    after: Annotated[Duration, within("0s", "24h"), Field(description="When it begins, from the start of the proxy.")]
+    for_: Annotated[Duration, within("10ms", "24h"), Field(alias="for", description="How long it lasts.")]
+    every: Annotated[
+        Annotated[Duration, within("10ms", "24h")] | None,
+        Field(description="When it comes again, from beginning to beginning; omitted: never."),
+    ] = None
     failure: Annotated[FailureClass, Field(description="How calls fail meanwhile.")] = FailureClass.SERVER_ERROR
 
 
@@ -178,7 +199,7 @@ class SimulatedSpec(Resource):
     """How a provider of type Simulated behaves: no model is called, and every answer says so."""
 
     seed: Annotated[int, Field(description="The same seed gives the same answers.", ge=0, le=2_147_483_647)] = 1
-    ttft: Annotated[Duration, Field(description="Time to the first token.")] = "100ms"
+    ttft: Annotated[Duration, within("0s", "1h"), Field(description="Time to the first token.")] = "100ms"
     tokens_per_second: Annotated[int, Field(description="Speed of the answer.", ge=1, le=1_000_000)] = 50
     error_rate: Annotated[Fraction, Field(description="Share of calls that fail, 0 to 1.")] = "0"
     failure: Annotated[FailureClass, Field(description="How those calls fail.")] = FailureClass.SERVER_ERROR
@@ -196,6 +217,7 @@ class ModelProviderSpec(Resource):
     credentials: Annotated[
         list[CredentialSpec],
         Field(description="API keys; none: calls go out without one.", max_length=32),
+        BY_NAME,
     ] = []
     placement: Annotated[Placement, Field(description="Where the provider stands.")] = Placement()
     consumers: Annotated[
@@ -212,7 +234,7 @@ class ModelProviderSpec(Resource):
         ),
     ] = None
     models: Annotated[
-        list[ModelSpec], Field(description="The models that policies may name.", min_length=1, max_length=128)
+        list[ModelSpec], Field(description="The models that policies may name.", min_length=1, max_length=128), BY_NAME
     ]
     health: Annotated[HealthSpec, Field(description="How its health is observed.")] = HealthSpec()
     simulated: Annotated[SimulatedSpec | None, Field(description="Only for type Simulated.")] = None
