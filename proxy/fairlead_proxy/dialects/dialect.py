@@ -1,10 +1,11 @@
 """The seam of the dialects: what the core asks of a wire format, whichever it is."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fairlead_proxy.contract.names import Mode, ProviderType
+from fairlead_proxy.dialects.json_members import Member
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
 from fairlead_proxy.exchange.outcome import Usage
 
@@ -34,6 +35,7 @@ class ReadRequest:
     """What a request says, without its content. `model` is the virtual model that the caller named.
 
     `wants_usage`: the caller itself asked for token counts (streams). `prompt_text_bytes`: text in messages and tools.
+    `members`: where the parts that a rewrite touches stand in `body`.
     """
 
     model: str
@@ -43,6 +45,7 @@ class ReadRequest:
     needs: frozenset[str] = frozenset()
     prompt_text_bytes: int = 0
     max_tokens: int | None = None
+    members: Mapping[str, Member] = field(default_factory=dict)
 
     @property
     def prompt_tokens(self) -> int:
@@ -62,13 +65,13 @@ class Answered:
 class Relay(Protocol):
     """One streamed answer: upstream chunks go in, what the client may have now comes out.
 
-    Until `committed`, everything is held and nothing comes out. Every method may raise UpstreamFailure: the attempt
-    has failed; if `committed`, the client must be told by `render_stream_error`.
+    Until `committed`, everything is held and nothing comes out. `feed` and `finish` may raise UpstreamFailure: the
+    attempt has failed. If `committed` by then, the client is told: `take_rest`, then `render_stream_error`.
     """
 
     @property
     def committed(self) -> bool:
-        """Say whether real content has come: the commit point (design, section 11)."""
+        """Say whether anything has come out: the commit point (design, section 11)."""
         ...
 
     @property
@@ -87,6 +90,10 @@ class Relay(Protocol):
 
     def finish(self) -> bytes:
         """The upstream's body has ended cleanly: return the last bytes to send; raise StreamBroken if it was cut."""
+        ...
+
+    def take_rest(self) -> bytes:
+        """Return what stood before the fault, in the chunk that failed."""
         ...
 
     def usage_so_far(self, prompt_tokens: int) -> Usage:
@@ -117,7 +124,7 @@ class Dialect(Protocol):
     def upstream_headers(
         self, provider_type: ProviderType, key: str, client_headers: Headers, *, mode: Mode
     ) -> tuple[tuple[str, str], ...]:
-        """Return the headers of a call; raise UpstreamFailure(CredentialRejected) for a key that no header can carry."""
+        """Return the headers of a call; raise CredentialRejected for a key that no header can carry."""
         ...
 
     def probe_headers(self, provider_type: ProviderType, key: str) -> tuple[tuple[str, str], ...]:

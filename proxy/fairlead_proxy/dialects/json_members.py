@@ -1,0 +1,109 @@
+"""Where the members of a JSON object stand in its bytes, so that one can be changed and every other byte stays."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+MAX_DEPTH = 64
+"""Deeper than any request that makes sense; a default."""
+
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_QUOTED = re.compile(_STRING, re.DOTALL)
+_TOKEN = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
+_SPACE = re.compile(rb"[ \t\r\n]*+")
+_SCALAR = re.compile(rb"[-+.0-9A-Za-z]++")
+_OPENING = b"{["
+
+
+class TooDeep(ValueError):
+    """JSON that is nested deeper than MAX_DEPTH."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of an object: offsets of its key's first quote, and of its value's first byte and end."""
+
+    start: int
+    value_start: int
+    value_end: int
+
+
+def members_of(text: bytes, start: int = 0) -> Iterator[tuple[str, Member]]:
+    """Yield every member of the object that begins at or after `start`, in order, doubles too.
+
+    The text must be valid JSON there: the caller has decoded it.
+    """
+    position = _skip_space(text, _skip_space(text, start) + 1)
+    while text[position : position + 1] == b'"':
+        key_end = _end_of_value(text, position)
+        value_start = _skip_space(text, _skip_space(text, key_end) + 1)
+        value_end = _end_of_value(text, value_start)
+        yield _text_of(text[position:key_end]), Member(position, value_start, value_end)
+        position = _skip_space(text, value_end)
+        if text[position : position + 1] == b",":
+            position = _skip_space(text, position + 1)
+
+
+def check_depth(text: bytes) -> None:
+    """Raise TooDeep if the JSON is nested deeper than MAX_DEPTH."""
+    if text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
+        return
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        first = text[token.start()]
+        if first == 0x22:
+            continue
+        depth += 1 if first in _OPENING else -1
+        if depth > MAX_DEPTH:
+            raise TooDeep(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def splice(text: bytes, edits: Iterable[tuple[int, int, bytes]]) -> bytes:
+    """Return the text with each `(start, end, replacement)` in place; the edits do not overlap."""
+    parts: list[bytes] = []
+    position = 0
+    for start, end, replacement in sorted(edits):
+        parts += (text[position:start], replacement)
+        position = end
+    parts.append(text[position:])
+    return b"".join(parts)
+
+
+def removal_of(text: bytes, member: Member) -> tuple[int, int, bytes]:
+    """Return the edit that takes a member out together with one comma; another member must stay."""
+    following = _skip_space(text, member.value_end)
+    if text[following : following + 1] == b",":
+        return member.start, following + 1, b""
+    return text.rindex(b",", 0, member.start), member.value_end, b""
+
+
+def _end_of_value(text: bytes, position: int) -> int:
+    first = text[position]
+    if first not in _OPENING:
+        found = (_QUOTED if first == 0x22 else _SCALAR).match(text, position)
+        return found.end() if found else len(text)
+    depth = 0
+    for token in _TOKEN.finditer(text, position):
+        first = text[token.start()]
+        if first == 0x22:
+            continue
+        depth += 1 if first in _OPENING else -1
+        if depth == 0:
+            return token.end()
+    return len(text)
+
+
+def _skip_space(text: bytes, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position
+
+
+def _text_of(quoted: bytes) -> str:
+    if b"\\" not in quoted:
+        return quoted[1:-1].decode()
+    try:
+        return msgspec.json.decode(quoted, type=str)
+    except msgspec.DecodeError:  # half of a surrogate pair: legal JSON, and no name that anybody looks for
+        return quoted.decode()

@@ -1,0 +1,68 @@
+"""A plain chat answer of OpenAI's form: is it one, and how many tokens did it take."""
+
+import msgspec
+from msgspec import Raw, Struct
+
+from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN, MAX_ERROR_BYTES, Answered, Headers
+from fairlead_proxy.dialects.openai_errors import (
+    VendorError,
+    classify_answer,
+    failure_in_success,
+    read_vendor_error,
+    vendor_error_of,
+)
+from fairlead_proxy.dialects.openai_usage import OpenAIUsage
+from fairlead_proxy.exchange.outcome import Usage
+
+
+class _Choice(Struct):
+    message: Raw = Raw(b"null")
+    error: Raw = Raw(b"null")
+
+
+class _Completion(Struct):
+    choices: list[_Choice] = []
+    usage: Raw = Raw(b"null")
+    error: Raw = Raw(b"null")
+
+
+_COMPLETION = msgspec.json.Decoder(_Completion)
+
+
+def read_chat_answer(status: int, headers: Headers, body: bytes, *, prompt_tokens: int, now: float) -> Answered:
+    """Return the answer as it is, or raise what it means; see Dialect.read_answer."""
+    headers = tuple(headers)
+    if not 200 <= status < 300:
+        raise classify_answer(status, headers, body[:MAX_ERROR_BYTES], now)
+    try:
+        completion = _COMPLETION.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise failure_in_success(read_vendor_error(body), body[:MAX_ERROR_BYTES], status=status) from None
+    error = _error_in(completion)
+    if error is not None:
+        raise failure_in_success(error, body[:MAX_ERROR_BYTES], status=status)
+    if not completion.choices:
+        raise failure_in_success(read_vendor_error(body), body[:MAX_ERROR_BYTES], status=status)
+    content_type = dict(headers).get("content-type", "")
+    content_type = content_type if "json" in content_type.lower() else "application/json"
+    return Answered(body, content_type, _usage_of(completion, prompt_tokens))
+
+
+def _error_in(completion: _Completion) -> VendorError | None:
+    """Return the error that an answer holds: at its top, or in a choice (OpenRouter: a provider that failed late)."""
+    for raw in (completion.error, *(choice.error for choice in completion.choices)):
+        if bytes(raw) not in (b"null", b'""', b"{}"):
+            return vendor_error_of(msgspec.json.decode(raw))
+    return None
+
+
+def _usage_of(completion: _Completion, prompt_tokens: int) -> Usage:
+    """Return the provider's count; without one an estimate, from the messages' bytes."""
+    try:
+        reported = msgspec.json.decode(completion.usage, type=OpenAIUsage | None)
+    except msgspec.MsgspecError:
+        reported = None
+    if reported is not None:
+        return reported.to_usage()
+    output_bytes = sum(len(bytes(choice.message)) for choice in completion.choices)
+    return Usage(prompt_tokens, -(-output_bytes // BYTES_PER_TOKEN), estimated=True)

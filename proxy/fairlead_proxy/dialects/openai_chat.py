@@ -1,0 +1,89 @@
+"""OpenAI's chat completions: the dialect, put together from its parts."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
+from fairlead_proxy.dialects.dialect import Answered, Headers, ReadRequest
+from fairlead_proxy.dialects.openai_answer import read_chat_answer
+from fairlead_proxy.dialects.openai_errors import classify_answer, refuses_stream_options, render_openai_error
+from fairlead_proxy.dialects.openai_request import read_chat_request, rewrite_chat_request
+from fairlead_proxy.dialects.openai_stream import OpenAIChatRelay
+from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
+
+PASSED_HEADERS = frozenset({"traceparent", "tracestate"})
+"""What a client may say to a provider beside the body: where its trace goes on, and nothing else.
+
+Not `openai-organization`, `openai-project` or `openai-beta` (they spend or change the platform's account), and not
+`idempotency-key` (tenants share the account: one could be answered with what another one asked).
+"""
+
+
+class OpenAIChat:
+    """See Dialect. Source: https://platform.openai.com/docs/api-reference/chat"""
+
+    path = "/chat/completions"
+    models_path = "/models"
+
+    def read_request(self, body: bytes) -> ReadRequest:
+        return read_chat_request(body)
+
+    def rewrite_request(self, request: ReadRequest, *, model: str, include_usage: bool) -> bytes:
+        return rewrite_chat_request(request, model=model, include_usage=include_usage)
+
+    def upstream_headers(
+        self, provider_type: ProviderType, key: str, client_headers: Headers, *, mode: Mode
+    ) -> tuple[tuple[str, str], ...]:
+        accept = "text/event-stream" if mode is Mode.STREAM else "application/json"
+        passed = tuple((name, value) for name, value in client_headers if name in PASSED_HEADERS)
+        return (("content-type", "application/json"), *_fixed_headers(accept, key), *passed)
+
+    def probe_headers(self, provider_type: ProviderType, key: str) -> tuple[tuple[str, str], ...]:
+        return _fixed_headers("application/json", key)
+
+    def classify(self, status: int, headers: Headers, body: bytes, now: float) -> UpstreamFailure:
+        return classify_answer(status, headers, body, now)
+
+    def refuses_usage(self, status: int, body: bytes) -> bool:
+        return refuses_stream_options(status, body)
+
+    def is_stream(self, status: int, headers: Headers) -> bool:
+        """See Dialect. A missing content type is taken on trust: the relay finds out before anything is sent."""
+        kind = dict(headers).get("content-type", "").partition(";")[0].strip().lower()
+        return status == 200 and kind in ("", "text/event-stream")
+
+    def read_answer(self, status: int, headers: Headers, body: bytes, *, prompt_tokens: int, now: float) -> Answered:
+        return read_chat_answer(status, headers, body, prompt_tokens=prompt_tokens, now=now)
+
+    def open_relay(self, request: ReadRequest, *, include_usage: bool) -> OpenAIChatRelay:
+        return OpenAIChatRelay(hide_usage=include_usage and not request.wants_usage)
+
+    def render_error(self, answer: Answer) -> bytes:
+        return render_openai_error(answer)
+
+    def render_stream_error(self, answer: Answer) -> bytes:
+        """See Dialect. The openai SDK raises on `data: {"error": …}`; on a mere end it would stop quietly."""
+        return b"data: " + render_openai_error(answer) + b"\n\n"
+
+    def render_models(self, names: Iterable[str]) -> bytes:
+        return msgspec.json.encode({"object": "list", "data": [_model(name) for name in names]})
+
+    def render_model(self, name: str) -> bytes:
+        return msgspec.json.encode(_model(name))
+
+
+def _model(name: str) -> dict[str, str | int]:
+    """Source: https://platform.openai.com/docs/api-reference/models/object; a virtual model has no date of birth."""
+    return {"id": name, "object": "model", "created": 0, "owned_by": "fairlead"}
+
+
+def _fixed_headers(accept: str, key: str) -> tuple[tuple[str, str], ...]:
+    """Return what every request carries. Whitespace around a key is a slip of whoever wrote the Secret."""
+    headers = (("accept", accept), ("accept-encoding", "identity"))
+    key = key.strip()
+    if not key:
+        return headers
+    if not (key.isascii() and key.isprintable()):
+        raise UpstreamFailure(FailureClass.CREDENTIAL_REJECTED, "the key holds characters that no header can carry")
+    return (*headers, ("authorization", f"Bearer {key}"))

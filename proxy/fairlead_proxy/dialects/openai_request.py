@@ -1,0 +1,219 @@
+"""Reading a chat request of OpenAI's form, and rewriting it for a target without touching what is not ours."""
+
+import re
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from fairlead_proxy.contract.names import Mode
+from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
+from fairlead_proxy.dialects.json_members import Member, TooDeep, check_depth, members_of, removal_of, splice
+
+MODEL = "model"
+STREAM_OPTIONS = "stream_options"
+INCLUDE_USAGE = "include_usage"
+_INNER_USAGE = f"{STREAM_OPTIONS}.{INCLUDE_USAGE}"
+
+_ASK_USAGE = b'{"include_usage":true}'
+_FAULTY_FIELD = re.compile(r"`\$\.([a-z_.]+)`")
+
+
+class _StreamOptions(Struct):
+    include_usage: bool | None = None
+
+
+class _ResponseFormat(Struct):
+    type: str = ""
+
+
+class _Peek(Struct):
+    """The members that are read; Raw where a value of another type is the provider's to refuse."""
+
+    model: str | UnsetType = UNSET
+    messages: Raw | UnsetType = UNSET
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    tools: Raw = Raw(b"null")
+    functions: Raw = Raw(b"null")
+    response_format: Raw = Raw(b"null")
+    reasoning_effort: Raw = Raw(b"null")
+    reasoning: Raw = Raw(b"null")
+    modalities: Raw = Raw(b"null")
+    audio: Raw = Raw(b"null")
+    max_completion_tokens: Raw = Raw(b"null")
+    max_tokens: Raw = Raw(b"null")
+
+
+_READ_FIELDS = frozenset(_Peek.__struct_fields__)
+_EMPTY = frozenset({b"null", b"[]", b"{}", b'""', b"false"})
+
+
+class _Part(Struct):
+    type: str = ""
+    text: str | None = None
+    refusal: str | None = None
+
+
+class _Message(Struct):
+    content: str | list[_Part] | None = None
+
+
+_PEEK = msgspec.json.Decoder(_Peek)
+_MESSAGES = msgspec.json.Decoder(list[_Message])
+_NEED_OF_PART = {"image_url": "vision", "input_image": "vision", "image": "vision", "input_audio": "audio"}
+
+
+def read_chat_request(body: bytes) -> ReadRequest:
+    """Read a request; raise InvalidCall naming the parameter at fault.
+
+    Source: https://platform.openai.com/docs/api-reference/chat/create. A field that is read here may come only once:
+    which of two counts is the provider's guess as much as ours.
+    """
+    peek = _peek(body)
+    if peek.model is UNSET or not peek.model:
+        raise InvalidCall("you must provide a model parameter", "model")
+    if peek.messages is UNSET:
+        raise InvalidCall("missing required parameter: 'messages'", "messages")
+    messages = bytes(peek.messages)
+    if not messages.startswith(b"["):
+        raise InvalidCall("'messages' must be a list", "messages")
+    text_bytes, part_needs = _read_messages(messages)
+    tools = b"".join(bytes(raw) for raw in (peek.tools, peek.functions) if _given(raw))
+    return ReadRequest(
+        model=peek.model,
+        mode=Mode.STREAM if peek.stream else Mode.PLAIN,
+        body=body,
+        wants_usage=bool(peek.stream and peek.stream_options and peek.stream_options.include_usage),
+        needs=frozenset(part_needs | _needs_of(peek, tools)),
+        prompt_text_bytes=text_bytes + len(tools),
+        max_tokens=_whole_number(peek.max_completion_tokens) or _whole_number(peek.max_tokens),
+        members=_locate(body),
+    )
+
+
+def rewrite_chat_request(request: ReadRequest, *, model: str, include_usage: bool) -> bytes:
+    """Return the body for a target; see Dialect.rewrite_request."""
+    at = request.members[MODEL]
+    edits = [(at.value_start, at.value_end, msgspec.json.encode(model))]
+    if request.mode is Mode.STREAM:
+        edits += _usage_edits(request, at, include_usage)
+    return splice(request.body, edits)
+
+
+def _usage_edits(request: ReadRequest, model_at: Member, include_usage: bool) -> list[tuple[int, int, bytes]]:
+    body = request.body
+    options = request.members.get(STREAM_OPTIONS)
+    if not include_usage:
+        return [] if options is None else [removal_of(body, options)]
+    if request.wants_usage:
+        return []
+    if options is None:
+        end = model_at.value_end
+        return [(end, end, b',"stream_options":' + _ASK_USAGE)]
+    if body[options.value_start : options.value_start + 1] != b"{":
+        return [(options.value_start, options.value_end, _ASK_USAGE)]
+    asked = request.members.get(_INNER_USAGE)
+    if asked is not None:
+        return [(asked.value_start, asked.value_end, b"true")]
+    if next(members_of(body, options.value_start), None) is None:
+        return [(options.value_start, options.value_end, _ASK_USAGE)]
+    inside = options.value_start + 1
+    return [(inside, inside, b'"include_usage":true,')]
+
+
+def _peek(body: bytes) -> _Peek:
+    try:
+        if not body.isascii():
+            body.decode()
+        peek = _PEEK.decode(body)
+        check_depth(body)
+    except msgspec.ValidationError as error:
+        found = _FAULTY_FIELD.search(str(error))
+        raise InvalidCall(f"the request is not valid: {error}", found[1] if found else None) from None
+    except UnicodeDecodeError:
+        raise InvalidCall("the request body is not UTF-8") from None
+    except msgspec.DecodeError as error:
+        raise InvalidCall(f"the request body is not valid JSON: {error}") from None
+    except (TooDeep, RecursionError):
+        raise InvalidCall("the request body is nested too deeply") from None
+    return peek
+
+
+def _locate(body: bytes) -> dict[str, Member]:
+    """Return where the model and the stream options stand; raise InvalidCall for a double of a field that is read."""
+    found: dict[str, Member] = {}
+    seen: set[str] = set()
+    for key, member in members_of(body):
+        if key in _READ_FIELDS:
+            _refuse_double(key, seen)
+            if key in (MODEL, STREAM_OPTIONS):
+                found[key] = member
+    options = found.get(STREAM_OPTIONS)
+    if options is not None and body[options.value_start : options.value_start + 1] == b"{":
+        for key, member in members_of(body, options.value_start):
+            if key == INCLUDE_USAGE:
+                _refuse_double(_INNER_USAGE, seen)
+                found[_INNER_USAGE] = member
+    return found
+
+
+def _refuse_double(name: str, seen: set[str]) -> None:
+    if name in seen:
+        raise InvalidCall(f"the parameter '{name}' is given twice", name)
+    seen.add(name)
+
+
+def _read_messages(messages: bytes) -> tuple[int, set[str]]:
+    """Return the bytes of text, and the needs that the parts show. What is not of the form counts whole."""
+    try:
+        decoded = _MESSAGES.decode(messages)
+    except (msgspec.MsgspecError, RecursionError):
+        return len(messages), set()
+    text_bytes = 0
+    needs: set[str] = set()
+    for message in decoded:
+        content = message.content
+        if isinstance(content, str):
+            text_bytes += _utf8_length(content)
+        elif content is not None:
+            for part in content:
+                text_bytes += _utf8_length(part.text or part.refusal or "")
+                if part.type in _NEED_OF_PART:
+                    needs.add(_NEED_OF_PART[part.type])
+    return text_bytes, needs
+
+
+def _needs_of(peek: _Peek, tools: bytes) -> set[str]:
+    needs: set[str] = set()
+    if tools:
+        needs.add("tools")
+    if _format_of(peek.response_format) == "json_schema":
+        needs.add("jsonSchema")
+    if _given(peek.reasoning) or (_given(peek.reasoning_effort) and bytes(peek.reasoning_effort) != b'"none"'):
+        needs.add("reasoning")
+    if _given(peek.audio) or b'"audio"' in bytes(peek.modalities):
+        needs.add("audio")
+    return needs
+
+
+def _given(raw: Raw) -> bool:
+    return bytes(raw) not in _EMPTY
+
+
+def _format_of(raw: Raw) -> str:
+    try:
+        decoded = msgspec.json.decode(raw, type=_ResponseFormat | None)
+    except (msgspec.MsgspecError, RecursionError):
+        return ""
+    return decoded.type if decoded else ""
+
+
+def _whole_number(raw: Raw) -> int | None:
+    try:
+        return msgspec.json.decode(raw, type=int | None)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _utf8_length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
