@@ -94,6 +94,11 @@ class ConfigSource:
         return self._loaded
 
     @property
+    def keys(self) -> KeyRing:
+        """Return the key ring in force, also before the first snapshot is whole."""
+        return self._keys
+
+    @property
     def refused(self) -> tuple[Refusal, ...]:
         """Return what could not be loaded and is therefore not in force."""
         return self._refused

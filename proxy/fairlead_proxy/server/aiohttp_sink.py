@@ -1,0 +1,104 @@
+"""The sink of a call over a client's connection: bytes straight to the transport, with back-pressure."""
+
+from fairlead_proxy.server.answer_head import JSON, DateHeader, encode_head
+from fairlead_proxy.server.connection import CLOSE, KEEP, ClientConnection, Written
+
+SLICE_BYTES = 64 * 1024
+"""No more than this is handed to the transport at once, so that a slow reader holds little."""
+
+EVENT_STREAM = "text/event-stream"
+
+
+class AiohttpSink:
+    """Implements exchange.call.Sink. `keep_alive`: the connection may serve another call after this one."""
+
+    def __init__(
+        self,
+        connection: ClientConnection,
+        date: DateHeader,
+        *,
+        http_1_0: bool,
+        keep_alive: bool,
+        head_only: bool = False,
+    ) -> None:
+        self._connection = connection
+        self._date = date
+        self._http_1_0 = http_1_0
+        self._keep_alive = keep_alive and not http_1_0
+        self._head_only = head_only
+        self._started = False
+        self._ended = False
+        self._chunked = False
+        self._left: int | None = None
+        self._events = False
+
+    @property
+    def started(self) -> bool:
+        return self._started
+
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
+    @property
+    def streams_events(self) -> bool:
+        """Say whether the answer under way is a stream of server-sent events."""
+        return self._events
+
+    @property
+    def written(self) -> Written:
+        """Return what aiohttp is told about this answer: whether the connection goes on."""
+        return KEEP if self._keep_alive and self._ended else CLOSE
+
+    def end_connection_after(self) -> None:
+        """Let this answer be the connection's last."""
+        self._keep_alive = False
+
+    async def head(self, status: int, headers: list[tuple[str, str]]) -> None:
+        length = next((value for name, value in headers if name.lower() == "content-length"), None)
+        self._left = int(length) if length is not None else None
+        self._chunked = length is None and not self._http_1_0
+        self._events = any(name.lower() == "content-type" and EVENT_STREAM in value for name, value in headers)
+        self._connection.write(encode_head(status, [*headers, *self._framing()]))
+        self._started = True
+
+    async def write(self, chunk: bytes) -> None:
+        for start in range(0, len(chunk), SLICE_BYTES):
+            part = chunk if len(chunk) <= SLICE_BYTES else chunk[start : start + SLICE_BYTES]
+            if self._left is not None:
+                self._left -= len(part)
+            self._connection.write(b"%x\r\n%b\r\n" % (len(part), part) if self._chunked else part)
+            await self._connection.room()
+
+    async def end(self) -> None:
+        if self._left:
+            # Fewer, or more, bytes than the head promised: the connection cannot be trusted with another answer.
+            self.abort()
+            raise RuntimeError("the answer is not as long as its head said")
+        if self._chunked:
+            self._connection.write(b"0\r\n\r\n")
+        self._ended = True
+
+    async def answer(self, status: int, headers: list[tuple[str, str]], body: bytes, content_type: str = JSON) -> None:
+        """Send a whole answer."""
+        described = [*headers, ("content-type", content_type), ("content-length", str(len(body)))]
+        head = encode_head(status, [*described, *self._framing()])
+        self._started = True
+        self._connection.write(head if self._head_only else head + body)
+        await self._connection.room()
+        self._ended = True
+
+    def abort(self) -> None:
+        self._keep_alive = False
+        self._connection.abort(reset=self._http_1_0)
+
+    async def gone(self) -> None:
+        await self._connection.lost.wait()
+
+    def _framing(self) -> list[tuple[str, str]]:
+        framing = [self._date.now()]
+        if self._chunked:
+            framing.append(("transfer-encoding", "chunked"))
+        if not self._keep_alive:
+            framing.append(("connection", "close"))
+        return framing

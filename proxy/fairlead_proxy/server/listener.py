@@ -1,0 +1,126 @@
+"""A port, TCP or unix, on which one server takes connections."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairlead_proxy.server.connection import ClientConnection, ClientServer
+
+BACKLOG = 4096
+SWEEP_SECONDS = 0.5
+UNIX = "unix:"
+
+
+class ListenError(Exception):
+    """An address that cannot be listened on; the message names it and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: `path` for a unix socket, else host and port."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> "Address":
+        """Read `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every interface) or `unix:PATH`; raise ListenError."""
+        if text.startswith(UNIX):
+            if not text.removeprefix(UNIX):
+                raise ListenError(f"{text!r} names no path")
+            return cls(path=text.removeprefix(UNIX))
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise ListenError(f"{text!r} is not HOST:PORT with a port of 0 to 65535")
+        return cls(host=host.removeprefix("[").removesuffix("]"), port=int(port))
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"{UNIX}{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Listener:
+    """Takes connections for a ClientServer, and ends those that are too slow."""
+
+    def __init__(self, server: ClientServer, address: Address, *, reuse_port: bool = False) -> None:
+        self._server = server
+        self._address = address
+        self._reuse_port = reuse_port
+        self._accepting: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> Address:
+        """Listen; return the address in use (a port of 0 becomes a free one); raise ListenError where it cannot be."""
+        loop = asyncio.get_running_loop()
+        address = self._address
+        try:
+            if address.path:
+                _remove_stale_socket(Path(address.path))
+                self._accepting = await loop.create_unix_server(self._server, address.path, backlog=BACKLOG)
+                os.chmod(address.path, 0o600)
+            else:
+                self._accepting = await loop.create_server(
+                    self._server,
+                    address.host or None,
+                    address.port,
+                    backlog=BACKLOG,
+                    reuse_address=True,
+                    reuse_port=self._reuse_port or None,
+                )
+                address = Address(address.host, self._accepting.sockets[0].getsockname()[1])
+        except (OSError, OverflowError) as error:
+            why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+            raise ListenError(f"{address}: {why}") from error
+        self._sweeper = asyncio.create_task(self._sweep(), name=f"sweep {address}")
+        return address
+
+    def stop_accepting(self) -> None:
+        """Take no more connections, and end those on which nothing is being served."""
+        if self._accepting is not None:
+            self._accepting.close()
+        for connection in self._server.connections:
+            if isinstance(connection, ClientConnection) and not connection.busy:
+                connection.close()
+
+    async def close(self) -> None:
+        """End every connection at once."""
+        self.stop_accepting()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+        await self._server.shutdown(timeout=1.0)
+        if self._address.path:
+            with contextlib.suppress(OSError):
+                os.unlink(self._address.path)
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = loop.time()
+            for connection in self._server.connections:
+                if isinstance(connection, ClientConnection):
+                    connection.sweep(now)
+
+
+def _remove_stale_socket(path: Path) -> None:
+    """A process that was killed leaves its socket behind; one that listens still is not touched."""
+    try:
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            return
+    except OSError:
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+        except OSError:
+            return

@@ -1,0 +1,71 @@
+"""What this proxy tells the operator, and when it has something new to tell."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from fairlead_proxy.config_source import ConfigSource
+from fairlead_proxy.contract.report import Observation, ProbeResult, ProxyReport
+from fairlead_proxy.server.serving import Serving
+
+
+class Observer(Protocol):
+    """What knows how the providers do: `HealthObserver`."""
+
+    def observations(self, now: float) -> tuple[Observation, ...]: ...
+
+    def probes(self) -> tuple[ProbeResult, ...]: ...
+
+
+class Reporter:
+    """Builds reports and wakes who waits for one. `changed` is called for whatever a report must not be late with."""
+
+    def __init__(
+        self, name: str, source: ConfigSource, serving: Serving, health: Observer, clock: Callable[[], float]
+    ) -> None:
+        self._name = name
+        self._source = source
+        self._serving = serving
+        self._health = health
+        self._clock = clock
+        self._sequence = 1
+        self._news = asyncio.Event()
+
+    def changed(self) -> None:
+        """A revision, the key ring, a refusal, a breaker or the readiness has changed."""
+        self._sequence += 1
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def newer_than(self, after: int, wait_seconds: float) -> None:
+        """Return once there is a report other than `after`, at the latest after so many seconds.
+
+        An `after` from the future is one of a process before this one: its reader knows nothing of us.
+        """
+        if after != self._sequence:
+            return
+        try:
+            async with asyncio.timeout(wait_seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    def report(self, *, fragments: bool) -> ProxyReport:
+        """Return the report as of now; `fragments`: with the hash of every fragment in force."""
+        now = self._clock()
+        loaded = self._source.current()
+        hashes = dict(loaded.fragment_hashes) if loaded and fragments else None
+        return ProxyReport(
+            proxy=self._name,
+            sequence=self._sequence,
+            now=now,
+            revision=loaded.revision if loaded else "",
+            keys=loaded.keys_version if loaded else "",
+            ready=not self._serving.unready(loaded),
+            draining=self._serving.draining,
+            in_flight=self._serving.in_flight,
+            refused=self._source.refused,
+            observations=self._health.observations(now),
+            probes=self._health.probes(),
+            fragments=hashes,
+        )

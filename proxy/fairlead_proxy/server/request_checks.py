@@ -1,0 +1,101 @@
+"""What a request's head must be before anything else is looked at: stricter than HTTP where looseness is a weapon."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from fairlead_proxy.exchange.errors import Answer, CallRefused
+from fairlead_proxy.server.limits import Limits
+
+REQUEST_ID_CHARACTERS = 128
+
+KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"})
+"""What says who is calling. None of it goes further than the question who that is."""
+
+_SINGLE = frozenset(
+    {
+        "authorization",
+        "api-key",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "origin",
+        "transfer-encoding",
+        "x-api-key",
+        "x-fairlead-intent",
+        "x-fairlead-namespace",
+    }
+)
+"""Headers of which a second one would leave open which of the two counts."""
+
+_UNTOUCHABLE = _SINGLE | KEY_HEADERS
+_REQUEST_ID = re.compile(r"[!-~]+")
+_BODYLESS = frozenset({"GET", "HEAD"})
+
+
+def read_headers(
+    method: str, target: str, http_1_0: bool, raw_headers: Iterable[tuple[bytes, bytes]], limits: Limits
+) -> dict[str, str]:
+    """Return the headers by lower-case name, several of one name joined; raise CallRefused for a head we do not take.
+
+    Headers that `Connection` names end here (RFC 9110, section 7.6.1); naming one that we act on is an attack.
+    """
+    headers: dict[str, str] = {}
+    size = 0
+    for raw_name, raw_value in raw_headers:
+        size += len(raw_name) + len(raw_value) + 4
+        name = raw_name.decode("latin-1").lower()
+        value = raw_value.decode("utf-8", "surrogateescape")
+        if "_" in name:
+            raise _refused("a header's name holds an underscore")
+        if name not in headers:
+            headers[name] = value
+        elif name in _SINGLE:
+            raise _refused(f"the header {name} comes more than once")
+        else:
+            headers[name] = f"{headers[name]}, {value}"
+    if size > limits.head_bytes:
+        raise CallRefused(Answer(431, "headers_too_large", "The request's headers are too large."))
+    if not target.startswith("/"):
+        raise _refused("the target is not a path")
+    _check_framing(method, http_1_0, headers)
+    _check_connection(headers)
+    return headers
+
+
+def request_id_of(headers: Mapping[str, str]) -> str:
+    """Return the caller's own id of this call; empty where it sent none, or none that fits a header and a log line."""
+    given = headers.get("x-request-id", "")
+    return given if len(given) <= REQUEST_ID_CHARACTERS and _REQUEST_ID.fullmatch(given) else ""
+
+
+def _check_framing(method: str, http_1_0: bool, headers: Mapping[str, str]) -> None:
+    encoding = headers.get("transfer-encoding")
+    if encoding is not None and http_1_0:
+        raise _refused("HTTP/1.0 knows no Transfer-Encoding")
+    if encoding is not None and encoding.strip().lower() != "chunked":
+        raise _refused("the only Transfer-Encoding taken is chunked")
+    if encoding is not None and "content-length" in headers:
+        raise _refused("Content-Length and Transfer-Encoding exclude each other")
+    if method in _BODYLESS and (encoding is not None or headers.get("content-length", "0").strip() != "0"):
+        raise _refused(f"a {method} request has no body")
+    if headers.get("expect", "100-continue").strip().lower() != "100-continue":
+        raise CallRefused(Answer(417, "expectation_failed", "The only expectation that is met is 100-continue."))
+
+
+def _check_connection(headers: dict[str, str]) -> None:
+    upgrade = headers.get("upgrade", "").strip().lower()
+    # Java's client offers h2c with every first request; RFC 9110, section 7.8, lets a server go on in HTTP/1.1.
+    if upgrade not in ("", "h2c"):
+        raise CallRefused(Answer(426, "upgrade_not_supported", "This gateway speaks HTTP/1.1 and does not upgrade."))
+    for option in headers.get("connection", "").split(","):
+        name = option.strip().lower()
+        if name in _UNTOUCHABLE or name.startswith("x-fairlead-"):
+            raise _refused(f"Connection names the header {name}")
+        if name != "connection":
+            headers.pop(name, None)
+
+
+def _refused(why: str) -> CallRefused:
+    return CallRefused(Answer(400, "malformed_request", f"The request is refused: {why}."))

@@ -1,0 +1,38 @@
+"""What this process is doing: whether it is ready, leaving, and how many calls it serves."""
+
+import asyncio
+
+from fairlead_proxy.config_source import Loaded
+
+
+class Serving:
+    """Shared by the tenants' port, the admin port and the report."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        self.in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def unready(self, loaded: Loaded | None) -> str:
+        """Return why no calls should be sent here; empty when they should."""
+        if self.draining:
+            return "draining"
+        if loaded is None:
+            return "no configuration has been loaded yet"
+        if not loaded.complete:
+            return "no key ring has been loaded yet"
+        return ""
+
+    def call_began(self) -> None:
+        self.in_flight += 1
+        self._idle.clear()
+
+    def call_ended(self) -> None:
+        self.in_flight -= 1
+        if self.in_flight == 0:
+            self._idle.set()
+
+    async def idle(self) -> None:
+        """Return once no call is being served."""
+        await self._idle.wait()
