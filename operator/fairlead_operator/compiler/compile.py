@@ -1,0 +1,191 @@
+"""From all resources at one moment to what each fleet serves, with a verdict on every one of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fairlead_operator.compiler.conflicts import settle_conflicts
+from fairlead_operator.compiler.gateways import GatewayResult, compile_gateway
+from fairlead_operator.compiler.keys import CallerKeys, caller_keys, labelled_secrets, secret_namespaces_of
+from fairlead_operator.compiler.last_good import LastGood
+from fairlead_operator.compiler.policies import PolicyResult, compile_policy
+from fairlead_operator.compiler.providers import ProviderResult, compile_provider
+from fairlead_operator.compiler.references import HeldProvider, OpenGateway, not_permitted
+from fairlead_operator.compiler.room import leave_out
+from fairlead_operator.compiler.rulings import clip
+from fairlead_operator.compiler.scope import ConsumerLists, Scope
+from fairlead_operator.compiler.verdicts import LeftOut, Users, policy_verdict, provider_verdict
+from fairlead_operator.inventory import Inventory
+from fairlead_operator.resources.found import Found
+from fairlead_operator.resources.gateway import ModelGatewaySpec
+from fairlead_operator.resources.meta import ObjectRef
+from fairlead_operator.verdict import Verdict
+from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.snapshot import Fragment, revision_of
+
+OPERATOR_ACCOUNT = "fairlead-system:fairlead-operator"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledGateway:
+    """What one fleet serves. `keys` holds no admin tokens: whoever publishes adds them.
+
+    `spec` None: the gateway as it is written now is invalid, and its last good fragment is in force; its fleet stays
+    as it is.
+    """
+
+    id: str
+    uid: str
+    generation: int
+    revision: str
+    fragments: tuple[Fragment, ...]
+    keys: KeyRing
+    spec: ModelGatewaySpec | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    gateways: Mapping[str, CompiledGateway]
+    verdicts: Mapping[ObjectRef, Verdict]
+
+
+def compile_inventory(
+    inventory: Inventory, last_good: LastGood | None = None, *, operator_account: str = OPERATOR_ACCOUNT
+) -> Compilation:
+    """Return what each honoured gateway's fleet serves, and a verdict on every object; equal input, equal bytes.
+
+    `last_good` is what is published now, by gateway id and `Fragment.key`; `operator_account` (`namespace:name`)
+    stands in the command that would permit the operator to read a Secret.
+    """
+    last_good = last_good or {}
+    results = _gateways(inventory, last_good)
+    gateways = _open(results)
+    scope = Scope.of(inventory, gateways, last_good, operator_account)
+    consumers = ConsumerLists(scope)
+    providers = {key: compile_provider(found, scope, consumers) for key, found in inventory.providers.items()}
+    held = _held(gateways, providers)
+    policies = {key: compile_policy(found, scope, held) for key, found in inventory.policies.items()}
+    losers = settle_conflicts(policies.values())
+    served = {key: result for key, result in policies.items() if key not in losers}
+    loads = _loads(inventory, results, providers, served)
+    left_out = {gateway: load.without_room() for gateway, load in loads.items()}
+    users = Users.of(result for result in served.values() if not _is_left_out(result, left_out))
+    callers = _callers(gateways, scope)
+    verdicts = [provider_verdict(result, users, left_out) for result in providers.values()]
+    verdicts += [policy_verdict(result, losers, held, left_out) for result in policies.values()]
+    verdicts += [_gateway_verdict(result, callers, users, scope) for result in results.values()]
+    keys = {gateway: _key_ring(gateway, providers, callers[gateway]) for gateway in gateways}
+    return Compilation(
+        {
+            key: _compiled(inventory.gateways[key], results[key], loads[key], left_out[key], keys[key])
+            for key in gateways
+        },
+        {verdict.ref: verdict for verdict in sorted(verdicts, key=lambda one: one.ref)},
+    )
+
+
+def secret_namespaces(inventory: Inventory, last_good: LastGood | None = None) -> frozenset[str]:
+    """Return the namespaces whose Secrets matter now: those of providers' keys, and of callers' keys."""
+    return secret_namespaces_of(inventory, _open(_gateways(inventory, last_good or {})))
+
+
+@dataclass(slots=True)
+class _Load:
+    """The fragments of one gateway, each list by age of its object."""
+
+    gateway: Fragment
+    providers: list[Fragment] = field(default_factory=list)
+    policies: list[Fragment] = field(default_factory=list)
+
+    def without_room(self) -> frozenset[str]:
+        """Return the keys of the newest fragments that do not fit; policies stay out before providers."""
+        return leave_out([self.gateway], [*self.providers, *self.policies])
+
+    def packed(self, left_out: frozenset[str]) -> tuple[Fragment, ...]:
+        fragments = [self.gateway, *self.providers, *self.policies]
+        return tuple(sorted((each for each in fragments if each.key not in left_out), key=lambda each: each.key))
+
+
+def _gateways(inventory: Inventory, last_good: LastGood) -> dict[str, GatewayResult]:
+    return {key: compile_gateway(found, inventory, last_good) for key, found in inventory.gateways.items()}
+
+
+def _open(results: Mapping[str, GatewayResult]) -> dict[str, OpenGateway]:
+    return {key: OpenGateway.of(result.document) for key, result in results.items() if result.document is not None}
+
+
+def _held(gateways: Iterable[str], providers: Mapping[str, ProviderResult]) -> dict[str, dict[str, HeldProvider]]:
+    held: dict[str, dict[str, HeldProvider]] = {gateway: {} for gateway in gateways}
+    for key, result in providers.items():
+        keyless = result.keyless
+        for gateway, (document, _) in result.held.items():
+            held[gateway][key] = HeldProvider.of(document, keyless=keyless)
+    return held
+
+
+def _loads(
+    inventory: Inventory,
+    results: Mapping[str, GatewayResult],
+    providers: Mapping[str, ProviderResult],
+    served: Mapping[str, PolicyResult],
+) -> dict[str, _Load]:
+    loads = {key: _Load(result.fragment) for key, result in results.items() if result.fragment is not None}
+    for provider in sorted(inventory.providers.values(), key=_age):
+        for gateway, (_, fragment) in providers[provider.ref.id].held.items():
+            loads[gateway].providers.append(fragment)
+    for policy in sorted((result.found for result in served.values()), key=_age):
+        result = served[policy.ref.id]
+        if result.fragment is not None and result.gateway is not None:
+            loads[result.gateway].policies.append(result.fragment)
+    return loads
+
+
+def _age(found: Found[Any]) -> tuple[str, ObjectRef]:
+    return found.created, found.ref
+
+
+def _is_left_out(result: PolicyResult, left_out: LeftOut) -> bool:
+    fragment, gateway = result.fragment, result.gateway
+    return fragment is not None and gateway is not None and fragment.key in left_out[gateway]
+
+
+def _callers(gateways: Mapping[str, OpenGateway], scope: Scope) -> dict[str, CallerKeys]:
+    secrets = labelled_secrets(scope.inventory)
+    return {key: caller_keys(gateway, scope, secrets) for key, gateway in gateways.items()}
+
+
+def _key_ring(gateway: str, providers: Mapping[str, ProviderResult], callers: CallerKeys) -> KeyRing:
+    """Return the keys of the providers that this gateway holds, and of no others, and its callers' keys."""
+    credentials: dict[str, str] = {}
+    for result in providers.values():
+        if gateway in result.held:
+            credentials.update(result.keys)
+    return KeyRing(credentials=credentials, callers=callers.keys)
+
+
+def _gateway_verdict(result: GatewayResult, callers: Mapping[str, CallerKeys], users: Users, scope: Scope) -> Verdict:
+    verdict = result.verdict
+    if result.document is None:
+        return verdict
+    namespace = verdict.ref.namespace
+    policies = users.per_gateway.get(verdict.ref.id, 0)
+    note = callers[verdict.ref.id].note()
+    if result.document.api_keys and namespace not in scope.inventory.readable:
+        refused = not_permitted(namespace, scope.account)
+        return replace(verdict, resolved_refs=replace(refused, message=clip(refused.message)), policies=policies)
+    return replace(verdict, resolved_refs=replace(verdict.resolved_refs, message=clip(note)), policies=policies)
+
+
+def _compiled(
+    found: Found[ModelGatewaySpec], result: GatewayResult, load: _Load, left_out: frozenset[str], keys: KeyRing
+) -> CompiledGateway:
+    fragments = load.packed(left_out)
+    return CompiledGateway(
+        id=found.ref.id,
+        uid=found.uid,
+        generation=load.gateway.header.generation,
+        revision=revision_of(fragments),
+        fragments=fragments,
+        keys=keys,
+        spec=found.spec if result.verdict.rolled_back_to is None else None,
+    )

@@ -1,0 +1,114 @@
+"""From ModelGateway to what its whole fleet shares."""
+
+from dataclasses import dataclass
+
+from fairlead_operator.compiler.last_good import LastGood, find_last_good
+from fairlead_operator.compiler.resilience import merge_resilience
+from fairlead_operator.compiler.rulings import ACCEPTED, RESOLVED, internal_error, refusal_of
+from fairlead_operator.inventory import Inventory
+from fairlead_operator.resources.found import Found
+from fairlead_operator.resources.gateway import EgressSpec, ModelGatewaySpec
+from fairlead_operator.resources.meta import duration_seconds
+from fairlead_operator.verdict import Reason, Ruling, Truth, Verdict
+from fairlead_proxy.contract.config import AllowedNetwork, Egress, Gateway, Listener, Resilience
+from fairlead_proxy.contract.snapshot import Fragment
+
+BUILT_IN = Resilience()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayResult:
+    """A gateway's verdict, and what its fleet serves of it: None where it is not honoured."""
+
+    verdict: Verdict
+    document: Gateway | None = None
+    fragment: Fragment | None = None
+
+
+def compile_gateway(found: Found[ModelGatewaySpec], inventory: Inventory, last_good: LastGood) -> GatewayResult:
+    """Never raises: a fault of ours becomes the verdict InternalError, with the last good in force."""
+    honoured = inventory.gateway_namespaces
+    if honoured is not None and found.ref.namespace not in honoured:
+        return GatewayResult(_verdict(found, _not_allowed(found), withdrawn=True))
+    if found.spec is None:
+        return _last_good(found, refusal_of(found), last_good)
+    try:
+        document = gateway_document(found.ref.id, found.spec, inventory)
+        fragment = Fragment.of(document, uid=found.uid, generation=found.generation)
+    except Exception as error:  # one object must never spoil another
+        return _last_good(found, internal_error(error), last_good)
+    return GatewayResult(_verdict(found, ACCEPTED, fragment), document, fragment)
+
+
+def gateway_document(gateway_id: str, spec: ModelGatewaySpec, inventory: Inventory) -> Gateway:
+    api_keys = spec.auth.api_keys
+    return Gateway(
+        id=gateway_id,
+        listeners=tuple(Listener(name=listener.name, port=listener.port) for listener in spec.listeners),
+        api_keys=api_keys is not None,
+        key_labels=dict(sorted(api_keys.selector.match_labels.items())) if api_keys else {},
+        tenants=_tenants(gateway_id, spec, inventory),
+        egress=_egress(spec.egress),
+        max_attempts=spec.enforce.max_attempts,
+        drain_seconds=duration_seconds(spec.proxy.drain.timeout),
+        defaults=merge_resilience(spec.defaults, BUILT_IN),
+    )
+
+
+def _tenants(gateway_id: str, spec: ModelGatewaySpec, inventory: Inventory) -> tuple[str, ...] | None:
+    """Return the admitted namespaces, the own one always; None for a selector that selects all, also later ones."""
+    selector = spec.tenants.namespace_selector
+    if selector is not None and not selector.match_labels:
+        return None
+    own = gateway_id.partition("/")[0]
+    admitted = {name for name, labels in inventory.namespaces.items() if spec.tenants.selects(dict(labels))}
+    return tuple(sorted(admitted | {own}))
+
+
+def _egress(spec: EgressSpec) -> Egress:
+    return Egress(
+        allow_hosts=None if spec.allow_hosts is None else tuple(spec.allow_hosts),
+        allow_networks=tuple(
+            AllowedNetwork(cidr=allowed.cidr, namespaces=tuple(sorted(allowed.namespaces)))
+            for allowed in spec.allow_cidrs
+        ),
+        deny_private_ranges=spec.deny_private_ranges,
+    )
+
+
+def _last_good(found: Found[ModelGatewaySpec], accepted: Ruling, last_good: LastGood) -> GatewayResult:
+    kept = find_last_good(last_good, found.ref.id, found, Gateway)
+    if kept is None:
+        return GatewayResult(_verdict(found, accepted, withdrawn=True))
+    document, fragment = kept
+    verdict = _verdict(found, accepted, fragment, rolled_back_to=fragment.header.generation)
+    return GatewayResult(verdict, document, fragment)
+
+
+def _not_allowed(found: Found[ModelGatewaySpec]) -> Ruling:
+    namespace = found.ref.namespace
+    return Ruling(
+        Truth.FALSE,
+        Reason.NOT_ALLOWED,
+        f"the operator runs no gateways in the namespace {namespace}; add it to the chart value gatewayNamespaces",
+    )
+
+
+def _verdict(
+    found: Found[ModelGatewaySpec],
+    accepted: Ruling,
+    fragment: Fragment | None = None,
+    *,
+    rolled_back_to: int | None = None,
+    withdrawn: bool = False,
+) -> Verdict:
+    return Verdict(
+        ref=found.ref,
+        uid=found.uid,
+        generation=found.generation,
+        accepted=accepted,
+        resolved_refs=RESOLVED,
+        fragments={found.ref.id: fragment.header.hash} if fragment else {},
+        rolled_back_to=rolled_back_to,
+        withdrawn=withdrawn,
+    )
