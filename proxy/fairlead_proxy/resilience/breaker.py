@@ -1,0 +1,194 @@
+"""All breakers of a process, one a cell: who may be asked now, and what each outcome means for the next call."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+
+from fairlead_proxy.contract.config import ANONYMOUS, GatewayConfig, PassiveHealth
+from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.names import HEALTH_REASON, TIMEOUT_CLASSES, BreakerState, FailureClass, Mode, Operation
+from fairlead_proxy.contract.report import ALL_MODELS, Cooldown, ProbeResult
+from fairlead_proxy.decision.facts import ABLE, CellState
+from fairlead_proxy.exchange.cell import WELL, Cell, CellReading
+from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.resilience.cell_breaker import CellBreaker
+from fairlead_proxy.resilience.overdue import Waiting, Waits
+
+
+class Breakers:
+    """Reads outcomes, overdue waits, probes and duties; answers whether a cell may be asked. `now`: Unix seconds.
+
+    `changed` is called after each transition that a report should tell.
+    """
+
+    def __init__(self, rng: Random, changed: Callable[[], None] = lambda: None) -> None:
+        self._rng = rng
+        self._changed = changed
+        self._cells: dict[Cell, CellBreaker] = {}
+        self._config: GatewayConfig | None = None
+        self._waits = Waits()
+
+    def adopt(self, config: GatewayConfig) -> None:
+        """Take over the health settings of this configuration; forget the cells that are not in it any more."""
+        self._config = config
+        kept: dict[Cell, CellBreaker] = {}
+        for cell, breaker in self._cells.items():
+            provider = config.providers.get(cell.provider)
+            if provider is None or provider.model(cell.model) is None:
+                continue
+            if all(credential.name != cell.credential for credential in provider.credentials):
+                continue
+            breaker.use(provider.passive)
+            kept[cell] = breaker
+        self._cells = kept
+        self._waits.keep(
+            (provider.id, model.name) for provider in config.providers.values() for model in provider.models
+        )
+
+    def world(self, keys: KeyRing, now: float) -> "BreakerWorld":
+        """Return the world as a decision made now should see it."""
+        return BreakerWorld(self, keys, now)
+
+    def read(self, cell: Cell, now: float) -> CellReading:
+        """Return how this cell stands now."""
+        breaker = self._cells.get(cell)
+        overdue = self._waits.overdue_at(cell)
+        if breaker is None or breaker.opened_at is None:
+            return CellReading(BreakerState.CLOSED, overdue=overdue) if overdue else WELL
+        return CellReading(breaker.state(now), breaker.reason, breaker.until, breaker.held(now), overdue)
+
+    def noteworthy(self) -> set[Cell]:
+        """Return the cells whose breaker is not closed, and those where attempts are overdue."""
+        troubled = {cell for cell, breaker in self._cells.items() if breaker.opened_at is not None}
+        return troubled.union(self._waits.overdue_cells())
+
+    def admits(self, cell: Cell, now: float) -> bool:
+        """Say whether a call would be let through now; takes nothing."""
+        breaker = self._cells.get(cell)
+        return breaker is None or breaker.admits(now)
+
+    def retry_at(self, cell: Cell, now: float) -> float | None:
+        """Return the soonest instant at which this cell may be tried; None while it is closed."""
+        breaker = self._cells.get(cell)
+        until = None if breaker is None else breaker.until
+        return None if until is None else max(until, now)
+
+    def try_acquire(self, cell: Cell, now: float) -> bool:
+        """Let an attempt through or not; half open admits one. Each one let through must end in one `after`."""
+        breaker = self._cells.get(cell)
+        return breaker is None or breaker.acquire(now)
+
+    def begin(self, cell: Cell, operation: Operation, now: float, move_on: Callable[[], None]) -> Waiting:
+        """Note an attempt that waits for its first byte; `move_on` is called when there is no sense in waiting."""
+        return self._waits.begin(cell, operation, now, move_on)
+
+    def heard(self, waiting: Waiting) -> None:
+        """The attempt got its first byte, or ended."""
+        self._waits.end(waiting)
+
+    def committed(self, cell: Cell, began: float) -> None:
+        """The attempt that began then brought real content."""
+        breaker = self._cells.get(cell)
+        if breaker is not None:
+            with _Telling(breaker, self._changed):
+                breaker.commit(began)
+
+    def overdue(self, waiting: Waiting, now: float) -> None:
+        """This attempt has waited too long: that counts as a failure before it ends."""
+        waiting.overdue = True
+        failure = FailureClass.FIRST_TOKEN_TIMEOUT if waiting.cell.mode is Mode.STREAM else FailureClass.TIMEOUT
+        self._fail(waiting.cell, failure, None, waiting.started_at, now)
+
+    def after(self, outcome: Outcome, *, counted: bool = False) -> None:
+        """Take an ended attempt. `counted`: it was overdue, so its failure has been counted already."""
+        cell = Cell(outcome.provider, outcome.credential, outcome.model, outcome.mode)
+        self._waits.learn(outcome)
+        failure = outcome.failure
+        if failure is not None and failure in HEALTH_REASON:
+            if counted:
+                self._breaker(cell).release(outcome.started_at)
+            else:
+                self._fail(cell, failure, outcome.retry_after_seconds, outcome.started_at, outcome.ended_at)
+            return
+        breaker = self._breaker(cell)
+        with _Telling(breaker, self._changed):
+            if failure is None:
+                breaker.succeed(outcome.started_at, outcome.ended_at)
+            else:
+                breaker.release(outcome.started_at)
+
+    def probed(self, result: ProbeResult) -> None:
+        """Take a probe: one that was answered ends the cooldowns of its credential to half open."""
+        if result.reason is not None:
+            return
+        for cell, breaker in self._cells.items():
+            if (cell.provider, cell.credential) == (result.provider, result.credential):
+                with _Telling(breaker, self._changed):
+                    breaker.probed(result.at)
+
+    def apply_cooldowns(self, cooldowns: Iterable[Cooldown], now: float) -> None:
+        """Take over what other proxies of the fleet have learnt."""
+        for cooldown in cooldowns:
+            for cell in self._cells_of(cooldown):
+                breaker = self._breaker(cell)
+                with _Telling(breaker, self._changed):
+                    breaker.learn(cooldown.until, cooldown.reason, retry_after=cooldown.retry_after, now=now)
+
+    def _fail(self, cell: Cell, failure: FailureClass, retry_after: float | None, began: float, now: float) -> None:
+        breaker = self._breaker(cell)
+        with _Telling(breaker, self._changed):
+            opened = breaker.fail(failure, retry_after, began, now, self._rng)
+        if opened and failure in TIMEOUT_CLASSES:
+            for waiting in self._waits.at(cell):
+                waiting.move_on()
+
+    def _breaker(self, cell: Cell) -> CellBreaker:
+        breaker = self._cells.get(cell)
+        if breaker is None:
+            provider = self._config.providers.get(cell.provider) if self._config else None
+            breaker = self._cells[cell] = CellBreaker(provider.passive if provider else PassiveHealth())
+        return breaker
+
+    def _cells_of(self, cooldown: Cooldown) -> list[Cell]:
+        """Return the cells of the present configuration that a cooldown concerns."""
+        provider = self._config.providers.get(cooldown.provider) if self._config else None
+        if provider is None or all(credential.name != cooldown.credential for credential in provider.credentials):
+            return []
+        names = [model.name for model in provider.models if cooldown.model in (ALL_MODELS, model.name)]
+        return [Cell(provider.id, cooldown.credential, name, cooldown.mode) for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerWorld:
+    """The breakers at one moment, as decision.facts.World."""
+
+    breakers: Breakers
+    keys: KeyRing
+    now: float
+
+    def has_key(self, provider: str, credential: str) -> bool:
+        return credential == ANONYMOUS.name or f"{provider}/{credential}" in self.keys.credentials
+
+    def state_of(self, provider: str, credential: str, model: str, mode: Mode) -> CellState:
+        cell = Cell(provider, credential, model, mode)
+        if self.breakers.admits(cell, self.now):
+            return ABLE
+        reading = self.breakers.read(cell, self.now)
+        return CellState(able=False, reason=reading.reason, until=self.breakers.retry_at(cell, self.now))
+
+
+class _Telling:
+    """Calls `changed` if what is done within changed what a report says of the breaker."""
+
+    __slots__ = ("_before", "_breaker", "_changed")
+
+    def __init__(self, breaker: CellBreaker, changed: Callable[[], None]) -> None:
+        self._breaker = breaker
+        self._changed = changed
+
+    def __enter__(self) -> None:
+        self._before = (self._breaker.opened_at, self._breaker.until)
+
+    def __exit__(self, *_: object) -> None:
+        if (self._breaker.opened_at, self._breaker.until) != self._before:
+            self._changed()

@@ -1,0 +1,82 @@
+"""Which attempts have waited without a byte for longer than their target ever takes."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from fairlead_proxy.contract.names import Mode, Operation
+from fairlead_proxy.exchange.cell import Cell
+from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.window import LatencyWindow
+
+RECENT_SECONDS = 300.0
+LEAST_SAMPLES = 20
+FACTOR = 4.0
+LEAST_SECONDS = 1.0
+"""Design, section 5.3: overdue after max(1 s, 4 × recent p99); recent is 5 minutes and at least 20 samples."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """An attempt of which no byte of an answer has come yet. `move_on` ends it if there is somewhere to go."""
+
+    cell: Cell
+    operation: Operation
+    started_at: float
+    overdue_after: float | None
+    move_on: Callable[[], None]
+    overdue: bool = False
+
+
+class Waits:
+    """The attempts that wait, by cell, and how long first bytes took of late, by target."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Cell, set[Waiting]] = {}
+        self._recent: dict[tuple[str, str, Operation, Mode], LatencyWindow] = {}
+
+    def begin(self, cell: Cell, operation: Operation, now: float, move_on: Callable[[], None]) -> Waiting:
+        """Note an attempt that starts now. It is to be declared overdue after `overdue_after` seconds; None: never."""
+        waiting = Waiting(cell, operation, now, self.overdue_after(cell, operation, now), move_on)
+        self._waiting.setdefault(cell, set()).add(waiting)
+        return waiting
+
+    def end(self, waiting: Waiting) -> None:
+        """The attempt got its first byte, or ended; may be repeated."""
+        group = self._waiting.get(waiting.cell)
+        if group is None:
+            return
+        group.discard(waiting)
+        if not group:
+            del self._waiting[waiting.cell]
+
+    def learn(self, outcome: Outcome) -> None:
+        """Take an attempt that answered as a sample of how long this target takes to its first byte."""
+        if outcome.failure is not None or outcome.first_byte_at is None:
+            return
+        key = (outcome.provider, outcome.model, outcome.operation, outcome.mode)
+        window = self._recent.get(key)
+        if window is None:
+            window = self._recent[key] = LatencyWindow(RECENT_SECONDS)
+        window.add(outcome.first_byte_at - outcome.started_at, outcome.ended_at)
+
+    def overdue_after(self, cell: Cell, operation: Operation, now: float) -> float | None:
+        """Return after how many seconds without a byte an attempt is overdue; None while too little is known."""
+        window = self._recent.get((cell.provider, cell.model, operation, cell.mode))
+        recent = None if window is None else window.quantile(0.99, now, least=LEAST_SAMPLES)
+        return None if recent is None else max(LEAST_SECONDS, FACTOR * recent)
+
+    def at(self, cell: Cell) -> tuple[Waiting, ...]:
+        """Return the attempts that wait at this cell."""
+        return tuple(self._waiting.get(cell, ()))
+
+    def overdue_at(self, cell: Cell) -> int:
+        """Count the overdue attempts that still wait at this cell."""
+        return sum(waiting.overdue for waiting in self._waiting.get(cell, ()))
+
+    def overdue_cells(self) -> list[Cell]:
+        return [cell for cell in self._waiting if self.overdue_at(cell)]
+
+    def keep(self, models: Iterable[tuple[str, str]]) -> None:
+        """Forget what was learnt of every other provider × model."""
+        kept = frozenset(models)
+        self._recent = {key: window for key, window in self._recent.items() if (key[0], key[1]) in kept}

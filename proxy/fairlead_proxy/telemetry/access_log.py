@@ -1,0 +1,73 @@
+"""One JSON line a call: who called what, who answered, how long it took, what it cost. Never any content."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from fairlead_proxy.telemetry.decisions import CallRecord
+
+
+class AccessLine(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of one line, in the order in which they are written. `cost_usd`: null where a price is unknown."""
+
+    at: float
+    call: str
+    request_id: str
+    namespace: str
+    caller: str
+    policy: str
+    rule: str
+    provider: str
+    model: str
+    operation: str
+    mode: str
+    code: int
+    reason: str
+    attempts: int
+    duration_seconds: float
+    ttft_seconds: float | None
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal | None
+    revision: str
+
+
+class AccessLog:
+    """Writes to whatever `write` is: it gets one whole line, with its line feed, and must not block."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._encoder = msgspec.json.Encoder()
+
+    def call(self, record: CallRecord) -> None:
+        """Write the line of a call that has ended."""
+        self._write(self._encoder.encode(line_of(record)) + b"\n")
+
+
+def line_of(record: CallRecord) -> AccessLine:
+    last, facts = record.last, record.facts
+    usages = [outcome.usage for outcome in record.outcomes if outcome.usage is not None]
+    ttft = record.ttft_seconds
+    return AccessLine(
+        at=round(record.started_at, 3),
+        call=record.call,
+        request_id=record.request_id,
+        namespace=record.tenant,
+        caller=record.caller,
+        policy=record.policy,
+        rule=record.rule,
+        provider=last.provider if last else "",
+        model=last.model if last else "",
+        operation=record.operation,
+        mode=facts.mode if facts else "",
+        code=record.code,
+        reason=record.reason,
+        attempts=len(record.outcomes),
+        duration_seconds=round(record.ended_at - record.started_at, 6),
+        ttft_seconds=None if ttft is None else round(ttft, 6),
+        input_tokens=sum(usage.input_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
+        cost_usd=record.cost.get("USD"),
+        revision=record.revision,
+    )

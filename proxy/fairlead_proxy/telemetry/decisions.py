@@ -1,0 +1,207 @@
+"""The last calls by id: why each target was used or skipped, and what came of each attempt. Never any content."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from msgspec import Struct
+
+from fairlead_proxy.contract.names import FailureClass, Mode, Operation
+from fairlead_proxy.decision.facts import CallFacts
+from fairlead_proxy.decision.plan import Considered, Plan
+from fairlead_proxy.exchange.outcome import Outcome, Usage
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """One call while it lives, and after: filled in as it goes, read by log, ring and metrics once it has ended.
+
+    `code` is the HTTP status that the client got (499: it left first), `reason` is `ok` or one word for what was wrong.
+    """
+
+    call: str
+    request_id: str
+    tenant: str
+    caller: str
+    revision: str
+    operation: Operation
+    started_at: float
+    ended_at: float = 0.0
+    code: int = 0
+    reason: str = ""
+    virtual_model: str = ""
+    facts: CallFacts | None = None
+    plan: Plan | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
+    passed_by: list[str] = field(default_factory=list)
+    """Targets that were planned, but whose breaker had opened when their turn came."""
+
+    @property
+    def policy(self) -> str:
+        policy = self.plan.policy if self.plan else None
+        return policy.id if policy else ""
+
+    @property
+    def rule(self) -> str:
+        rule = self.plan.rule if self.plan else None
+        return rule.name if rule else ""
+
+    @property
+    def last(self) -> Outcome | None:
+        return self.outcomes[-1] if self.outcomes else None
+
+    @property
+    def ttft_seconds(self) -> float | None:
+        """From the call's start to its first content (streams only), so it holds what failed attempts cost."""
+        last = self.last
+        return None if last is None or last.first_token_at is None else last.first_token_at - self.started_at
+
+    @property
+    def cost(self) -> dict[str, Decimal]:
+        """What the call's attempts cost, by currency."""
+        sums: dict[str, Decimal] = {}
+        for outcome in self.outcomes:
+            if outcome.cost is not None:
+                sums[outcome.currency] = sums.get(outcome.currency, Decimal(0)) + outcome.cost
+        return sums
+
+
+class TargetView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One target of the rule: used unless `skipped` says why not."""
+
+    target: str
+    skipped: str = ""
+    skipped_credentials: dict[str, str] = {}
+
+
+class AttemptView(Struct, frozen=True, kw_only=True):
+    """One attempt, ended. Seconds count from its own start; `cost` is null where a price is unknown."""
+
+    target: str
+    credential: str
+    outcome: str
+    status: int | None
+    detail: str
+    started_at: float
+    duration_seconds: float
+    first_byte_seconds: float | None
+    first_token_seconds: float | None
+    retry_after_seconds: float | None
+    committed: bool
+    usage: Usage | None
+    cost: Decimal | None
+    currency: str
+
+
+class DecisionRecord(Struct, frozen=True, kw_only=True):
+    """What `/debug/decisions/<id>` shows. Of the headers that rules match on, only the names are kept."""
+
+    call: str
+    request_id: str
+    at: float
+    namespace: str
+    caller: str
+    revision: str
+    operation: Operation
+    mode: Mode | None
+    model: str
+    prompt_tokens: int
+    intent: str
+    needs: tuple[str, ...]
+    headers: tuple[str, ...]
+    policy: str
+    rule: str
+    refusal: str
+    targets: tuple[TargetView, ...]
+    passed_by: tuple[str, ...]
+    attempts: tuple[AttemptView, ...]
+    code: int
+    reason: str
+    duration_seconds: float
+    ttft_seconds: float | None
+    cost: dict[str, Decimal]
+
+
+class DecisionRing:
+    """The last `size` calls of this process."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._records: dict[str, CallRecord] = {}
+
+    def add(self, record: CallRecord) -> None:
+        if self._size <= 0:
+            return
+        while len(self._records) >= self._size:
+            del self._records[next(iter(self._records))]
+        self._records[record.call] = record
+
+    def get(self, call: str) -> DecisionRecord | None:
+        """Return what is known of a call by its id (`x-fairlead-decision`); None if too old or of another process."""
+        record = self._records.get(call)
+        return None if record is None else view_of(record)
+
+
+def view_of(record: CallRecord) -> DecisionRecord:
+    """Return a call as it may be shown."""
+    facts, plan = record.facts, record.plan
+    return DecisionRecord(
+        call=record.call,
+        request_id=record.request_id,
+        at=record.started_at,
+        namespace=record.tenant,
+        caller=record.caller,
+        revision=record.revision,
+        operation=record.operation,
+        mode=facts.mode if facts else None,
+        model=record.virtual_model,
+        prompt_tokens=facts.prompt_tokens if facts else 0,
+        intent=facts.intent if facts else "",
+        needs=tuple(sorted(facts.needs)) if facts else (),
+        headers=tuple(sorted(facts.headers)) if facts else (),
+        policy=record.policy,
+        rule=record.rule,
+        refusal=plan.refusal.message if plan and plan.refusal else "",
+        targets=tuple(_target_view(entry) for entry in plan.considered) if plan else (),
+        passed_by=tuple(record.passed_by),
+        attempts=tuple(_attempt_view(outcome) for outcome in record.outcomes),
+        code=record.code,
+        reason=record.reason,
+        duration_seconds=record.ended_at - record.started_at,
+        ttft_seconds=record.ttft_seconds,
+        cost=record.cost,
+    )
+
+
+def outcome_word(failure: FailureClass | None) -> str:
+    """Return the one word for an attempt's end: `Answered`, or its failure class."""
+    return "Answered" if failure is None else str(failure)
+
+
+def _target_view(entry: Considered) -> TargetView:
+    return TargetView(
+        target=str(entry.target),
+        skipped=str(entry.skip) if entry.skip else "",
+        skipped_credentials={name: str(skip) for name, skip in entry.skipped_credentials},
+    )
+
+
+def _attempt_view(outcome: Outcome) -> AttemptView:
+    def since_start(instant: float | None) -> float | None:
+        return None if instant is None else instant - outcome.started_at
+
+    return AttemptView(
+        target=f"{outcome.provider}/{outcome.model}",
+        credential=outcome.credential,
+        outcome=outcome_word(outcome.failure),
+        status=outcome.status,
+        detail=outcome.detail,
+        started_at=outcome.started_at,
+        duration_seconds=outcome.ended_at - outcome.started_at,
+        first_byte_seconds=since_start(outcome.first_byte_at),
+        first_token_seconds=since_start(outcome.first_token_at),
+        retry_after_seconds=outcome.retry_after_seconds,
+        committed=outcome.committed,
+        usage=outcome.usage,
+        cost=outcome.cost,
+        currency=outcome.currency,
+    )

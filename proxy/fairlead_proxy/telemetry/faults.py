@@ -1,0 +1,12 @@
+"""Tells of a fault of our own with where it happened, and with nothing of the call's content."""
+
+import logging
+import traceback
+
+_LOG = logging.getLogger(__name__)
+
+
+def log_fault(call: str, error: BaseException) -> None:
+    """Log an unexpected exception. Its message is left out: it may quote the request, the answer or a key."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    _LOG.error("a call failed within the gateway: %s\n%s", type(error).__name__, where, extra={"call": call})
