@@ -52,6 +52,14 @@ class Cluster(Protocol):
 
     def inventory(self) -> Inventory: ...
 
+    async def watch_secrets(self, namespaces: Iterable[str]) -> None:
+        """Read the Secrets of these namespaces, and of no others, from now on; to be called before each compilation.
+
+        Returns once it is known of each whether they may be read; the inventory to compile is the one after it. Raises
+        ClusterError where that cannot be found out now: not knowing must never be taken for not permitted.
+        """
+        ...
+
     async def published(self, gateway: str) -> Snapshot | None:
         """Return the snapshot that is published now, also one of a process before us; None where there is none."""
         ...
