@@ -1,0 +1,250 @@
+"""A cluster without a cluster: objects from files, proxies as child processes, status as YAML in a directory."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from fairlead_operator.cluster.api import ClusterError, Manifest, ProxyState, Snapshot, Written
+from fairlead_operator.cluster.local_admin import LocalAdmin
+from fairlead_operator.cluster.local_config import read_snapshot, touch, write_keys, write_snapshot
+from fairlead_operator.cluster.local_inventory import LocalInventory
+from fairlead_operator.cluster.local_listen import Address, AddressRefused, read_address, reserve
+from fairlead_operator.cluster.local_settings import LocalSettings, StartRefused
+from fairlead_operator.cluster.local_state import StateDirectory, StateRefused
+from fairlead_operator.cluster.local_workers import LocalWorkers, Worker
+from fairlead_operator.cluster.proxy_reports import Endpoint, ProxyReports
+from fairlead_operator.inventory import Inventory
+from fairlead_operator.resources.meta import ObjectRef
+from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.report import Duties
+
+log = logging.getLogger(__name__)
+
+DEFAULT_HOST = "127.0.0.1"
+REPORT_SECONDS = 10.0
+"""A worker that has not been heard for so long is not ready, as one whose probe fails is not."""
+
+
+class LocalCluster:
+    """Implements `cluster.api.Cluster`. `start` before anything else, `stop` at the end.
+
+    Kubernetes' own objects do not exist here, so nothing is applied and nothing retired.
+    """
+
+    def __init__(
+        self, settings: LocalSettings, *, environ: Mapping[str, str], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._state = StateDirectory(settings.state)
+        self._objects = LocalInventory(
+            paths=settings.paths, stdin=settings.stdin, state=self._state, environ=environ, clock=clock
+        )
+        self._changed = asyncio.Event()
+        self._ready_changed = asyncio.Event()
+        self._workers = LocalWorkers(on_change=self._wake, clock=clock)
+        self._reports = ProxyReports(clock=clock, on_change=self._wake)
+        self._watch: asyncio.Task[None] | None = None
+        self._admin: LocalAdmin | None = None
+        self._listen = Address(DEFAULT_HOST, 0)
+        self._admin_address = Address(DEFAULT_HOST, 0)
+        self._reserved: socket.socket | None = None
+
+    async def start(self) -> None:
+        """Take the directory, read the files, reserve the ports. Raises StartRefused, with nothing left behind."""
+        try:
+            self._state.open()
+            self._objects.load(self._settings.gateway)
+            self._listen, self._reserved = reserve(self._wanted_address(), "--listen")
+            admin = read_address(self._settings.admin, "--admin")
+            self._admin_address, admin_socket = reserve(admin, "--admin")
+            sockets = {name: self._state.socket_path(name) for name in self._names()}
+            self._admin = LocalAdmin(sockets=sockets, token=self._state.admin_token, waits_for=self._waits_for)
+            await self._admin.start(admin_socket)
+            self._write_facts()
+        except (StateRefused, AddressRefused) as refused:
+            await self.stop()
+            raise StartRefused(str(refused)) from refused
+        except StartRefused:
+            await self.stop()
+            raise
+        except OSError as error:
+            await self.stop()
+            raise StartRefused(f"--state {self._settings.state}: {error.strerror}; give another directory") from error
+        self._watch = asyncio.create_task(self._watch_files(), name="watch files")
+
+    async def stop(self) -> None:
+        """Let the workers drain, then end everything; `kill` cuts the draining short."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        await self._workers.stop()
+        await self._reports.close()
+        if self._admin is not None:
+            await self._admin.stop()
+        if self._reserved is not None:
+            self._reserved.close()
+        self._state.close()
+
+    def kill(self) -> None:
+        """End the workers at once."""
+        self._workers.kill()
+
+    async def wait_ready(self) -> None:
+        """Return once every worker may get calls."""
+        while not self._all_ready():
+            self._ready_changed.clear()
+            await self._ready_changed.wait()
+
+    @property
+    def gateway(self) -> str:
+        """The id of the gateway that runs."""
+        return self._objects.gateway.id
+
+    @property
+    def admin_address(self) -> str:
+        return str(self._admin_address)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why something in the files is not in force, one line each."""
+        return self._objects.problems
+
+    async def wait_for_change(self, timeout_seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+        self._changed.clear()
+
+    def inventory(self) -> Inventory:
+        return self._objects.inventory()
+
+    async def published(self, gateway: str) -> Snapshot | None:
+        if gateway != self.gateway:
+            return None
+        return await asyncio.to_thread(read_snapshot, self._state.config_directory(gateway))
+
+    async def publish(self, gateway: str, snapshot: Snapshot, keys: KeyRing) -> str:
+        """Write both where the workers look, keys first: a configuration may need them at once.
+
+        The first publication starts the workers. A gateway that does not run here is published nowhere.
+        """
+        keys = msgspec.structs.replace(keys, admin_tokens=(self._state.admin_token,))
+        if gateway != self.gateway:
+            return ""
+        try:
+            directory = self._state.config_directory(gateway)
+        except OSError as error:
+            raise ClusterError(f"{self._settings.state}: {error.strerror}") from error
+        version = await asyncio.to_thread(write_keys, directory, keys)
+        if await asyncio.to_thread(read_snapshot, directory) != snapshot:
+            await asyncio.to_thread(write_snapshot, directory, snapshot)
+        if not self._workers.workers:
+            self._start_workers()
+        return version
+
+    async def apply(self, gateway: str, manifests: Sequence[Manifest]) -> None:
+        """Do nothing: what the manifests describe for Kubernetes, child processes are here."""
+
+    async def retire(self, gateways: Iterable[str]) -> None:
+        """Do nothing: the one gateway that runs here stays until the process ends."""
+
+    def proxies(self, gateway: str) -> tuple[ProxyState, ...]:
+        if gateway != self.gateway:
+            return ()
+        return tuple(self._state_of(worker) for worker in self._workers.workers)
+
+    def address_of(self, gateway: str) -> str:
+        return str(self._listen) if gateway == self.gateway and self._workers.workers else ""
+
+    async def nudge(self, gateway: str, proxies: Iterable[str]) -> None:
+        if gateway == self.gateway:
+            touch(self._state.config_directory(gateway))
+
+    def give_duties(self, gateway: str, duties: Mapping[str, Duties]) -> None:
+        if gateway == self.gateway:
+            self._reports.give_duties(duties)
+
+    async def write_status(self, ref: ObjectRef, resource_version: str, status: Mapping[str, Any]) -> Written:
+        try:
+            return self._objects.write_status(ref, resource_version, status)
+        except OSError as error:
+            raise ClusterError(f"{ref}: its status cannot be written: {error.strerror}") from error
+
+    def _wanted_address(self) -> Address:
+        """Return where to listen; raise StartRefused where that would be open to whoever can reach this machine."""
+        found = self.inventory().gateways[self.gateway]
+        if self._settings.listen is None:
+            return Address(DEFAULT_HOST, found.spec.listeners[0].port if found.spec else 8080)
+        address = read_address(self._settings.listen, "--listen")
+        closed = found.spec is not None and found.spec.auth.api_keys is not None
+        if not (address.is_loopback or closed or self._settings.insecure):
+            raise StartRefused(
+                f"--listen {address}: others can reach this address, and ModelGateway {self.gateway} asks for no keys; "
+                "set its spec.auth.apiKeys, listen on 127.0.0.1, or accept it with --insecure"
+            )
+        return address
+
+    def _names(self) -> list[str]:
+        return [f"worker-{number}" for number in range(self._settings.workers)]
+
+    def _start_workers(self) -> None:
+        token = self._state.admin_token
+        commands = {name: self._command(name) for name in self._names()}
+        self._workers.start(commands)
+        self._reports.watch({name: Endpoint(f"unix:{self._state.socket_path(name)}", token) for name in commands})
+
+    def _command(self, name: str) -> list[str]:
+        settings = self._settings
+        directory = self._state.config_directory(self.gateway).absolute()
+        command = [*settings.worker_command, "--config", str(directory), "--listen", str(self._listen)]
+        command += ["--admin", f"unix:{self._state.socket_path(name)}", "--name", name]
+        command += ["--reuse-port", "--die-with-parent", "--drain-delay", "0s", "--log-format", settings.log_format]
+        if self._listen.is_loopback or settings.insecure:
+            command.append("--standalone")
+        return command
+
+    def _state_of(self, worker: Worker) -> ProxyState:
+        """Return a worker's state; a report of the process before it is none of its own."""
+        heard = self._reports.heard(worker.name)
+        if heard is None or heard.heard_at < worker.started_at:
+            return ProxyState(worker.name, ready=False)
+        fresh = self._clock() - heard.heard_at < REPORT_SECONDS
+        return ProxyState(worker.name, worker.running and fresh and heard.report.ready, heard.report, heard.heard_at)
+
+    def _all_ready(self) -> bool:
+        proxies = self.proxies(self.gateway)
+        return bool(proxies) and all(proxy.ready for proxy in proxies)
+
+    def _waits_for(self) -> str:
+        return "" if self._workers.workers else "the first configuration"
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._ready_changed.set()
+
+    async def _watch_files(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.poll_seconds)
+            try:
+                if await asyncio.to_thread(self._objects.look):
+                    self._objects.adopt()
+                    self._write_facts()
+                    self._wake()
+            except Exception:
+                log.exception("the files could not be read again")
+
+    def _write_facts(self) -> None:
+        self._state.write_facts(
+            {
+                "gateway": self.gateway,
+                "listen": str(self._listen),
+                "admin": str(self._admin_address),
+                "problems": list(self._objects.problems),
+            }
+        )
