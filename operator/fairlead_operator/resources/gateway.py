@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from fairlead_operator.resources.fields import BY_NAME, NETWORK, SET, within
+from fairlead_operator.resources.checks import BY_NAME, SET
+from fairlead_operator.resources.fields import NETWORK, within
 from fairlead_operator.resources.meta import Duration, LabelSelector, Name, NamespacesSelector, Resource
 from fairlead_operator.resources.policy import ResilienceSpec
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from fairlead_operator.resources.checks import Checked
+
 GROUP = "fairlead.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
@@ -96,7 +98,13 @@ class LabelOperator(StrEnum):
     DOES_NOT_EXIST = "DoesNotExist"
 
 
-LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
+LABEL_KEY_PATTERN = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+LABEL_KEYS = Checked(
+    cel=f"self.all(key, size(key) <= 317 && key.matches('{LABEL_KEY_PATTERN}'))",
+    message="must be names of labels, such as example.com/team",
+    holds=lambda labels: all(len(key) <= 317 and re.match(LABEL_KEY_PATTERN, key) for key in labels),
+)
+LabelKey = Annotated[str, Field(min_length=1, max_length=317, pattern=LABEL_KEY_PATTERN)]
 LabelValue = Annotated[str, Field(max_length=63)]
 
 
@@ -125,7 +133,9 @@ class LabelSelector(Resource):
     """Objects by label. Everything that is given must hold; an empty selector selects all."""
 
     match_labels: Annotated[
-        dict[LabelKey, LabelValue], Field(description="Labels that must be there, with these values.", max_length=16)
+        dict[str, LabelValue],
+        Field(description="Labels that must be there, with these values.", max_length=16),
+        LABEL_KEYS,
     ] = {}
     match_expressions: Annotated[
         list[LabelExpression], Field(description="Demands on labels that must hold.", max_length=16)

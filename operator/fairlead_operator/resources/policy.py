@@ -1,22 +1,28 @@
 """RoutePolicy: a tenant's virtual models and the rules that choose targets, as the tenant writes them."""
 
+import re
 from typing import Annotated
 
 from pydantic import Field
 
-from fairlead_operator.resources.fields import SET, within
+from fairlead_operator.resources.checks import SET, Checked
+from fairlead_operator.resources.fields import within
 from fairlead_operator.resources.meta import Duration, Name, ObjectReference, Resource
 from fairlead_operator.resources.provider import ModelName
 from fairlead_proxy.contract.names import FailureClass, Operation, Strategy
 
 VIRTUAL_MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"
 INTENT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-HEADER_NAME_PATTERN = r"^[A-Za-z0-9-]+$"
 VirtualModel = Annotated[str, Field(min_length=1, max_length=128, pattern=VIRTUAL_MODEL_PATTERN)]
 Intent = Annotated[str, Field(min_length=1, max_length=64, pattern=INTENT_PATTERN)]
-HeaderName = Annotated[str, Field(min_length=1, max_length=64, pattern=HEADER_NAME_PATTERN)]
 Deadline = Annotated[Duration, within("10ms", "24h")]
 Pause = Annotated[Duration, within("0s", "5m")]
+
+HEADER_NAMES = Checked(
+    cel="self.all(name, size(name) <= 64 && name.matches('^[A-Za-z0-9-]+$'))",
+    message="a header's name is made of letters, digits and hyphens, 64 at most",
+    holds=lambda headers: all(re.fullmatch(r"[A-Za-z0-9-]{1,64}", name) for name in headers),
+)
 
 REFUSED_HEADERS = ("authorization", "cookie", "x-api-key")
 """No rule may look at these: they hold what callers prove themselves with."""
@@ -51,12 +57,13 @@ class MatchSpec(Resource):
         list[VirtualModel], Field(description="Virtual models of this policy; omitted: any.", max_length=32), SET
     ] = []
     headers: Annotated[
-        dict[HeaderName, Annotated[str, Field(max_length=256)]],
+        dict[str, Annotated[str, Field(max_length=256)]],
         Field(
             description="Request headers with exactly these values; names are case-insensitive. authorization, cookie "
             "and x-api-key are refused.",
             max_length=16,
         ),
+        HEADER_NAMES,
     ] = {}
     operations: Annotated[list[Operation], Field(description="Operations; omitted: any.", max_length=8), SET] = []
     prompt_tokens: Annotated[

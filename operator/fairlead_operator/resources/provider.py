@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fairlead_operator.resources.fields import BASE_URL, BY_NAME, SET, URL_PATTERN, within
+from fairlead_operator.resources.checks import BY_NAME, SET
+from fairlead_operator.resources.fields import BASE_URL, URL_PATTERN, within
 from fairlead_operator.resources.meta import (
     DECIMAL_PATTERN,
     Duration,
