@@ -37,14 +37,13 @@ class Rule(Generic[M]):
 
     `breaks` says whether it is broken: by a truth value, or by the values that are at fault, which are then shown.
     `field` is where the fault lies, as YAML names it; empty: the object itself.
-    `cel` None: the API server cannot bear the cost, so the object is taken and its status says `Accepted=False`.
     """
 
     on: type[M]
     field: str
     message: str
     breaks: Callable[[M], bool | Sequence[str]]
-    cel: str | None
+    cel: str
 
 
 def broken_rules(spec: Resource, path: str) -> Iterator[str]:

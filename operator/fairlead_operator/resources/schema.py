@@ -162,7 +162,7 @@ def _resolve(node: Schema, models: Mapping[str, Schema]) -> Schema:
         return {**_resolve(given, models), **siblings}
     resolved = dict(siblings)
     if node.get("type") == "object":
-        validations = [_validation(rule) for rule in rules_of(_RULED.get(node.get("title", ""), Resource)) if rule.cel]
+        validations = [_validation(rule) for rule in rules_of(_RULED.get(node.get("title", ""), Resource))]
         if validations:
             resolved["x-kubernetes-validations"] = validations
     if "properties" in node:
