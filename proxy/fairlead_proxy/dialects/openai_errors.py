@@ -112,7 +112,7 @@ def classify_answer(status: int, headers: Headers, body: bytes, now: float) -> U
 def failure_in_success(
     error: VendorError | None, body: bytes, what: str = "answer", *, status: int = 200
 ) -> UpstreamFailure:
-    """Return what a good status means with a body that holds an error, or nothing that we know: ErrorInStream, MalformedResponse.
+    """Return what a good status means with a body that is not: ErrorInStream for an error, else MalformedResponse.
 
     A code that names the account's or the call's own trouble keeps its class.
     """

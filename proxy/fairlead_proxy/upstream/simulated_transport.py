@@ -1,0 +1,204 @@
+"""A provider within this process: it calls no model and says so, keeps a pace, and fails by rate or by schedule."""
+
+import asyncio
+import math
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from random import Random
+
+from fairlead_proxy.contract.config import Outage, Provider, Simulation
+from fairlead_proxy.contract.names import FailureClass
+from fairlead_proxy.exchange.errors import UpstreamFailure
+from fairlead_proxy.upstream.simulated_answer import (
+    SimulatedReply,
+    UnreadableRequest,
+    compose_reply,
+    error_body,
+    error_event,
+    list_models,
+)
+from fairlead_proxy.upstream.transport import UpstreamRequest
+
+SIMULATED_HEADER = ("x-fairlead-simulated", "true")
+
+_JSON = "application/json"
+_RETRY_AFTER_SECONDS = 10
+"""What a rate-limited simulation asks for outside an outage; within one, the rest of it."""
+_CUT_AFTER_TOKENS = 5
+_FOREVER_SECONDS = 3600.0
+
+_ERROR_ANSWERS: dict[FailureClass, tuple[int, str, str, str | None]] = {
+    FailureClass.SERVER_ERROR: (500, "the server had an error", "server_error", None),
+    FailureClass.OVERLOADED: (503, "the model is overloaded", "server_error", None),
+    FailureClass.RATE_LIMITED: (429, "rate limit reached", "requests", "rate_limit_exceeded"),
+    FailureClass.QUOTA_EXHAUSTED: (429, "the quota is exhausted", "insufficient_quota", "insufficient_quota"),
+    FailureClass.CREDENTIAL_REJECTED: (401, "the key is not valid", "invalid_request_error", "invalid_api_key"),
+    FailureClass.MODEL_UNAVAILABLE: (404, "the model does not exist", "invalid_request_error", "model_not_found"),
+    FailureClass.CONTEXT_LENGTH_EXCEEDED: (400, "too many tokens", "invalid_request_error", "context_length_exceeded"),
+    FailureClass.CONTENT_FILTERED: (400, "the prompt was filtered", "invalid_request_error", "content_filter"),
+    FailureClass.INVALID_REQUEST: (400, "the request is not valid", "invalid_request_error", None),
+}
+"""Failures that are told at once, in an answer of their own: status, message, type, code."""
+
+_SPOILED = frozenset(
+    {
+        FailureClass.MALFORMED_RESPONSE,
+        FailureClass.ERROR_IN_STREAM,
+        FailureClass.STREAM_BROKEN,
+        FailureClass.STREAM_STALLED,
+        FailureClass.FIRST_TOKEN_TIMEOUT,
+    }
+)
+"""Failures that begin as a good answer does; a list of models is none of their concern."""
+
+_OF_THE_CALL = frozenset(
+    {FailureClass.CONTEXT_LENGTH_EXCEEDED, FailureClass.CONTENT_FILTERED, FailureClass.INVALID_REQUEST}
+)
+
+
+class SimulatedResponse:
+    """See UpstreamResponse."""
+
+    def __init__(self, status: int, content_type: str, body: AsyncIterator[bytes], *more: tuple[str, str]) -> None:
+        self.status = status
+        self.headers = (("content-type", content_type), SIMULATED_HEADER, *more)
+        self._body = body
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self._body
+
+    async def close(self) -> None:
+        """There is no connection."""
+
+
+class SimulatedTransport:
+    """See Transport. `clock` gives Unix seconds; outages are scheduled from the making of the transport."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._started = clock()
+        self._calls: dict[str, int] = defaultdict(int)
+
+    async def send(self, request: UpstreamRequest) -> SimulatedResponse:
+        provider = request.provider
+        simulation = provider.simulation or Simulation()
+        if request.path == "/models":
+            return await self._list_models(provider, simulation)
+        failure, retry_after = self._failure(provider, simulation)
+        if failure is not None and failure not in _SPOILED:
+            return await self._fail(failure, retry_after)
+        try:
+            reply = compose_reply(provider, request.body, seed=simulation.seed, now=self._clock())
+        except UnreadableRequest as error:
+            return _answer(400, error_body(str(error), kind="invalid_request_error"))
+        if reply is None:
+            return await self._fail(FailureClass.MODEL_UNAVAILABLE, 0)
+        if failure is FailureClass.MALFORMED_RESPONSE:
+            return SimulatedResponse(200, "text/html", _once(b"<html>Simulated failure: not a chat API</html>"))
+        if reply.stream:
+            return SimulatedResponse(200, "text/event-stream", self._stream(reply, simulation, failure))
+        return SimulatedResponse(200, _JSON, self._whole(reply, simulation, failure))
+
+    async def close(self) -> None:
+        """There is no connection."""
+
+    def _failure(self, provider: Provider, simulation: Simulation) -> tuple[FailureClass | None, int]:
+        """Return how this call fails, if it does, and the Retry-After if it is rate-limited."""
+        for outage in simulation.outages:
+            rest = _rest_of(outage, self._clock() - self._started)
+            if rest > 0:
+                return outage.failure, math.ceil(rest)
+        self._calls[provider.id] += 1
+        drawn = Random(f"{simulation.seed}:{provider.id}:{self._calls[provider.id]}").random()
+        return (simulation.failure if drawn < simulation.error_rate else None), _RETRY_AFTER_SECONDS
+
+    async def _list_models(self, provider: Provider, simulation: Simulation) -> SimulatedResponse:
+        """Outages hit it, except those that show in a chat answer only."""
+        for outage in simulation.outages:
+            rest = _rest_of(outage, self._clock() - self._started)
+            if rest > 0 and outage.failure not in _SPOILED | _OF_THE_CALL:
+                return await self._fail(outage.failure, math.ceil(rest))
+        return _answer(200, list_models(provider))
+
+    async def _fail(self, failure: FailureClass, retry_after: int) -> SimulatedResponse:
+        if failure is FailureClass.UNREACHABLE:
+            raise UpstreamFailure(failure, "simulated: no connection")
+        if failure is FailureClass.TIMEOUT:
+            await self._hang()
+        status, message, kind, code = _ERROR_ANSWERS.get(failure, _ERROR_ANSWERS[FailureClass.SERVER_ERROR])
+        hint = (("retry-after", str(retry_after)),) if failure is FailureClass.RATE_LIMITED else ()
+        return _answer(status, error_body(message, kind=kind, code=code), *hint)
+
+    async def _whole(
+        self, reply: SimulatedReply, simulation: Simulation, failure: FailureClass | None
+    ) -> AsyncIterator[bytes]:
+        await self._wait_until(self._clock() + simulation.ttft_seconds + _pace(simulation) * len(reply.tokens))
+        body = reply.whole()
+        match failure:
+            case FailureClass.ERROR_IN_STREAM:
+                yield error_body("an error inside a good status")
+            case FailureClass.STREAM_BROKEN:
+                yield body[: len(body) // 2]
+                raise UpstreamFailure(FailureClass.STREAM_BROKEN, "simulated: cut in the body", status=200)
+            case FailureClass.STREAM_STALLED | FailureClass.FIRST_TOKEN_TIMEOUT:
+                yield body[: len(body) // 2]
+                await self._hang()
+            case _:
+                yield body
+
+    async def _stream(
+        self, reply: SimulatedReply, simulation: Simulation, failure: FailureClass | None
+    ) -> AsyncIterator[bytes]:
+        begun = self._clock()
+        for number, event in enumerate(reply.events()):
+            if number == 1 and failure is FailureClass.FIRST_TOKEN_TIMEOUT:
+                await self._hang()
+            if number == 1 and failure is FailureClass.ERROR_IN_STREAM:
+                yield error_event("an error inside the stream")
+                return
+            if number > _CUT_AFTER_TOKENS and failure is FailureClass.STREAM_STALLED:
+                await self._hang()
+            if number > _CUT_AFTER_TOKENS and failure is FailureClass.STREAM_BROKEN:
+                raise UpstreamFailure(FailureClass.STREAM_BROKEN, "simulated: cut in the stream", status=200)
+            if 1 <= number <= len(reply.tokens):
+                await self._wait_until(begun + simulation.ttft_seconds + _pace(simulation) * (number - 1))
+            yield event
+
+    async def _wait_until(self, instant: float) -> None:
+        wait = instant - self._clock()
+        if wait > 0:
+            await self._sleep(wait)
+
+    async def _hang(self) -> None:
+        """Never return: whoever waits has a deadline."""
+        while True:
+            await self._sleep(_FOREVER_SECONDS)
+
+
+def _rest_of(outage: Outage, elapsed: float) -> float:
+    """Return how many seconds of the outage are left; not above 0 outside it."""
+    since = elapsed - outage.after_seconds
+    if since < 0:
+        return 0.0
+    if outage.every_seconds:
+        since %= outage.every_seconds
+    return outage.lasts_seconds - since
+
+
+def _pace(simulation: Simulation) -> float:
+    return 1 / simulation.tokens_per_second if simulation.tokens_per_second > 0 else 0.0
+
+
+def _answer(status: int, body: bytes, *more: tuple[str, str]) -> SimulatedResponse:
+    return SimulatedResponse(status, _JSON, _once(body), *more)
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
