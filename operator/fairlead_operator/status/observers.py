@@ -1,0 +1,166 @@
+"""What each proxy saw of each provider in the last minute: cells of credential × model, up or down."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fairlead_operator.status.proxies import HeardProxy
+from fairlead_proxy.contract.names import HEALTH_REASON, BreakerState, FailureClass, HealthReason
+from fairlead_proxy.contract.report import ALL_MODELS, Observation, ProbeResult, ProxyReport
+
+FRESH_SECONDS = 10.0
+EVIDENCE_SECONDS = 60.0
+SKEW_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One credential × model as one proxy sees it, its worst mode. `reason` None: it serves.
+
+    `model` is ALL_MODELS where only a probe was made. `until`: Unix seconds on our clock.
+    """
+
+    credential: str
+    model: str
+    reason: HealthReason | None = None
+    until: float | None = None
+
+
+@dataclass(slots=True)
+class Sightings:
+    """Everything that fresh reports say of one provider: the cells with evidence by proxy, and the figures."""
+
+    cells: dict[str, tuple[Cell, ...]] = field(default_factory=dict)
+    attempts: int = 0
+    failures: int = 0
+    ttft_weight: float = 0.0
+    ttft_attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One report, with its instants moved to our clock by `offset`."""
+
+    proxy: str
+    report: ProxyReport
+    offset: float
+
+
+def is_fresh(proxy: HeardProxy, now: float) -> bool:
+    return proxy.report is not None and proxy.heard_at is not None and now - proxy.heard_at <= FRESH_SECONDS
+
+
+def sightings_of(proxies: Iterable[HeardProxy], now: float) -> dict[str, Sightings]:
+    """Return what the fresh reports say, by provider; a provider of which none says anything is not in it."""
+    seen = [_seen(proxy) for proxy in proxies if is_fresh(proxy, now)]
+    doubted = {
+        (observation.provider, observation.credential)
+        for one in seen
+        if one is not None
+        for observation in one.report.observations
+        if observation.breaker is not BreakerState.CLOSED
+    }
+    sightings: dict[str, Sightings] = {}
+    for one in seen:
+        if one is not None:
+            _add(sightings, one, doubted, now)
+    return sightings
+
+
+def _seen(proxy: HeardProxy) -> _Seen | None:
+    if proxy.report is None or proxy.heard_at is None:
+        return None
+    skew = proxy.heard_at - proxy.report.now
+    return _Seen(proxy.name, proxy.report, skew if abs(skew) > SKEW_SECONDS else 0.0)
+
+
+def _add(sightings: dict[str, Sightings], seen: _Seen, doubted: set[tuple[str, str]], now: float) -> None:
+    grouped: dict[str, list[Observation]] = {}
+    probed: dict[str, list[ProbeResult]] = {}
+    for observation in seen.report.observations:
+        grouped.setdefault(observation.provider, []).append(observation)
+    for probe in seen.report.probes:
+        probed.setdefault(probe.provider, []).append(probe)
+    for provider in sorted({*grouped, *probed}):
+        sighting = sightings.setdefault(provider, Sightings())
+        observations = grouped.get(provider, [])
+        cells = _cells(observations, seen.offset, now)
+        cells += _probe_cells(probed.get(provider, []), cells, doubted, seen.offset, now)
+        if cells:
+            sighting.cells[seen.proxy] = tuple(cells)
+        _add_figures(sighting, observations)
+
+
+def _add_figures(sighting: Sightings, observations: Sequence[Observation]) -> None:
+    for observation in observations:
+        sighting.attempts += observation.attempts
+        sighting.failures += observation.failures
+        if observation.ttft_p95_seconds is not None and observation.attempts:
+            sighting.ttft_weight += observation.ttft_p95_seconds * observation.attempts
+            sighting.ttft_attempts += observation.attempts
+
+
+def _cells(observations: Sequence[Observation], offset: float, now: float) -> list[Cell]:
+    by_cell: dict[tuple[str, str], list[Observation]] = {}
+    for observation in observations:
+        if _is_evident(observation, offset, now):
+            by_cell.setdefault((observation.credential, observation.model), []).append(observation)
+    cells: list[Cell] = []
+    for (credential, model), modes in sorted(by_cell.items()):
+        down = [mode for mode in modes if mode.breaker is not BreakerState.CLOSED]
+        if down:
+            worst = max(down, key=lambda mode: (mode.until or 0.0, mode.mode))
+            cells.append(Cell(credential, model, _reason(worst.reason), _moved(worst.until, offset)))
+        elif any(_proves_life(mode, offset, now) for mode in modes):
+            cells.append(Cell(credential, model))
+    return cells
+
+
+def _probe_cells(
+    probes: Sequence[ProbeResult], cells: Sequence[Cell], doubted: set[tuple[str, str]], offset: float, now: float
+) -> list[Cell]:
+    """Return what probes add where calls say nothing: a call that was answered says more than any probe.
+
+    A probe that went well counts only where every breaker of the credential, in the whole fleet, is closed.
+    """
+    called = {cell.credential for cell in cells}
+    added: list[Cell] = []
+    for probe in sorted(probes, key=lambda one: one.credential):
+        if probe.credential in called or now - (probe.at + offset) > EVIDENCE_SECONDS:
+            continue
+        if probe.reason is not None:
+            added.append(Cell(probe.credential, ALL_MODELS, _reason(probe.reason), _moved(probe.until, offset)))
+        elif (probe.provider, probe.credential) not in doubted:
+            added.append(Cell(probe.credential, ALL_MODELS))
+    return added
+
+
+def _is_evident(observation: Observation, offset: float, now: float) -> bool:
+    """Say whether there was an attempt in the last minute, or a cooldown is running."""
+    last = observation.last_attempt
+    if last is not None and now - (last + offset) <= EVIDENCE_SECONDS:
+        return True
+    until = _moved(observation.until, offset)
+    return observation.breaker is not BreakerState.CLOSED and until is not None and until > now
+
+
+def _proves_life(observation: Observation, offset: float, now: float) -> bool:
+    """Say whether a closed breaker means that the provider serves: it answered, or nothing was its fault.
+
+    Failures that are too few to open the breaker, with no answer in between, prove neither.
+    """
+    last = observation.last_success
+    if last is not None and now - (last + offset) <= EVIDENCE_SECONDS:
+        return True
+    return observation.failures == 0
+
+
+def _reason(failure: FailureClass | None) -> HealthReason:
+    return HEALTH_REASON.get(failure, HealthReason.FAILING) if failure else HealthReason.FAILING
+
+
+def _moved(instant: float | None, offset: float) -> float | None:
+    return None if instant is None else instant + offset
+
+
+Cells = Mapping[str, tuple[Cell, ...]]
+"""The cells with evidence, by proxy."""

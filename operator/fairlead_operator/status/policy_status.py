@@ -1,0 +1,146 @@
+"""The status of a RoutePolicy: per rule the target that serves now, and whether a second one could."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from fairlead_operator.status.conditions import (
+    Condition,
+    ConditionType,
+    Status,
+    carried_over,
+    readiness,
+    until_text,
+    write_conditions,
+)
+from fairlead_operator.status.facts import Facts
+from fairlead_operator.status.health import FleetHealth
+from fairlead_operator.verdict import Reason, RuleView, Ruling, Truth, Verdict
+
+STATUS_BYTES = 7 * 1024
+"""Room for the rules within the 8 KiB of a status: what is more is cut, reasons first."""
+
+RULES_SHOWN_IN_MESSAGE = 10
+UNRULED = Ruling(Truth.UNKNOWN, Reason.NO_TARGET)
+
+
+class RuleState(StrEnum):
+    SERVING = "Serving"
+    FALLEN_BACK = "FallenBack"
+    NO_TARGET = "NoTarget"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStatus:
+    name: str
+    state: RuleState
+    active: str = ""
+    reason: str = ""
+
+    def write(self, *, with_reason: bool = True) -> dict[str, str]:
+        shown = {"name": self.name, "state": str(self.state)}
+        if self.active:
+            shown["active"] = self.active
+        if self.reason and with_reason:
+            shown["reason"] = self.reason
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSight:
+    """A target as it is observed. `why` says why it is not able; `observed`: some proxy has evidence of its provider."""
+
+    able: bool
+    observed: bool = True
+    why: str = ""
+
+
+def policy_status(verdict: Verdict, programmed: Condition, facts: Facts, previous: Status) -> dict[str, Any]:
+    """Return the whole status; `programmed` is ruled already."""
+    configured = [
+        Condition.of(ConditionType.ACCEPTED, verdict.accepted),
+        Condition.of(ConditionType.RESOLVED_REFS, verdict.resolved_refs),
+        programmed,
+    ]
+    rules = [rule_status(rule, facts.health) for rule in verdict.rules] if _is_served(verdict) else []
+    available = _available(rules)
+    shown = _fit(rules)
+    before = carried_over(ConditionType.AVAILABLE, previous, verdict.generation)
+    if available.truth is Truth.UNKNOWN and facts.settling() and before is not None:
+        available, shown = before, list(previous.get("rules", shown))
+    redundant = Condition.of(ConditionType.REDUNDANT, verdict.redundant or UNRULED)
+    conditions = [readiness(configured), *configured, available, redundant]
+    return {
+        "observedGeneration": verdict.generation,
+        "conditions": write_conditions(conditions, verdict.generation, previous, facts.now),
+        "rules": shown,
+    }
+
+
+def rule_status(rule: RuleView, health: FleetHealth) -> RuleStatus:
+    """Return which target of a rule serves now: the first one that is able, in the order of trial."""
+    sights = [_sight(target, rule, health) for target in rule.targets]
+    active = next((position for position, sight in enumerate(sights) if sight.able), None)
+    if active is None:
+        why = "; ".join(sight.why for sight in sights[:3])
+        return RuleStatus(rule.name, RuleState.NO_TARGET, reason=why or "none of its targets is resolved")
+    target = rule.targets[active]
+    if active >= rule.first:
+        return RuleStatus(rule.name, RuleState.FALLEN_BACK, target, sights[0].why)
+    if not any(sight.able and sight.observed for sight in sights):
+        return RuleStatus(rule.name, RuleState.UNKNOWN, target)
+    return RuleStatus(rule.name, RuleState.SERVING, target)
+
+
+def _sight(target: str, rule: RuleView, health: FleetHealth) -> TargetSight:
+    if target in rule.keyless:
+        return TargetSight(able=False, why=f"{target} has no key")
+    provider, _, model = target.rpartition("/")
+    seen = health.of(provider)
+    if seen.truth is Truth.FALSE:
+        return TargetSight(able=False, why=_why(target, seen.reason, seen.until))
+    part = next((part for part in seen.models if part.name == model), None)
+    if part is not None:
+        return TargetSight(able=False, why=_why(target, part.reason, part.until))
+    return TargetSight(able=True, observed=seen.truth is Truth.TRUE)
+
+
+def _why(target: str, reason: str, until: float | None) -> str:
+    return f"{target} {reason}" + (f" until {until_text(until)}" if until is not None else "")
+
+
+def _available(rules: Sequence[RuleStatus]) -> Condition:
+    if not rules:
+        return Condition(ConditionType.AVAILABLE, Truth.FALSE, Reason.NO_TARGET, "nothing of this policy is served")
+    without = [rule.name for rule in rules if rule.state is RuleState.NO_TARGET]
+    if without:
+        message = f"no target can serve now in {_names(without)}"
+        return Condition(ConditionType.AVAILABLE, Truth.FALSE, Reason.NO_TARGET, message)
+    unseen = [rule.name for rule in rules if rule.state is RuleState.UNKNOWN]
+    if unseen:
+        message = f"no target was observed lately in {_names(unseen)}"
+        return Condition(ConditionType.AVAILABLE, Truth.UNKNOWN, Reason.NO_TRAFFIC, message)
+    return Condition(ConditionType.AVAILABLE, Truth.TRUE, Reason.AVAILABLE)
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - RULES_SHOWN_IN_MESSAGE} more" if len(names) > RULES_SHOWN_IN_MESSAGE else ""
+    return ("the rule " if len(names) == 1 else "the rules ") + ", ".join(names[:RULES_SHOWN_IN_MESSAGE]) + more
+
+
+def _is_served(verdict: Verdict) -> bool:
+    return bool(verdict.fragments) and not verdict.withdrawn and not verdict.too_large
+
+
+def _fit(rules: Sequence[RuleStatus]) -> list[dict[str, str]]:
+    """Return the rules as JSON within STATUS_BYTES: without reasons where they do not fit, then without the last."""
+    shown = [rule.write() for rule in rules]
+    if len(json.dumps(shown)) <= STATUS_BYTES:
+        return shown
+    shown = [rule.write(with_reason=False) for rule in rules]
+    while len(json.dumps(shown)) > STATUS_BYTES:
+        shown.pop()
+    return shown

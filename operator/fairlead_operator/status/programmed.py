@@ -1,0 +1,113 @@
+"""Whether every ready proxy serves an object as it was published: acknowledged, waited for, refused or withheld."""
+
+from collections.abc import Mapping, Sequence
+
+from fairlead_operator.status.proxies import FleetView, ReadyProxy
+from fairlead_operator.verdict import Reason, Ruling, Truth, Verdict
+
+PENDING_AFTER_SECONDS = 1.0
+LAGGING_AFTER_SECONDS = 3.0
+_SHOWN = 5
+PROGRAMMED = Ruling(Truth.TRUE, Reason.PROGRAMMED)
+
+
+def rule_programmed(verdict: Verdict, fleets: Mapping[str, FleetView], now: float) -> Ruling | None:
+    """Return the Programmed ruling of a provider or policy; None while it is too early to say anything new."""
+    settled = _without_proxies(verdict)
+    if settled is not None:
+        return settled
+    holding = [fleets[gateway] for gateway in verdict.fragments if gateway in fleets]
+    if not any(fleet.ready for fleet in holding):
+        return _no_proxies(holding, now)
+    key = f"{verdict.ref.kind}/{verdict.ref.id}"
+    refusals: list[str] = []
+    laggards: list[str] = []
+    served = False
+    due = False
+    for fleet in holding:
+        digest = verdict.fragments[fleet.gateway]
+        for proxy in fleet.ready:
+            if proxy.serves(key, digest):
+                served = True
+                continue
+            late = _is_due(fleet, proxy, digest, now)
+            refusal = proxy.refusal(key, digest, late=late)
+            if refusal is not None:
+                refusals.append(f"{proxy.name}: {refusal}")
+            laggards.append(proxy.name)
+            due = due or late
+    return _rule(verdict, laggards, refusals, served=served, due=due)
+
+
+def rule_fleet_programmed(verdict: Verdict, fleet: FleetView | None, now: float) -> Ruling | None:
+    """Return the Programmed ruling of a gateway, which speaks for the whole revision; None: too early to say."""
+    settled = _without_proxies(verdict)
+    if settled is not None:
+        return settled
+    if fleet is None or not fleet.ready:
+        return _no_proxies([] if fleet is None else [fleet], now)
+    laggards = [proxy.name for proxy in fleet.ready if proxy.revision != fleet.revision]
+    due = fleet.behind_since is not None and now - fleet.behind_since >= PENDING_AFTER_SECONDS
+    key, digest = f"{verdict.ref.kind}/{verdict.ref.id}", verdict.fragments[fleet.gateway]
+    found = ((proxy.name, proxy.refusal(key, digest, late=due)) for proxy in fleet.ready)
+    refusals = [f"{name}: {refusal}" for name, refusal in found if refusal is not None]
+    return _rule(verdict, laggards, refusals, served=len(laggards) < len(fleet.ready), due=due)
+
+
+def _without_proxies(verdict: Verdict) -> Ruling | None:
+    """Rule on what no proxy is asked about: what is not published at all, or only in an older form."""
+    if verdict.withdrawn:
+        return Ruling(Truth.FALSE, Reason.WITHDRAWN, f"not served: {_why(verdict)}")
+    if verdict.too_large:
+        gateways = ", ".join(verdict.too_large)
+        return Ruling(
+            Truth.FALSE, Reason.TOO_LARGE, f"no room in the snapshot of {gateways}: remove objects, or use two gateways"
+        )
+    if not verdict.fragments:
+        return Ruling(Truth.UNKNOWN, Reason.NO_GATEWAY, "no gateway holds this object")
+    return None
+
+
+def _why(verdict: Verdict) -> str:
+    return verdict.resolved_refs.message if verdict.accepted.truth is Truth.TRUE else verdict.accepted.message
+
+
+def _no_proxies(holding: Sequence[FleetView], now: float) -> Ruling | None:
+    since = max((fleet.empty_since for fleet in holding if fleet.empty_since is not None), default=None)
+    if since is not None and now - since < LAGGING_AFTER_SECONDS:
+        return None
+    return Ruling(Truth.UNKNOWN, Reason.NO_PROXIES, "no proxy is ready")
+
+
+def _rule(
+    verdict: Verdict, laggards: Sequence[str], refusals: Sequence[str], *, served: bool, due: bool
+) -> Ruling | None:
+    if refusals:
+        return Ruling(Truth.FALSE, Reason.REFUSED, f"the version before is served; {_listed(refusals, '; ')}")
+    if verdict.rolled_back_to is not None:
+        message = f"generation {verdict.rolled_back_to} is served, since generation {verdict.generation} is not valid"
+        return Ruling(Truth.FALSE, Reason.ROLLED_BACK, message)
+    if not laggards:
+        return PROGRAMMED
+    if not due:
+        return None
+    if not served:
+        return Ruling(Truth.FALSE, Reason.PENDING, "published; no proxy has acknowledged it yet")
+    return Ruling(Truth.FALSE, Reason.PARTIAL, f"not acknowledged by {_listed(laggards, ', ')}")
+
+
+def _is_due(fleet: FleetView, proxy: ReadyProxy, digest: str, now: float) -> bool:
+    """Say whether this proxy lacks the fragment for so long that the status must show it.
+
+    What is new to the whole fleet is shown as pending after 1 s; one proxy that lags, or has just come, after 3 s.
+    """
+    published = fleet.published_at.get(digest, now)
+    heard_before = proxy.revision != "" and proxy.since <= published
+    new_to_all = heard_before and not any(digest in other.acknowledged for other in fleet.ready)
+    limit = PENDING_AFTER_SECONDS if new_to_all else LAGGING_AFTER_SECONDS
+    return now - max(published, proxy.since) >= limit
+
+
+def _listed(items: Sequence[str], separator: str) -> str:
+    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
+    return separator.join(items[:_SHOWN]) + more

@@ -1,0 +1,130 @@
+"""The status of a ModelProvider: what was compiled, what the proxies acknowledged, and how they see it serve."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fairlead_operator.status.conditions import (
+    Condition,
+    ConditionType,
+    Status,
+    conditions_of,
+    readiness,
+    timestamp,
+    until_text,
+    until_timestamp,
+    write_conditions,
+)
+from fairlead_operator.status.facts import Facts
+from fairlead_operator.status.figures import steady_rate, steady_seconds
+from fairlead_operator.status.health import HealthState, PartHealth, ProviderHealth
+from fairlead_operator.verdict import Reason, Truth, Verdict
+
+PARTS_SHOWN = 20
+
+
+def provider_status(verdict: Verdict, programmed: Condition, facts: Facts, previous: Status) -> dict[str, Any]:
+    """Return the whole status; `programmed` is ruled already."""
+    health = facts.health.of(verdict.ref.id)
+    configured = [
+        Condition.of(ConditionType.ACCEPTED, verdict.accepted),
+        Condition.of(ConditionType.RESOLVED_REFS, verdict.resolved_refs),
+        programmed,
+    ]
+    if health.truth is Truth.UNKNOWN and facts.settling() and "health" in previous:
+        healthy, shown = _healthy_before(previous), previous["health"]
+    else:
+        healthy, shown = _healthy(health, facts, previous), _health(verdict, health, facts, previous)
+    conditions = [readiness(configured), *configured, healthy]
+    return {
+        "observedGeneration": verdict.generation,
+        "conditions": write_conditions(conditions, verdict.generation, previous, facts.now),
+        "health": shown,
+        "dependents": {
+            "policies": len(verdict.users),
+            "namespaces": len({policy.partition("/")[0] for policy in verdict.users}),
+            "soleTargetOf": len(verdict.sole_target_of),
+        },
+    }
+
+
+def _healthy_before(previous: Status) -> Condition:
+    before = conditions_of(previous).get(ConditionType.HEALTHY)
+    if before is None:
+        return Condition(ConditionType.HEALTHY, Truth.UNKNOWN, Reason.NO_TRAFFIC)
+    return Condition(ConditionType.HEALTHY, Truth(before["status"]), before["reason"], before["message"])
+
+
+def _healthy(health: ProviderHealth, facts: Facts, previous: Status) -> Condition:
+    if health.truth is Truth.UNKNOWN:
+        reason = Reason.STALE if facts.health.silent and _was_observed(previous) else health.reason
+        return Condition(ConditionType.HEALTHY, Truth.UNKNOWN, reason, UNKNOWN_MESSAGES[Reason(reason)])
+    message = _down_message(health) if health.truth is Truth.FALSE else _serving_message(health)
+    return Condition(ConditionType.HEALTHY, health.truth, health.reason, message)
+
+
+UNKNOWN_MESSAGES = {
+    Reason.STALE: "no proxy has reported in the last 10 s",
+    Reason.NO_TRAFFIC: "no call was answered and no probe was made in the last 60 s",
+}
+
+
+def _was_observed(previous: Status) -> bool:
+    before = conditions_of(previous).get(ConditionType.HEALTHY)
+    return before is not None and before["reason"] != Reason.NO_TRAFFIC
+
+
+def _down_message(health: ProviderHealth) -> str:
+    until = f" until {until_text(health.until)}" if health.until is not None else ""
+    return f"{health.against} of {health.observers} observers: {health.reason}{until}"
+
+
+def _serving_message(health: ProviderHealth) -> str:
+    parts: list[str] = []
+    if health.dissenting:
+        parts.append(f"EgressBroken({', '.join(health.dissenting[:PARTS_SHOWN])}): only there it does not serve")
+    named = _named_parts(health)
+    parts.extend(f"{kind} {part_text(part)}" for kind, part in named[:PARTS_SHOWN])
+    return "; ".join(parts)
+
+
+def _named_parts(health: ProviderHealth) -> list[tuple[str, PartHealth]]:
+    """Return what is down, at the coarsest grain that says it all."""
+    whole = [("credential", part) for part in health.credentials] + [("model", part) for part in health.models]
+    return whole or [("credential/model", part) for part in health.pairs]
+
+
+def part_text(part: PartHealth) -> str:
+    until = f" until {until_text(part.until)}" if part.until is not None else ""
+    return f"{part.name} {part.reason}{until}"
+
+
+def _health(verdict: Verdict, health: ProviderHealth, facts: Facts, previous: Status) -> dict[str, Any]:
+    before: Status = previous.get("health", {})
+    same = before.get("state") == health.state
+    shown: dict[str, Any] = {
+        "state": str(health.state),
+        "since": before["since"] if same and "since" in before else timestamp(facts.now),
+        "observers": {
+            "reporting": health.observers,
+            "total": sum(len(facts.fleets[gateway].ready) for gateway in verdict.fragments if gateway in facts.fleets),
+            "dissenting": list(health.dissenting[:PARTS_SHOWN]),
+        },
+    }
+    rate = steady_rate(health.success_rate, before.get("successRate") if same else None)
+    ttft = steady_seconds(health.ttft_p95_seconds, before.get("ttftP95") if same else None)
+    if rate is not None:
+        shown["successRate"] = rate
+    if ttft is not None:
+        shown["ttftP95"] = ttft
+    if health.state is not HealthState.UNKNOWN:
+        shown["credentials"] = _parts(health.credentials)
+        shown["models"] = _parts(health.models)
+    return shown
+
+
+def _parts(parts: Sequence[PartHealth]) -> list[dict[str, str]]:
+    return [
+        {"name": part.name, "state": str(part.reason)}
+        | ({"until": until_timestamp(part.until)} if part.until is not None else {})
+        for part in parts[:PARTS_SHOWN]
+    ]

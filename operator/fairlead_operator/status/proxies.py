@@ -1,0 +1,139 @@
+"""The proxies of one fleet as they were heard, and which of them has acknowledged what."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fairlead_proxy.contract.report import ProxyReport
+
+REVISIONS_KEPT = 32
+SETTLING_SECONDS = 10.0
+WHOLE_SNAPSHOT = "snapshot"
+"""The key of a refusal that concerns every fragment."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardProxy:
+    """One proxy of a fleet. `ready`: it may get calls. `report` is its newest, heard at `heard_at` (Unix seconds)."""
+
+    name: str
+    ready: bool
+    report: ProxyReport | None = None
+    heard_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyProxy:
+    """A proxy that may get calls. `offered`: hashes of the revision that it has loaded; `refused`: message by key.
+
+    `acknowledged` may still hold what is refused; `since`: when it became ready, as far as we saw.
+    """
+
+    name: str
+    revision: str
+    offered: frozenset[str]
+    acknowledged: frozenset[str]
+    refused: Mapping[str, str]
+    since: float
+
+    def serves(self, key: str, digest: str) -> bool:
+        return digest in self.acknowledged and key not in self.refused
+
+    def refusal(self, key: str, digest: str, *, late: bool) -> str | None:
+        """Return why this proxy refuses this very fragment, or the whole snapshot; None where it does not.
+
+        A refused snapshot counts only where the fragment is late: it may be the one before this.
+        """
+        if digest in self.offered:
+            return self.refused.get(key)
+        return self.refused.get(WHOLE_SNAPSHOT) if late else None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """One fleet at one moment: `revision` is what is published, `ready` are the proxies that may get calls.
+
+    `behind_since`: since when some ready proxy lacks the revision; `empty_since`: since when none is ready.
+    `published_at`: when each hash was first published. `address`: host:port for applications, may be empty.
+    `settling`: a proxy that has just become ready has not been heard yet, so that what we know may be too little.
+    """
+
+    gateway: str
+    revision: str
+    total: int
+    ready: tuple[ReadyProxy, ...]
+    behind_since: float | None = None
+    empty_since: float | None = None
+    published_at: Mapping[str, float] = field(default_factory=dict)
+    address: str = ""
+    settling: bool = False
+
+    @property
+    def programmed(self) -> int:
+        return sum(proxy.revision == self.revision for proxy in self.ready)
+
+
+class FleetLog:
+    """What one fleet was given and when, and since when its proxies are ready: kept from pass to pass."""
+
+    def __init__(self) -> None:
+        self._revision = ""
+        self._hashes: dict[str, frozenset[str]] = {}
+        self._published_at: dict[str, float] = {}
+        self._ready_since: dict[str, float] = {}
+        self._behind_since: float | None = None
+        self._empty_since: float | None = None
+
+    def note_published(self, revision: str, hashes: Iterable[str], now: float) -> None:
+        """Note the revision that is published now; also the one that was found published at the start."""
+        if revision == self._revision:
+            return
+        self._revision = revision
+        self._hashes.pop(revision, None)
+        self._hashes[revision] = frozenset(hashes)
+        while len(self._hashes) > REVISIONS_KEPT:
+            self._hashes.pop(next(iter(self._hashes)))
+        current = self._hashes[revision]
+        self._published_at = {digest: self._published_at.get(digest, now) for digest in current}
+
+    def view(self, gateway: str, proxies: Sequence[HeardProxy], now: float, *, address: str = "") -> FleetView:
+        """Return the fleet as it stands now; call it once in each pass: it notes who is ready and who is behind."""
+        names = [proxy.name for proxy in proxies if proxy.ready]
+        self._ready_since = {name: self._ready_since.get(name, now) for name in names}
+        ready = tuple(self._ready(proxy) for proxy in proxies if proxy.ready)
+        behind = any(proxy.revision != self._revision for proxy in ready)
+        self._behind_since = _since(self._behind_since, behind, now)
+        self._empty_since = _since(self._empty_since, not ready, now)
+        return FleetView(
+            gateway=gateway,
+            revision=self._revision,
+            total=len(proxies),
+            ready=ready,
+            behind_since=self._behind_since,
+            empty_since=self._empty_since,
+            published_at=self._published_at,
+            address=address,
+            settling=any(not proxy.revision and now - proxy.since < SETTLING_SECONDS for proxy in ready),
+        )
+
+    def knows(self, revision: str) -> bool:
+        """Say whether the hashes of this revision are known; if not, ask its proxy for them (`fragments`)."""
+        return revision in self._hashes
+
+    def _ready(self, proxy: HeardProxy) -> ReadyProxy:
+        report = proxy.report
+        offered = self._hashes.get(report.revision, frozenset()) if report else frozenset()
+        listed = report.fragments if report else None
+        return ReadyProxy(
+            name=proxy.name,
+            revision=report.revision if report else "",
+            offered=offered,
+            acknowledged=offered if listed is None else frozenset(listed.values()),
+            refused={refusal.key: refusal.message for refusal in report.refused} if report else {},
+            since=self._ready_since[proxy.name],
+        )
+
+
+def _since(before: float | None, holds: bool, now: float) -> float | None:
+    if not holds:
+        return None
+    return now if before is None else before

@@ -1,0 +1,173 @@
+"""Which statuses to write now: transitions at once, edited objects first, figures seldom, and nothing twice."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from fairlead_operator.resources.found import Found
+from fairlead_operator.resources.meta import ObjectRef
+from fairlead_operator.status.conditions import Status, conditions_of
+
+WRITES_PER_SECOND = 20
+FIGURES_EVERY_SECONDS = 30.0
+PROGRESS_EVERY_SECONDS = 1.0
+OUTDATED_FOR_SECONDS = 30.0
+_QUIET_MESSAGES = frozenset({"Healthy", "Available"})
+
+
+class Change(IntEnum):
+    """How a status differs from the one before; the first goes first."""
+
+    EDIT = 0
+    TRANSITION = 1
+    PROGRESS = 2
+    FIGURES = 3
+    NONE = 4
+
+
+PAUSES = {
+    Change.EDIT: 0.0,
+    Change.TRANSITION: 0.0,
+    Change.PROGRESS: PROGRESS_EVERY_SECONDS,
+    Change.FIGURES: FIGURES_EVERY_SECONDS,
+}
+"""How long after an object's last write such a change may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWrite:
+    """A status to write, on the object as it was read."""
+
+    ref: ObjectRef
+    resource_version: str
+    status: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What we know of one object: what we wrote, on which resourceVersion, and since when a change waits."""
+
+    uid: str
+    written_on: str | None = None
+    written: Status | None = None
+    written_at: float = float("-inf")
+    outdated: str | None = None
+    outdated_at: float = float("-inf")
+    waiting_since: float | None = None
+
+
+class StatusLedger:
+    """Remembers what was written, kept from pass to pass. At most 20 writes go out in any second."""
+
+    def __init__(self) -> None:
+        self._entries: dict[ObjectRef, _Entry] = {}
+        self._recent: deque[float] = deque(maxlen=WRITES_PER_SECOND)
+        self._next_due: float | None = None
+
+    def status_now(self, found: Found[Any]) -> Status:
+        """Return the status that the object has: what we wrote, as long as its own event has not come back."""
+        entry = self._entries.get(found.ref)
+        if entry is None or entry.uid != found.uid or entry.written is None:
+            return found.status
+        return entry.written if entry.written_on == found.resource_version else found.status
+
+    def choose(self, wanted: Iterable[tuple[Found[Any], Mapping[str, Any]]], now: float) -> list[StatusWrite]:
+        """Return what to write now, in this order; what is left waits. Tell `done` or `outdated` of each."""
+        self._next_due = None
+        ready: list[tuple[Change, float, ObjectRef, StatusWrite]] = []
+        for found, status in wanted:
+            entry = self._entry(found)
+            change = change_between(self.status_now(found), status)
+            if change is Change.NONE:
+                entry.waiting_since = None
+                continue
+            if entry.waiting_since is None:
+                entry.waiting_since = now
+            due = max(entry.written_at + PAUSES[change], self._held_until(entry, found))
+            if due <= now:
+                write = StatusWrite(found.ref, found.resource_version, status)
+                ready.append((change, entry.waiting_since, found.ref, write))
+            else:
+                self._postpone(due)
+        ready.sort(key=lambda one: one[:3])
+        room = self._room(now)
+        if len(ready) > room:
+            self._postpone(self._recent[0] + 1.0 if self._recent else now)
+        return [write for _, _, _, write in ready[:room]]
+
+    def done(self, write: StatusWrite, now: float) -> None:
+        """Note that the status stands there now."""
+        entry = self._entries[write.ref]
+        entry.written_on, entry.written, entry.written_at = write.resource_version, write.status, now
+        entry.waiting_since = None
+        self._recent.append(now)
+
+    def outdated(self, write: StatusWrite, now: float) -> None:
+        """Note that the object had changed or gone: nothing is written until its event comes."""
+        entry = self._entries[write.ref]
+        entry.outdated, entry.outdated_at = write.resource_version, now
+        self._recent.append(now)
+
+    def next_due(self) -> float | None:
+        """Return when something that waits may be written, in Unix seconds, as `choose` last saw it; None: nothing."""
+        return self._next_due
+
+    def forget_others(self, alive: Iterable[ObjectRef]) -> None:
+        """Forget every object that does not exist any more."""
+        keep = set(alive)
+        for ref in [ref for ref in self._entries if ref not in keep]:
+            del self._entries[ref]
+
+    def _entry(self, found: Found[Any]) -> _Entry:
+        entry = self._entries.get(found.ref)
+        if entry is None or entry.uid != found.uid:
+            entry = self._entries[found.ref] = _Entry(found.uid)
+        return entry
+
+    def _held_until(self, entry: _Entry, found: Found[Any]) -> float:
+        if entry.outdated is None or entry.outdated != found.resource_version:
+            return float("-inf")
+        return entry.outdated_at + OUTDATED_FOR_SECONDS
+
+    def _room(self, now: float) -> int:
+        while self._recent and now - self._recent[0] >= 1.0:
+            self._recent.popleft()
+        return WRITES_PER_SECOND - len(self._recent)
+
+    def _postpone(self, due: float) -> None:
+        self._next_due = due if self._next_due is None else min(self._next_due, due)
+
+
+def change_between(before: Status, after: Status) -> Change:
+    """Say how much the second status differs from the first."""
+    if before == after:
+        return Change.NONE
+    if before.get("observedGeneration") != after.get("observedGeneration"):
+        return Change.EDIT
+    if _transitions(before) != _transitions(after):
+        return Change.TRANSITION
+    return Change.PROGRESS if _progress(before) != _progress(after) else Change.FIGURES
+
+
+def _transitions(status: Status) -> tuple[Any, ...]:
+    """Return what must be seen at once: truths and reasons, states, and the messages that only a change moves."""
+    health = status.get("health", {})
+    conditions = [
+        (kind, condition.get("status"), condition.get("reason"), condition.get("observedGeneration"))
+        for kind, condition in conditions_of(status).items()
+    ]
+    parts = [(part["name"], part["state"]) for kind in ("credentials", "models") for part in health.get(kind, ())]
+    rules = [(rule["name"], rule["state"], rule.get("active")) for rule in status.get("rules", ())]
+    return conditions, health.get("state"), parts, rules
+
+
+def _progress(status: Status) -> tuple[Any, ...]:
+    """Return what may be a second late: counts and revision of a fleet, and texts that name objects or proxies."""
+    texts = [
+        (kind, condition.get("message"))
+        for kind, condition in conditions_of(status).items()
+        if kind not in _QUIET_MESSAGES
+    ]
+    return texts, [status.get(name) for name in ("address", "revision", "proxies", "policies")]
