@@ -9,6 +9,7 @@ from cluster.audit import Audit
 from cluster.control_plane import ControlPlane
 from cluster.crds import install_crds
 from cluster.kubectl import Kubectl
+from cluster.mini_node import MiniNode
 from cluster.processes import wait_until
 
 HERE = Path(__file__).parent
@@ -64,3 +65,10 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
     )
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def mini_node(control_plane: ControlPlane, tmp_path: Path) -> Iterator[MiniNode]:
+    """A node that runs pods as processes; `mini_node.settings` may be changed while it runs."""
+    with MiniNode(control_plane, tmp_path / "node") as node:
+        yield node
