@@ -4,7 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fairlead_operator.resources.schema import crd_files, reference_page
+from fairlead_operator.resources.reference import reference_page
+from fairlead_operator.resources.schema import crd_files
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -68,4 +68,7 @@ BY_NAME = ListType("name")
 
 def repeated(entries: Iterable[T]) -> list[T]:
     """Return the entries that stand more than once, each of them once, in order."""
-    return [entry for entry, times in Counter(entries).items() if times > 1]
+    given = list(entries)
+    if len(set(given)) == len(given):
+        return []
+    return [entry for entry, times in Counter(given).items() if times > 1]

@@ -55,7 +55,12 @@ def read_documents(text: str, source: str) -> list[Document]:
     One thing is stricter than in kubectl: a key that stands twice is an error, where kubectl takes the last one.
     """
     text = text.removeprefix("\ufeff")
-    found = _read_json(text, source) if text.lstrip().startswith("{") else _read_yaml(text, source)
+    try:
+        found = list(_read_json(text, source) if text.lstrip().startswith("{") else _read_yaml(text, source))
+    except json.JSONDecodeError as error:
+        found = _read_flow(text, DocumentError(source, error.lineno, f"not valid JSON: {error.msg}"))
+    except UnicodeError:
+        raise DocumentError(source, 1, "not text in UTF-8") from None
     return [document for each in found for document in _unfold(each)]
 
 
@@ -82,14 +87,20 @@ def _read_json(text: str, source: str) -> Iterator[Document]:
         line = text.count("\n", 0, start) + 1
         try:
             content, position = decoder.raw_decode(text, start)
-        except json.JSONDecodeError as error:
-            raise DocumentError(source, error.lineno, f"not valid JSON: {error.msg}") from None
         except (ScalarError, RecursionError) as error:
             reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise DocumentError(source, line, reason) from None
         if not isinstance(content, dict):
             raise DocumentError(source, line, "not an object; write apiVersion, kind and metadata")
         yield Document(source, line, content)
+
+
+def _read_flow(text: str, error: DocumentError) -> list[Document]:
+    """YAML may begin with a brace too; where it is neither, the error is the one of JSON."""
+    try:
+        return list(_read_yaml(text, error.source))
+    except DocumentError:
+        raise error from None
 
 
 def _skip_space(text: str, position: int) -> int:

@@ -19,6 +19,7 @@ from fairlead_operator.resources.schema import (
     resolved_schema,
 )
 
+NOT_JSON = "spec: cannot be written as JSON; write texts in UTF-8, numbers, lists and objects only"
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
@@ -76,9 +77,11 @@ def _spec_of(kind: Kind, given: object) -> tuple[Any, list[str]]:
     except ValidationError as error:
         schema = resolved_schema(model)
         wrong = [each for each in error.errors(include_url=False) if each["type"] != "default_factory_not_called"]
+        if wrong[0]["type"] == "json_invalid":
+            return None, [NOT_JSON]
         return None, [problem_of(each, schema) for each in wrong]
     except (ValueError, TypeError, RecursionError):
-        return None, ["spec: cannot be written as JSON; write texts, numbers, lists and objects only"]
+        return None, [NOT_JSON]
     return spec, list(broken_rules(spec, "spec"))
 
 

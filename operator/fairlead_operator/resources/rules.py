@@ -5,7 +5,8 @@ The rules of one field alone stand beside that field (`fields.py`).
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from functools import cache
+from typing import Any, Generic, TypeVar, get_args
 
 from fairlead_operator.resources.checks import repeated
 from fairlead_operator.resources.gateway import ADMIN_PORT, ListenerSpec, ModelGatewaySpec, ReplicasSpec
@@ -54,16 +55,30 @@ def broken_rules(spec: Resource, path: str) -> Iterator[str]:
             place = f"{path}.{rule.field}" if rule.field else path
             shown = "" if fault is True else " (here: " + ", ".join(f'"{value}"' for value in fault) + ")"
             yield f"{place}: {rule.message}{shown}"
-    for name, field in type(spec).model_fields.items():
-        yield from _broken_within(getattr(spec, name), f"{path}.{field.alias or name}")
+    for attribute, name in _parts_of(type(spec)):
+        part = getattr(spec, attribute)
+        if isinstance(part, list):
+            for index, entry in enumerate(part):
+                yield from broken_rules(entry, f"{path}.{name}[{index}]")
+        elif part is not None:
+            yield from broken_rules(part, f"{path}.{name}")
 
 
-def _broken_within(value: object, path: str) -> Iterator[str]:
-    if isinstance(value, Resource):
-        yield from broken_rules(value, path)
-    elif isinstance(value, list):
-        for index, entry in enumerate(value):
-            yield from _broken_within(entry, f"{path}[{index}]")
+@cache
+def _parts_of(model: type[Resource]) -> tuple[tuple[str, str], ...]:
+    """Return attribute and YAML name of the fields that hold objects with fields of their own, or lists of them."""
+    return tuple(
+        (attribute, field.alias or attribute)
+        for attribute, field in model.model_fields.items()
+        if any(issubclass(each, Resource) for each in _classes_in(field.annotation))
+    )
+
+
+def _classes_in(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type) and not get_args(annotation):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _classes_in(argument)
 
 
 def rules_of(model: type[Resource]) -> tuple[Rule[Any], ...]:

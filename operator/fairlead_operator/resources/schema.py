@@ -213,7 +213,7 @@ def _structural(node: Schema, *, within_list: bool = False) -> Schema:
     if plain and not within_list:
         kept["default"] = default
     elif plain or (default and isinstance(default, list) and not isinstance(default[0], dict)):
-        kept["description"] = f"{node['description']} Default: {shown_default(default)}."
+        kept["description"] = f"{node['description']} Default: {_shown_default(default)}."
     if "properties" in node:
         kept["properties"] = {
             name: _structural(each, within_list=within_list) for name, each in node["properties"].items()
@@ -246,7 +246,7 @@ _KEPT = (
 )
 
 
-def shown_default(default: object) -> str:
+def _shown_default(default: object) -> str:
     """Return a default as a reader of YAML would write it."""
     return default if isinstance(default, str) else json.dumps(default)
 
