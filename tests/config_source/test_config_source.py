@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -334,7 +335,7 @@ async def test_whatever_is_written_the_last_good_is_served_and_a_good_one_always
     plain.publish(GOOD)
     watched = Watched(plain.path)
     await watched.source.refresh()
-    writes = {
+    writes: dict[str, Callable[[], object]] = {
         "good": lambda: plain.publish(fragments_of(gateway(max_attempts=len(history)), provider(), policy())),
         "torn": lambda: publish_torn(plain),
         "keys": lambda: plain.publish_keys(key_ring(caller())),

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 import msgspec
-from aiohttp import HttpVersion10, web
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
@@ -19,7 +19,7 @@ from fairlead_proxy.server.connection import ClientConnection
 from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.report import Reporter
 from fairlead_proxy.server.request_body import read_body
-from fairlead_proxy.server.request_checks import read_headers
+from fairlead_proxy.server.request_checks import HTTP_1_1, read_headers
 from fairlead_proxy.server.serving import Serving
 from fairlead_proxy.telemetry.decisions import DecisionRing
 
@@ -62,7 +62,7 @@ class Admin:
         """Answer one request; this is what aiohttp's low-level server calls."""
         connection = request.protocol
         assert isinstance(connection, ClientConnection)
-        http_1_0 = request.version <= HttpVersion10
+        http_1_0 = request.version != HTTP_1_1
         sink = AiohttpSink(
             connection, self._date, http_1_0=http_1_0, keep_alive=request.keep_alive, head_only=request.method == "HEAD"
         )
@@ -81,8 +81,7 @@ class Admin:
         return sink.written
 
     async def _serve(self, request: web.BaseRequest, connection: ClientConnection, sink: AiohttpSink) -> None:
-        http_1_0 = request.version <= HttpVersion10
-        headers = read_headers(request.method, request.raw_path, http_1_0, request.raw_headers, ADMIN_LIMITS)
+        headers = read_headers(request.method, request.raw_path, request.version, request.raw_headers, ADMIN_LIMITS)
         path = request.raw_path.partition("?")[0]
         match request.method, path:
             case "GET" | "HEAD", "/healthz":

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from fairlead_proxy.exchange.errors import Answer, CallRefused
 from fairlead_proxy.server.limits import Limits
 
+HTTP_1_0 = (1, 0)
+HTTP_1_1 = (1, 1)
 REQUEST_ID_CHARACTERS = 128
 
 KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"})
@@ -35,12 +37,18 @@ _BODYLESS = frozenset({"GET", "HEAD"})
 
 
 def read_headers(
-    method: str, target: str, http_1_0: bool, raw_headers: Iterable[tuple[bytes, bytes]], limits: Limits
+    method: str,
+    target: str,
+    version: tuple[int, int],
+    raw_headers: Iterable[tuple[bytes, bytes]],
+    limits: Limits,
 ) -> dict[str, str]:
     """Return the headers by lower-case name, several of one name joined; raise CallRefused for a head we do not take.
 
     Headers that `Connection` names end here (RFC 9110, section 7.6.1); naming one that we act on is an attack.
     """
+    if version not in (HTTP_1_0, HTTP_1_1):
+        raise CallRefused(Answer(505, "version_not_supported", "This gateway speaks HTTP/1.1 and HTTP/1.0."))
     headers: dict[str, str] = {}
     size = 0
     for raw_name, raw_value in raw_headers:
@@ -59,7 +67,7 @@ def read_headers(
         raise CallRefused(Answer(431, "headers_too_large", "The request's headers are too large."))
     if not target.startswith("/"):
         raise _refused("the target is not a path")
-    _check_framing(method, http_1_0, headers)
+    _check_framing(method, version, headers)
     _check_connection(headers)
     return headers
 
@@ -70,9 +78,9 @@ def request_id_of(headers: Mapping[str, str]) -> str:
     return given if len(given) <= REQUEST_ID_CHARACTERS and _REQUEST_ID.fullmatch(given) else ""
 
 
-def _check_framing(method: str, http_1_0: bool, headers: Mapping[str, str]) -> None:
+def _check_framing(method: str, version: tuple[int, int], headers: Mapping[str, str]) -> None:
     encoding = headers.get("transfer-encoding")
-    if encoding is not None and http_1_0:
+    if encoding is not None and version == HTTP_1_0:
         raise _refused("HTTP/1.0 knows no Transfer-Encoding")
     if encoding is not None and encoding.strip().lower() != "chunked":
         raise _refused("the only Transfer-Encoding taken is chunked")

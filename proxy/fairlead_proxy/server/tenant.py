@@ -9,7 +9,7 @@ from typing import Protocol
 from urllib.parse import unquote
 
 import msgspec
-from aiohttp import HttpVersion10, web
+from aiohttp import web
 
 from fairlead_proxy.config_source import ConfigSource, Loaded
 from fairlead_proxy.contract.config import GatewayConfig
@@ -26,7 +26,7 @@ from fairlead_proxy.server.answer_head import JSON, DateHeader
 from fairlead_proxy.server.connection import ClientConnection
 from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.request_body import read_body
-from fairlead_proxy.server.request_checks import KEY_HEADERS, read_headers, request_id_of
+from fairlead_proxy.server.request_checks import HTTP_1_1, KEY_HEADERS, read_headers, request_id_of
 from fairlead_proxy.server.serving import Serving
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Tenant:
         sink = AiohttpSink(
             connection,
             self._date,
-            http_1_0=request.version <= HttpVersion10,
+            http_1_0=request.version != HTTP_1_1,
             keep_alive=request.keep_alive and not self._serving.draining,
             head_only=request.method == "HEAD",
         )
@@ -133,8 +133,7 @@ class Tenant:
         request = visit.request
         if "upgrade" in request.headers:
             visit.sink.end_connection_after()
-        http_1_0 = request.version <= HttpVersion10
-        headers = read_headers(request.method, request.raw_path, http_1_0, request.raw_headers, self._limits)
+        headers = read_headers(request.method, request.raw_path, request.version, request.raw_headers, self._limits)
         visit.headers = headers
         if visit.connection.shed:
             visit.sink.end_connection_after()
@@ -213,7 +212,8 @@ class Tenant:
         if sink.started:
             sink.abort()
             return
-        if not visit.request.content.is_eof():
+        if not visit.headers or not visit.request.content.is_eof():
+            # A head that was refused, or a body that was not read: what comes next on this connection is not trusted.
             sink.end_connection_after()
         headers = [*answer.headers, *self._echo(visit)]
         if visit.path == CHAT:

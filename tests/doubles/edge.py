@@ -1,0 +1,159 @@
+"""The tenants' port on a loopback socket, over a handler that a test scripts, and raw bytes as a client."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from doubles.mounted_config import PlainDirectory, fragments_of, gateway, key_ring, policy, provider
+
+from fairlead_proxy.config_source import ConfigSource, Loaded
+from fairlead_proxy.contract.config import Gateway, GatewayConfig
+from fairlead_proxy.contract.keys import CallerKey, KeyRing
+from fairlead_proxy.exchange.call import ClientCall, Sink
+from fairlead_proxy.exchange.errors import Answer
+from fairlead_proxy.governance.identity import Identity
+from fairlead_proxy.server.answer_head import DateHeader
+from fairlead_proxy.server.answers import render_closing_answer
+from fairlead_proxy.server.connection import ClientServer
+from fairlead_proxy.server.limits import Limits
+from fairlead_proxy.server.listener import Address, Listener
+from fairlead_proxy.server.serving import Serving
+from fairlead_proxy.server.tenant import Tenant
+
+Script = Callable[[ClientCall, Sink], Awaitable[None]]
+
+
+async def answer_ok(call: ClientCall, sink: Sink) -> None:
+    """Answer with the body's length, as a plain answer of the gateway comes."""
+    body = b'{"ok": %d}' % len(call.body)
+    await sink.head(200, [("content-type", "application/json"), ("content-length", str(len(body)))])
+    await sink.write(body)
+    await sink.end()
+
+
+@dataclass
+class ScriptedHandler:
+    """Stands for the gateway: notes each call and follows the script."""
+
+    script: Script = answer_ok
+    calls: list[ClientCall] = field(default_factory=list)
+
+    async def handle(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> None:
+        self.calls.append(call)
+        await self.script(call, sink)
+
+
+@dataclass
+class Edge:
+    """A tenants' port that is up."""
+
+    port: int
+    handler: ScriptedHandler
+    serving: Serving
+    tenant: Tenant
+    server: ClientServer
+    listener: Listener
+    refusals: list[Answer]
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def exchange(self, request: bytes, *, within: float = 5.0) -> bytes:
+        """Send these bytes and return all that comes until the server closes, or for `within` seconds."""
+        reader, writer = await self.connect()
+        received = bytearray()
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            writer.write(request)
+            async with asyncio.timeout(within):
+                while part := await reader.read(65536):
+                    received += part
+        await close(writer)
+        return bytes(received)
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+def post(body: bytes = b"{}", *headers: str, path: str = "/v1/chat/completions", closing: bool = True) -> bytes:
+    """A well-formed POST; `closing` asks the server to close after its answer."""
+    lines = [f"POST {path} HTTP/1.1", "Host: gateway", "Content-Type: application/json", *headers]
+    lines += [f"Content-Length: {len(body)}", *(["Connection: close"] if closing else [])]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def get(path: str, *headers: str, method: str = "GET", closing: bool = True) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: gateway", *headers, *(["Connection: close"] if closing else [])]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+def status_of(answer: bytes) -> int:
+    """Return the status of the first answer in these bytes; 0 where there is none."""
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0
+
+
+def body_of(answer: bytes) -> bytes:
+    return answer.partition(b"\r\n\r\n")[2]
+
+
+def header_of(answer: bytes, name: str) -> str | None:
+    """Return a header of the first answer; None where it is not there."""
+    for line in answer.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
+        found, _, value = line.partition(b":")
+        if found.decode().lower() == name:
+            return value.decode().strip()
+    return None
+
+
+@asynccontextmanager
+async def edge(
+    directory: Path,
+    *callers: CallerKey,
+    gateway_now: Gateway | None = None,
+    script: Script = answer_ok,
+    limits: Limits | None = None,
+    open_standalone: bool = True,
+    publish: bool = True,
+) -> AsyncIterator[Edge]:
+    """Serve the virtual model `smart` of namespace `default`, and `theirs` of `team-a`."""
+    plain = PlainDirectory(directory)
+    if publish:
+        plain.publish(
+            fragments_of(
+                gateway_now or gateway(),
+                provider(),
+                policy(),
+                policy("other", "theirs", namespace="team-a", target="default/sim"),
+            )
+        )
+        plain.publish_keys(key_ring(*callers))
+    swaps: list[Loaded] = []
+    source = ConfigSource(directory, on_swap=swaps.append, on_refused=lambda refused: None)
+    await source.refresh()
+    limits = limits or Limits()
+    handler, serving, refusals, date = ScriptedHandler(script), Serving(), [], DateHeader()
+
+    def record(call: str, request_id: str, identity: Identity | None, loaded: Loaded | None, answer: Answer) -> None:
+        refusals.append(answer)
+
+    tenant = Tenant(
+        source,
+        handler,
+        serving,
+        limits,
+        open_standalone=open_standalone,
+        clock=lambda: 1_000_000.0,
+        record_refusal=record,
+    )
+    server = ClientServer(tenant.handle, limits, lambda answer: render_closing_answer(answer, date))
+    listener = Listener(server, Address("127.0.0.1", 0))
+    address = await listener.start()
+    try:
+        yield Edge(address.port, handler, serving, tenant, server, listener, refusals)
+    finally:
+        await listener.close()
