@@ -46,7 +46,7 @@ def gateway_document(gateway_id: str, spec: ModelGatewaySpec, inventory: Invento
         id=gateway_id,
         listeners=tuple(Listener(name=listener.name, port=listener.port) for listener in spec.listeners),
         api_keys=api_keys is not None,
-        key_labels=dict(sorted(api_keys.selector.match_labels.items())) if api_keys else {},
+        key_selector=api_keys.selector.model_dump_json(by_alias=True, exclude_defaults=True) if api_keys else "",
         tenants=_tenants(gateway_id, spec, inventory),
         egress=_egress(spec.egress),
         max_attempts=spec.enforce.max_attempts,
@@ -58,10 +58,10 @@ def gateway_document(gateway_id: str, spec: ModelGatewaySpec, inventory: Invento
 def _tenants(gateway_id: str, spec: ModelGatewaySpec, inventory: Inventory) -> tuple[str, ...] | None:
     """Return the admitted namespaces, the own one always; None for a selector that selects all, also later ones."""
     selector = spec.tenants.namespace_selector
-    if selector is not None and not selector.match_labels:
+    if selector is not None and selector.selects_all:
         return None
     own = gateway_id.partition("/")[0]
-    admitted = {name for name, labels in inventory.namespaces.items() if spec.tenants.selects(dict(labels))}
+    admitted = {name for name, labels in inventory.namespaces.items() if spec.tenants.selects(labels)}
     return tuple(sorted(admitted | {own}))
 
 

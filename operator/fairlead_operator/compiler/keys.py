@@ -7,7 +7,7 @@ from datetime import datetime
 from fairlead_operator.compiler.references import OpenGateway
 from fairlead_operator.compiler.scope import Scope, attached_namespaces
 from fairlead_operator.inventory import Inventory, SecretData
-from fairlead_operator.resources.meta import KEY_LABEL, TENANT_NAMESPACE_LABEL
+from fairlead_operator.resources.meta import KEY_LABEL, TENANT_NAMESPACE_LABEL, LabelSelector
 from fairlead_proxy.contract.keys import CallerKey, fingerprint
 
 KEY_ENTRY = "key"
@@ -40,11 +40,12 @@ def caller_keys(gateway: OpenGateway, scope: Scope, secrets: Mapping[str, Iterab
     document = gateway.document
     if not document.api_keys:
         return CallerKeys()
+    selector = LabelSelector.model_validate_json(document.key_selector or "{}")
     keys: dict[str, CallerKey] = {}
     left_out: list[str] = []
     for namespace in dict.fromkeys((document.namespace, *scope.attached[document.id])):
         for secret in secrets.get(namespace, ()):
-            if not all(secret.labels.get(name) == value for name, value in document.key_labels.items()):
+            if not selector.selects(secret.labels):
                 continue
             read = _read(secret, gateway)
             if isinstance(read, CallerKey) and read.sha256 in keys:

@@ -9,8 +9,6 @@ from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.meta import NamespacesSelector
 from fairlead_proxy.contract.config import Consumers, Policy
 
-_Demand = tuple[tuple[str, str], ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -51,16 +49,16 @@ class ConsumerLists:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._known: dict[tuple[str, _Demand], tuple[str, ...]] = {}
+        self._known: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def resolve(self, gateway_id: str, selector: NamespacesSelector) -> Consumers:
         if selector.namespace_selector is None:
             return Consumers()
-        key = (gateway_id, tuple(sorted(selector.namespace_selector.match_labels.items())))
+        key = (gateway_id, selector.namespace_selector.model_dump_json())
         namespaces = self._known.get(key)
         if namespaces is None:
             labels = self._scope.inventory.namespaces
             attached = self._scope.attached[gateway_id]
-            namespaces = tuple(name for name in attached if selector.selects(dict(labels.get(name, {}))))
+            namespaces = tuple(name for name in attached if selector.selects(labels.get(name, {})))
             self._known[key] = namespaces
         return Consumers(namespaces=namespaces)

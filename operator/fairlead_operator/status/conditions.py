@@ -91,7 +91,7 @@ def _write(condition: Condition, generation: int, before: Status, now: float) ->
         "reason": str(condition.reason),
         "message": _clip(condition.message),
         "observedGeneration": generation,
-        "lastTransitionTime": before["lastTransitionTime"] if same else timestamp(now),
+        "lastTransitionTime": before.get("lastTransitionTime", timestamp(now)) if same else timestamp(now),
     }
 
 

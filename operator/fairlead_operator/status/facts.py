@@ -13,7 +13,7 @@ class Facts:
 
     now: float
     fleets: Mapping[str, FleetView] = field(default_factory=dict)
-    health: FleetHealth = FleetHealth()
+    health: FleetHealth = field(default_factory=FleetHealth)
 
     def settling(self) -> bool:
         """Say whether the operator, or a proxy, has just come, so that missing evidence means nothing yet."""

@@ -22,6 +22,7 @@ from fairlead_operator.verdict import Reason, RuleView, Ruling, Truth, Verdict
 STATUS_BYTES = 7 * 1024
 """Room for the rules within the 8 KiB of a status: what is more is cut, reasons first."""
 
+REASON_LIMIT = 512
 RULES_SHOWN_IN_MESSAGE = 10
 UNRULED = Ruling(Truth.UNKNOWN, Reason.NO_TARGET)
 
@@ -45,13 +46,13 @@ class RuleStatus:
         if self.active:
             shown["active"] = self.active
         if self.reason and with_reason:
-            shown["reason"] = self.reason
+            shown["reason"] = self.reason if len(self.reason) <= REASON_LIMIT else self.reason[: REASON_LIMIT - 1] + "…"
         return shown
 
 
 @dataclass(frozen=True, slots=True)
 class TargetSight:
-    """A target as it is observed. `why` says why it is not able; `observed`: some proxy has evidence of its provider."""
+    """A target as it is seen. `why` says why it is not able; `observed`: some proxy has evidence of its provider."""
 
     able: bool
     observed: bool = True

@@ -142,7 +142,7 @@ class StatusLedger:
 
 def change_between(before: Status, after: Status) -> Change:
     """Say how much the second status differs from the first."""
-    if before == after:
+    if {**before, "conditions": conditions_of(before)} == {**after, "conditions": conditions_of(after)}:
         return Change.NONE
     if before.get("observedGeneration") != after.get("observedGeneration"):
         return Change.EDIT

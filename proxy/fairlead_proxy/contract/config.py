@@ -214,8 +214,8 @@ class Egress(Struct, frozen=True, kw_only=True):
 class Gateway(Struct, frozen=True, kw_only=True):
     """What a whole fleet shares. `tenants` are the admitted namespaces; None admits every namespace.
 
-    `defaults` and `key_labels` (which Secrets hold API keys) are for the compiler alone: it goes on with them while
-    the gateway, as it is written now, is invalid. The rules of policies have the defaults merged in already.
+    `defaults` and `key_selector` (which Secrets hold API keys, a label selector as JSON) are for the compiler alone: it
+    goes on with them while the gateway, as it is written now, is invalid. The rules of policies have the defaults merged in already.
     """
 
     id: str
@@ -226,7 +226,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     max_attempts: int = 4
     drain_seconds: float = 600.0
     defaults: Resilience = Resilience()
-    key_labels: dict[str, str] = {}
+    key_selector: str = ""
 
     @property
     def namespace(self) -> str:
