@@ -1,31 +1,52 @@
-"""The life of one call: decide, attempt target after target until one answers, relay, settle."""
+"""The life of one call: read, decide, attempt target after target until one answers, relay, settle."""
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 
-from fairlead_proxy.contract.config import GatewayConfig
+from fairlead_proxy.contract.config import GatewayConfig, Resilience
 from fairlead_proxy.contract.keys import KeyRing
-from fairlead_proxy.contract.names import REPEATABLE_CLASSES, FailureClass
+from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.decision.decide import decide
-from fairlead_proxy.decision.facts import INTENT_HEADER, CallFacts
-from fairlead_proxy.decision.plan import Refusal, RefusalKind, Step
-from fairlead_proxy.dialects.dialect import InvalidCall
+from fairlead_proxy.decision.plan import Step
+from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
 from fairlead_proxy.dialects.registry import DIALECTS
 from fairlead_proxy.exchange.answers import INTERNAL_ERROR, broken_off, exhausted, refused
 from fairlead_proxy.exchange.call import ClientCall, Sink
-from fairlead_proxy.exchange.errors import Answer, ClientGone, UpstreamFailure
-from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.cell import Cell
+from fairlead_proxy.exchange.errors import ClientGone, UpstreamFailure
+from fairlead_proxy.exchange.facts import facts_of
+from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
+from fairlead_proxy.resilience.caller import CallerWatch
 from fairlead_proxy.resilience.deadline import Deadlines
-from fairlead_proxy.resilience.retry import RetryBudget, backoff_seconds
+from fairlead_proxy.resilience.retry import Allowance, RetryBudget
 from fairlead_proxy.resilience.watch import Watch
 from fairlead_proxy.telemetry.access_log import AccessLog
-from fairlead_proxy.telemetry.decisions import CallRecord, DecisionRing
+from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.faults import log_fault
 from fairlead_proxy.telemetry.metrics import Metrics
-from fairlead_proxy.upstream.attempt import Attempt, TransportChoice
+from fairlead_proxy.upstream.attempt import Attempt, Errand, TransportChoice
+from fairlead_proxy.upstream.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """A call that has been planned, and what it may still do. `began`: seconds on the loop's clock."""
+
+    call: ClientCall
+    request: ReadRequest
+    reply: Reply
+    keys: KeyRing
+    steps: tuple[Step, ...]
+    resilience: Resilience
+    began: float
+    allowance: Allowance
+
+    def cell(self, step: Step) -> Cell:
+        return Cell.of(step, self.request.mode)
 
 
 class Gateway:
@@ -44,10 +65,135 @@ class Gateway:
         rng: Random,
     ) -> None:
         self.in_flight = 0
+        self._transports, self._breakers, self._health = transports, breakers, health
+        self._metrics, self._decisions, self._log = metrics, decisions, log
+        self._clock, self._rng = clock, rng
+        self._budget = RetryBudget()
+        self._refusing_usage: set[tuple[str, str]] = set()
+        self._config: GatewayConfig | None = None
 
     def adopt(self, config: GatewayConfig) -> None:
-        """Take over a configuration before the first call that it serves; cheap if it is in force already."""
+        """Take over a configuration; to be called at each swap. Free of cost if it is in force already."""
+        if config is self._config:
+            return
+        self._config = config
+        self._refusing_usage = set()
+        self._breakers.adopt(config)
+        self._health.adopt(config)
+        self._metrics.adopt(config)
+        self._budget.keep(frozenset(config.policies))
 
     async def handle(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> None:
         """Serve one call entirely, errors included. Raises ClientGone and CancelledError only, after booking."""
-        raise NotImplementedError
+        self.adopt(config)
+        record = CallRecord.of(call, config.revision, self._clock())
+        reply = Reply(DIALECTS[call.operation], sink, record)
+        self.in_flight += 1
+        self._metrics.call_began()
+        try:
+            async with CallerWatch(sink) as caller:
+                try:
+                    await self._serve(config, keys, call, reply, caller)
+                except (ClientGone, asyncio.CancelledError):
+                    raise
+                except Exception as error:  # one call's fault must not become the connection's, or the process's
+                    log_fault(call.id, error)
+                    await reply.fail(INTERNAL_ERROR)
+        except (ClientGone, asyncio.CancelledError):
+            record.close(499, FailureClass.CLIENT_GONE)
+            raise
+        finally:
+            self.in_flight -= 1
+            record.ended_at = self._clock()
+            self._metrics.call_ended(record)
+            self._decisions.add(record)
+            self._log.call(record)
+
+    async def _serve(
+        self, config: GatewayConfig, keys: KeyRing, call: ClientCall, reply: Reply, caller: CallerWatch
+    ) -> None:
+        record = reply.record
+        try:
+            request = reply.dialect.read_request(call.body)
+        except InvalidCall as invalid:
+            return await reply.answer(invalid.answer)
+        facts = record.facts = facts_of(call, request, config.header_names)
+        now, began = self._clock(), asyncio.get_running_loop().time()
+        plan = record.plan = decide(config, facts, self._breakers.world(keys, now), self._rng)
+        if plan.route is None or not plan.steps:
+            return await reply.answer(refused(plan.refusal, now))
+        resilience = plan.route.rule.resilience
+        allowance = self._budget.open_allowance(plan.route, config.gateway.max_attempts, began)
+        await self._follow(_Course(call, request, reply, keys, plan.steps, resilience, began, allowance), caller)
+
+    async def _follow(self, course: _Course, caller: CallerWatch) -> None:
+        """Go through the steps until one answers, a failure forbids to go on, or nothing is left to try."""
+        reply, record, loop = course.reply, course.reply.record, asyncio.get_running_loop()
+        for position, step in enumerate(course.steps):
+            repeat = 0
+            while course.allowance.allows(loop.time()):
+                if not self._breakers.try_acquire(course.cell(step), self._clock()):
+                    record.passed_by.append(str(step.target))
+                    break
+                failure = await self._attempt(course, caller, position)
+                if failure is None:
+                    return
+                if reply.sink.started:
+                    return await reply.break_off(broken_off(record.outcomes[-1]), failure.failure)
+                if failure.relayed is not None:
+                    return await reply.relay_refusal(failure.relayed, failure.failure)
+                if failure.failure not in course.resilience.fallback_when:
+                    return await self._give_up(course)
+                delay = course.allowance.repeat_delay(failure, repeat, loop.time(), self._rng)
+                if delay is None:
+                    break
+                await caller.wait(delay)
+                repeat += 1
+        await self._give_up(course)
+
+    async def _attempt(self, course: _Course, caller: CallerWatch, position: int) -> UpstreamFailure | None:
+        """Make one attempt, whose cell has been acquired, and book it; return the failure that it ended in."""
+        step, reply, timeouts = course.steps[position], course.reply, course.resilience.timeouts
+        cell, began = course.cell(step), self._clock()
+        waiting = self._breakers.begin(
+            cell, course.call.operation, began, lambda: self._move_on(course, watch, position + 1)
+        )
+        deadlines = Deadlines(timeouts, cell.mode, course.began, asyncio.get_running_loop().time())
+        watch = Watch(deadlines, self._breakers, waiting, self._clock)
+        key = course.keys.credentials.get(f"{cell.provider}/{cell.credential}", "")
+        errand = Errand(course.request, step, key, course.call.headers, timeouts.per_try_seconds, self._refusing_usage)
+        attempt = Attempt(errand, self._transports.for_provider(step.provider), reply, watch, self._clock)
+        course.allowance.spend()
+        try:
+            async with watch:
+                caller.attend(watch)
+                await attempt.run()
+        except UpstreamFailure as failure:
+            attempt.failure = failure
+        except (ClientGone, asyncio.CancelledError):
+            attempt.failure = UpstreamFailure(FailureClass.CLIENT_GONE)
+            raise
+        finally:
+            outcome = attempt.outcome(began, self._clock())
+            reply.record.outcomes.append(outcome)
+            self._breakers.after(outcome, counted=waiting.overdue)
+            self._health.record(outcome)
+            self._metrics.attempt_ended(outcome)
+        return attempt.failure
+
+    def _move_on(self, course: _Course, watch: Watch, position: int) -> None:
+        """End an attempt that waits for a provider which has stopped answering, if a later step may answer."""
+        failure = FailureClass.FIRST_TOKEN_TIMEOUT if course.request.mode is Mode.STREAM else FailureClass.TIMEOUT
+        now = self._clock()
+        if (
+            failure in course.resilience.fallback_when
+            and course.allowance.allows(asyncio.get_running_loop().time())
+            and any(self._breakers.admits(course.cell(step), now) for step in course.steps[position:])
+        ):
+            watch.interrupt(failure, "its provider has stopped answering")
+
+    async def _give_up(self, course: _Course) -> None:
+        """Answer a call that no target answered."""
+        now, record = self._clock(), course.reply.record
+        retry_at = self._breakers.retry_at([course.cell(step) for step in course.steps], now)
+        await course.reply.answer(exhausted(record.virtual_model, record.outcomes, retry_at, now))

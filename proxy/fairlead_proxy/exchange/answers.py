@@ -22,8 +22,9 @@ _STATUS = {
 _LIMIT_CLASSES = frozenset({FailureClass.RATE_LIMITED, FailureClass.QUOTA_EXHAUSTED})
 
 
-def refused(refusal: Refusal, now: float) -> Answer:
-    """Return the answer of a call for which no target is tried."""
+def refused(refusal: Refusal | None, now: float) -> Answer:
+    """Return the answer of a call for which no target is tried; a plan without a step says why."""
+    refusal = refusal or Refusal(RefusalKind.NO_TARGET, "no target can serve this call")
     headers: tuple[tuple[str, str], ...] = ()
     if refusal.kind is RefusalKind.NO_TARGET:
         headers = (*_retry_after(refusal.retry_at, now), NO_RETRY)
@@ -32,10 +33,13 @@ def refused(refusal: Refusal, now: float) -> Answer:
 
 
 def exhausted(model: str, outcomes: Sequence[Outcome], retry_at: float | None, now: float) -> Answer:
-    """Return the answer of a call whose every attempt failed; there is at least one. Nothing in it is the vendor's.
+    """Return the answer of a call that no target answered, though it was planned. Nothing in it is the vendor's.
 
-    `retry_at`: the soonest instant at which a target of the call may be tried again.
+    Without any outcome every breaker has opened since the plan. `retry_at`: the soonest instant at which a target of
+    the call may be tried again.
     """
+    if not outcomes:
+        return refused(Refusal(RefusalKind.NO_TARGET, f"no target of the model {model!r} can serve now", retry_at), now)
     told = "; ".join(f"{outcome.provider}/{outcome.model} {outcome.failure}" for outcome in outcomes)
     message = f"no target of the model {model!r} could answer: {told}"
     if all(outcome.failure in _LIMIT_CLASSES for outcome in outcomes):

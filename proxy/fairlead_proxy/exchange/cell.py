@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode
+from fairlead_proxy.decision.plan import Step
 
 
 class Cell(NamedTuple):
@@ -13,6 +14,11 @@ class Cell(NamedTuple):
     credential: str
     model: str
     mode: Mode
+
+    @classmethod
+    def of(cls, step: Step, mode: Mode) -> "Cell":
+        """Return the cell that an attempt of this step asks."""
+        return cls(step.provider.id, step.credential.name, step.model.name, mode)
 
 
 @dataclass(frozen=True, slots=True)

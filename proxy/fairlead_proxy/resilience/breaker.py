@@ -67,11 +67,11 @@ class Breakers:
         breaker = self._cells.get(cell)
         return breaker is None or breaker.admits(now)
 
-    def retry_at(self, cell: Cell, now: float) -> float | None:
-        """Return the soonest instant at which this cell may be tried; None while it is closed."""
-        breaker = self._cells.get(cell)
-        until = None if breaker is None else breaker.until
-        return None if until is None else max(until, now)
+    def retry_at(self, cells: Iterable[Cell], now: float) -> float | None:
+        """Return the soonest instant at which one of these may be tried again; None if all are closed."""
+        breakers = (self._cells.get(cell) for cell in cells)
+        instants = [breaker.until for breaker in breakers if breaker is not None]
+        return min((max(instant, now) for instant in instants if instant is not None), default=None)
 
     def try_acquire(self, cell: Cell, now: float) -> bool:
         """Let an attempt through or not; half open admits one. Each one let through must end in one `after`."""
@@ -174,7 +174,7 @@ class BreakerWorld:
         if self.breakers.admits(cell, self.now):
             return ABLE
         reading = self.breakers.read(cell, self.now)
-        return CellState(able=False, reason=reading.reason, until=self.breakers.retry_at(cell, self.now))
+        return CellState(able=False, reason=reading.reason, until=self.breakers.retry_at([cell], self.now))
 
 
 class _Telling:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from fairlead_proxy.telemetry.decisions import CallRecord
+from fairlead_proxy.exchange.record import CallRecord
 
 
 class AccessLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,68 +1,13 @@
 """The last calls by id: why each target was used or skipped, and what came of each attempt. Never any content."""
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from msgspec import Struct
 
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
-from fairlead_proxy.decision.facts import CallFacts
-from fairlead_proxy.decision.plan import Considered, Plan
+from fairlead_proxy.decision.plan import Considered
 from fairlead_proxy.exchange.outcome import Outcome, Usage
-
-
-@dataclass(slots=True)
-class CallRecord:
-    """One call while it lives, and after: filled in as it goes, read by log, ring and metrics once it has ended.
-
-    `code` is the HTTP status that the client got (499: it left first), `reason` is `ok` or one word for what was wrong.
-    """
-
-    call: str
-    request_id: str
-    tenant: str
-    caller: str
-    revision: str
-    operation: Operation
-    started_at: float
-    ended_at: float = 0.0
-    code: int = 0
-    reason: str = ""
-    virtual_model: str = ""
-    facts: CallFacts | None = None
-    plan: Plan | None = None
-    outcomes: list[Outcome] = field(default_factory=list)
-    passed_by: list[str] = field(default_factory=list)
-    """Targets that were planned, but whose breaker had opened when their turn came."""
-
-    @property
-    def policy(self) -> str:
-        policy = self.plan.policy if self.plan else None
-        return policy.id if policy else ""
-
-    @property
-    def rule(self) -> str:
-        rule = self.plan.rule if self.plan else None
-        return rule.name if rule else ""
-
-    @property
-    def last(self) -> Outcome | None:
-        return self.outcomes[-1] if self.outcomes else None
-
-    @property
-    def ttft_seconds(self) -> float | None:
-        """From the call's start to its first content (streams only), so it holds what failed attempts cost."""
-        last = self.last
-        return None if last is None or last.first_token_at is None else last.first_token_at - self.started_at
-
-    @property
-    def cost(self) -> dict[str, Decimal]:
-        """What the call's attempts cost, by currency."""
-        sums: dict[str, Decimal] = {}
-        for outcome in self.outcomes:
-            if outcome.cost is not None:
-                sums[outcome.currency] = sums.get(outcome.currency, Decimal(0)) + outcome.cost
-        return sums
+from fairlead_proxy.exchange.record import CallRecord
 
 
 class TargetView(Struct, frozen=True, kw_only=True, omit_defaults=True):

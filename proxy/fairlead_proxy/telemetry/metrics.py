@@ -12,7 +12,8 @@ from fairlead_proxy.contract.config import GatewayConfig
 from fairlead_proxy.contract.names import BreakerState
 from fairlead_proxy.contract.report import Observation
 from fairlead_proxy.exchange.outcome import Outcome
-from fairlead_proxy.telemetry.decisions import CallRecord, outcome_word
+from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.telemetry.decisions import outcome_word
 
 OTHER = "other"
 

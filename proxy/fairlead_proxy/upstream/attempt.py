@@ -1,17 +1,17 @@
 """One attempt: a call sent to one target, its answer relayed to the caller, or the failure that it ended in."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.decision.plan import Step
-from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, Dialect, ReadRequest, Relay
-from fairlead_proxy.exchange.call import Sink
+from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, ReadRequest, Relay
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.exchange.outcome import Usage
+from fairlead_proxy.exchange.outcome import Outcome, Usage
+from fairlead_proxy.upstream.reply import Reply
 from fairlead_proxy.upstream.transport import Transport, UpstreamRequest, UpstreamResponse
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -65,33 +65,37 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What an attempt has to do. `head` makes the answer's headers from its content type and the upstream's headers.
+    """What an attempt has to do.
 
     `refusing`: targets (provider, model) known to refuse the question for token counts; an attempt may add its own.
     """
 
-    dialect: Dialect
     request: ReadRequest
     step: Step
     key: str
-    client_headers: tuple[tuple[str, str], ...]
+    client_headers: Mapping[str, str]
     per_try_seconds: float
-    head: Callable[[str, tuple[tuple[str, str], ...]], list[tuple[str, str]]]
     refusing: set[tuple[str, str]]
 
 
 class Attempt:
-    """Runs once. Raises UpstreamFailure or ClientGone; `trace` says how far it came."""
+    """Runs once. `run` raises UpstreamFailure or ClientGone; `trace` says how far it came, wherever it was cut off.
+
+    `failure` is what it ended in, None if it answered; whoever runs it notes there what `run` raised.
+    """
 
     def __init__(
-        self, errand: Errand, transport: Transport, sink: Sink, progress: Progress, clock: Callable[[], float]
+        self, errand: Errand, transport: Transport, reply: Reply, progress: Progress, clock: Callable[[], float]
     ) -> None:
         self.trace = Trace()
+        self.failure: UpstreamFailure | None = _OWN_FAULT
         self._errand = errand
+        self._dialect = reply.dialect
         self._transport = transport
-        self._sink = sink
+        self._reply = reply
         self._progress = progress
         self._clock = clock
+        reply.step = errand.step
 
     async def run(self) -> None:
         """Send the call, and relay its answer to the end."""
@@ -103,9 +107,41 @@ class Attempt:
         except _UsageRefused:
             errand.refusing.add(target)
             await self._exchange(include_usage=False)
+        self.failure = None
+
+    def outcome(self, began: float, ended: float) -> Outcome:
+        """Return what came of it, from when to when (Unix seconds)."""
+        record, trace, step, failure = self._reply.record, self.trace, self._errand.step, self.failure
+        # What nobody counted is estimated where the caller got something, or left while it was being made.
+        estimate = failure is None or failure.failure is FailureClass.CLIENT_GONE or trace.committed
+        usage = trace.usage(self._errand.request.prompt_tokens, estimate=estimate)
+        price = step.model.price
+        return Outcome(
+            call=record.call,
+            tenant=record.tenant,
+            policy=record.policy,
+            rule=record.rule,
+            provider=step.provider.id,
+            credential=step.credential.name,
+            model=step.model.name,
+            operation=record.operation,
+            mode=self._errand.request.mode,
+            started_at=began,
+            ended_at=ended,
+            failure=failure.failure if failure is not None else None,
+            status=_status_of(trace, failure),
+            detail=failure.detail if failure is not None else "",
+            first_byte_at=trace.first_byte_at,
+            first_token_at=trace.first_token_at,
+            retry_after_seconds=failure.retry_after_seconds if failure is not None else None,
+            committed=trace.committed,
+            usage=usage,
+            cost=usage.cost(price) if usage is not None else None,
+            currency=price.currency if price is not None else "",
+        )
 
     async def _exchange(self, *, include_usage: bool) -> None:
-        dialect, request = self._errand.dialect, self._errand.request
+        dialect, request = self._dialect, self._errand.request
         response = await self._transport.send(self._upstream_request(include_usage))
         try:
             self.trace.status = response.status
@@ -122,14 +158,14 @@ class Attempt:
             await response.close()
 
     def _upstream_request(self, include_usage: bool) -> UpstreamRequest:
-        errand, dialect = self._errand, self._errand.dialect
+        errand, dialect = self._errand, self._dialect
         provider = errand.step.provider
         return UpstreamRequest(
             provider=provider,
             method="POST",
             path=dialect.path,
             headers=dialect.upstream_headers(
-                provider.type, errand.key, errand.client_headers, mode=errand.request.mode
+                provider.type, errand.key, errand.client_headers.items(), mode=errand.request.mode
             ),
             body=dialect.rewrite_request(
                 errand.request, model=errand.step.model.upstream_name, include_usage=include_usage
@@ -147,7 +183,7 @@ class Attempt:
                 raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the answer is longer than 32 MiB")
             parts.append(chunk)
         errand = self._errand
-        answered = errand.dialect.read_answer(
+        answered = self._dialect.read_answer(
             response.status,
             response.headers,
             b"".join(parts),
@@ -155,24 +191,31 @@ class Attempt:
             now=self._clock(),
         )
         self.trace.answered = answered.usage
-        headers = errand.head(answered.content_type, response.headers)
+        headers = self._reply.head(answered.content_type, response.headers)
         headers.append(("content-length", str(len(answered.body))))
         await self._commit(response.status, headers)
         await self._write(answered.body)
-        await self._sink.end()
+        await self._reply.sink.end()
 
     async def _relay(self, response: UpstreamResponse, include_usage: bool) -> None:
-        relay = self.trace.relay = self._errand.dialect.open_relay(self._errand.request, include_usage=include_usage)
+        relay = self.trace.relay = self._dialect.open_relay(self._errand.request, include_usage=include_usage)
         chunks = response.chunks()
         async for chunk in chunks:
             self._heard()
-            await self._pass_on(relay.feed(chunk), response)
+            await self._pass_on(self._feed(relay, chunk), response)
             if relay.ended:
-                await self._sink.end()
+                await self._reply.sink.end()
                 await _read_tail(chunks)
                 return
         await self._pass_on(relay.finish(), response)
-        await self._sink.end()
+        await self._reply.sink.end()
+
+    def _feed(self, relay: Relay, chunk: bytes) -> bytes:
+        try:
+            return relay.feed(chunk)
+        except UpstreamFailure:
+            self._reply.rest = relay.take_rest() if relay.committed else b""
+            raise
 
     async def _pass_on(self, sendable: bytes, response: UpstreamResponse) -> None:
         if not sendable:
@@ -180,17 +223,17 @@ class Attempt:
         if not self.trace.committed:
             self.trace.first_token_at = self._clock()
             content_type = dict(response.headers).get("content-type", "text/event-stream")
-            await self._commit(response.status, self._errand.head(content_type, response.headers))
+            await self._commit(response.status, self._reply.head(content_type, response.headers))
         await self._write(sendable)
 
     async def _commit(self, status: int, headers: list[tuple[str, str]]) -> None:
         self._progress.commit()
         self.trace.committed = True
-        await self._sink.head(status, headers)
+        await self._reply.sink.head(status, headers)
 
     async def _write(self, chunk: bytes) -> None:
         self._progress.pause()
-        await self._sink.write(chunk)
+        await self._reply.sink.write(chunk)
         self._progress.resume()
 
     async def _error_body(self, response: UpstreamResponse) -> bytes:
@@ -212,8 +255,16 @@ class Attempt:
         self._progress.heard()
 
 
+_OWN_FAULT = UpstreamFailure(FailureClass.INVALID_REQUEST, "a fault within the gateway")
+"""What an attempt ends in when nothing else is noted: it blames no provider."""
+
+
 class _UsageRefused(Exception):
     """The target does not take the question for token counts; nothing of this is its, or the caller's, fault."""
+
+
+def _status_of(trace: Trace, failure: UpstreamFailure | None) -> int | None:
+    return trace.status if failure is None or failure.status is None else failure.status
 
 
 async def _read_tail(chunks: AsyncIterator[bytes]) -> None:

@@ -1,0 +1,38 @@
+"""What a decision may know of a call: its facts, without its content."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from fairlead_proxy.contract.names import Mode
+from fairlead_proxy.decision.facts import INTENT_HEADER, CallFacts
+from fairlead_proxy.exchange.call import ClientCall
+
+
+class Asked(Protocol):
+    """What a dialect reads out of a request."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def mode(self) -> Mode: ...
+
+    @property
+    def needs(self) -> frozenset[str]: ...
+
+    @property
+    def prompt_tokens(self) -> int: ...
+
+
+def facts_of(call: ClientCall, asked: Asked, header_names: Iterable[str]) -> CallFacts:
+    """Return the facts of a call; of its headers only those that some rule matches on."""
+    return CallFacts(
+        tenant=call.tenant,
+        model=asked.model,
+        operation=call.operation,
+        mode=asked.mode,
+        headers={name: call.headers[name] for name in header_names if name in call.headers},
+        prompt_tokens=asked.prompt_tokens,
+        intent=call.headers.get(INTENT_HEADER, ""),
+        needs=asked.needs,
+    )

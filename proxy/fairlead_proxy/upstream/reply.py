@@ -1,0 +1,81 @@
+"""What the caller is told beside the provider's own bytes: headers of ours, and errors of ours in its dialect."""
+
+from fairlead_proxy.contract.names import ProviderType
+from fairlead_proxy.decision.plan import Step
+from fairlead_proxy.dialects.dialect import Dialect
+from fairlead_proxy.exchange.call import Sink
+from fairlead_proxy.exchange.errors import Answer, Relayed
+from fairlead_proxy.exchange.record import CallRecord
+
+PASSED_HEADERS = frozenset({"openai-processing-ms", "openai-version"})
+"""What of a provider's answer head goes to the caller, beside its content type."""
+
+Headers = list[tuple[str, str]]
+
+
+class Reply:
+    """The answer to one call. What ends it closes the record with what the caller got. All may raise ClientGone.
+
+    `step`: the step under way, or the last one. `rest`: good bytes of a stream, still to be sent when it breaks off.
+    """
+
+    def __init__(self, dialect: Dialect, sink: Sink, record: CallRecord) -> None:
+        self.dialect = dialect
+        self.sink = sink
+        self.record = record
+        self.step: Step | None = None
+        self.rest = b""
+
+    def head(self, content_type: str, upstream: tuple[tuple[str, str], ...]) -> Headers:
+        """Return the headers of a relayed answer."""
+        passed = [(name, value) for name, value in upstream if name in PASSED_HEADERS]
+        if content_type.startswith("text/event-stream"):
+            passed.append(("cache-control", "no-cache"))
+        return [("content-type", content_type), *self._own_headers(1), *passed]
+
+    async def answer(self, answer: Answer) -> None:
+        """Send an answer of our own."""
+        self.record.close(answer.status, answer.code)
+        await self._send(answer.status, "application/json", self.dialect.render_error(answer), answer.headers)
+
+    async def relay_refusal(self, relayed: Relayed, reason: str) -> None:
+        """Send the provider's own word on a call that is at fault itself."""
+        self.record.close(relayed.status, reason)
+        await self._send(relayed.status, relayed.content_type or "application/json", relayed.body)
+
+    async def break_off(self, answer: Answer, reason: str) -> None:
+        """End an answer that was under way with a typed error: it must not look complete."""
+        self.record.close(200, reason)
+        await self.sink.write(self.rest + self.dialect.render_stream_error(answer))
+        await self.sink.end()
+
+    async def fail(self, answer: Answer) -> None:
+        """A fault of ours: say so, or, if something was sent already, leave it visibly incomplete."""
+        if self.sink.started:
+            self.record.close(200, answer.code)
+            self.sink.abort()
+        else:
+            await self.answer(answer)
+
+    async def _send(
+        self, status: int, content_type: str, body: bytes, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        framing = [("content-type", content_type), ("content-length", str(len(body)))]
+        await self.sink.head(status, [*framing, *self._own_headers(0), *headers])
+        await self.sink.write(body)
+        await self.sink.end()
+
+    def _own_headers(self, under_way: int) -> Headers:
+        """`under_way`: 1 while an attempt has not been booked yet, else 0."""
+        record = self.record
+        headers = [("x-fairlead-decision", record.call), ("x-request-id", record.request_id or record.call)]
+        if record.rule:
+            headers.append(("x-fairlead-rule", record.rule))
+        if record.plan is not None:
+            headers.append(("x-fairlead-attempts", str(len(record.outcomes) + under_way)))
+        if self.step is not None:
+            headers.append(("x-fairlead-provider", self.step.provider.id))
+            headers.append(("x-fairlead-model", self.step.model.name))
+            if self.step.provider.type is ProviderType.SIMULATED:
+                headers.append(("x-fairlead-simulated", "true"))
+        return headers
