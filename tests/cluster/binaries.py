@@ -56,7 +56,7 @@ TIERS: Mapping[str, tuple[Build, ...]] = {
             {name: _KUBERNETES + name for name in ("kubelet", "kube-scheduler", "kube-proxy")},
             stamp="kubernetes",
         ),
-        Build("coredns", {"coredns": "."}),
+        Build("node", {"coredns": "./coredns", "pause": "./pause"}),
     ),
     "helm": (Build("helm", {"helm": "helm.sh/helm/v3/cmd/helm"}, stamp="helm"),),
 }
@@ -79,7 +79,7 @@ def locate(*tiers: str) -> Mapping[str, Path]:
 def cache_directory() -> Path:
     """Return where this version of the programs is kept; raise BinariesMissing without Go."""
     digest = hashlib.sha256()
-    for file in sorted(MODULES.glob("*/*")):
+    for file in sorted(file for file in MODULES.rglob("*") if file.is_file()):
         digest.update(file.relative_to(MODULES).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     digest.update(_go_version().encode())
     digest.update(repr(sorted(GO_ENVIRONMENT.items())).encode())

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from cluster.audit import Audit
-from cluster.control_plane import ControlPlane, Part
+from cluster.control_plane import ControlPlane
+from cluster.control_plane_flags import Part
 from cluster.kubectl import Kubectl, KubectlFailed
 from cluster.processes import wait_until
 

@@ -1,4 +1,4 @@
-module fairlead.dev/tests/coredns
+module fairlead.dev/tests/node
 
 go 1.24.0
 
