@@ -15,6 +15,7 @@ INCLUDE_USAGE = "include_usage"
 _INNER_USAGE = f"{STREAM_OPTIONS}.{INCLUDE_USAGE}"
 
 _ASK_USAGE = b'{"include_usage":true}'
+_ESCAPE = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|[^u])")
 _FAULTY_FIELD = re.compile(r"`\$\.([a-z_.]+)`")
 
 
@@ -125,8 +126,8 @@ def _peek(body: bytes) -> _Peek:
     try:
         if not body.isascii():
             body.decode()
-        peek = _PEEK.decode(body)
         check_depth(body)
+        peek = _decode(body)
     except msgspec.ValidationError as error:
         found = _FAULTY_FIELD.search(str(error))
         raise InvalidCall(f"the request is not valid: {error}", found[1] if found else None) from None
@@ -137,6 +138,24 @@ def _peek(body: bytes) -> _Peek:
     except (TooDeep, RecursionError):
         raise InvalidCall("the request body is nested too deeply") from None
     return peek
+
+
+def _decode(body: bytes) -> _Peek:
+    """Decode the body; if that fails, once more with U+FFFD in place of escaped surrogates.
+
+    Half a surrogate pair is legal JSON (RFC 8259, section 8.2: a text cut within an emoji) that msgspec does not read.
+    The copy is for reading only: what is sent is the original.
+    """
+    try:
+        return _PEEK.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return _PEEK.decode(_ESCAPE.sub(_without_surrogate, body))
+
+
+def _without_surrogate(escape: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if escape[0][1:2] == b"u" else escape[0]
 
 
 def _locate(body: bytes) -> dict[str, Member]:

@@ -78,7 +78,7 @@ class ConnectionPool:
             await self._fresh.close()
 
     def _open(self, *, force_close: bool) -> aiohttp.ClientSession:
-        """No limit here: calls in flight are limited where they come in; waiting for a slot would look like an outage."""
+        """No limit here: calls are limited where they come in, and waiting for a slot would look like an outage."""
         connector = aiohttp.TCPConnector(
             ssl=self._tls,
             limit=0,

@@ -16,7 +16,7 @@ OPENING = "Simulated reply (no model was called):"
 _WORDS = (
     "harbour tide rope anchor lantern signal current channel buoy mast sail keel wharf pilot chart course wind swell "
     "beacon mooring gull fog bell quay cargo crew deck hull compass log watch bearing sound depth shoal reef"
-).split()
+)
 _TOKEN = re.compile(r"\s*\S+")
 _MIN_WORDS, _MAX_WORDS = 12, 48
 
@@ -146,4 +146,5 @@ def _texts_of(messages: list[Any]) -> Iterator[str]:
 
 
 def _prose(rng: Random) -> str:
-    return " ".join(rng.choice(_WORDS) for _ in range(rng.randint(_MIN_WORDS, _MAX_WORDS))) + "."
+    words = _WORDS.split()
+    return " ".join(rng.choice(words) for _ in range(rng.randint(_MIN_WORDS, _MAX_WORDS))) + "."

@@ -157,15 +157,16 @@ class SimulatedTransport:
         self, reply: SimulatedReply, simulation: Simulation, failure: FailureClass | None
     ) -> AsyncIterator[bytes]:
         begun = self._clock()
+        cut_after = min(_CUT_AFTER_TOKENS, len(reply.tokens))
         for number, event in enumerate(reply.events()):
             if number == 1 and failure is FailureClass.FIRST_TOKEN_TIMEOUT:
                 await self._hang()
             if number == 1 and failure is FailureClass.ERROR_IN_STREAM:
                 yield error_event("an error inside the stream")
                 return
-            if number > _CUT_AFTER_TOKENS and failure is FailureClass.STREAM_STALLED:
+            if number > cut_after and failure is FailureClass.STREAM_STALLED:
                 await self._hang()
-            if number > _CUT_AFTER_TOKENS and failure is FailureClass.STREAM_BROKEN:
+            if number > cut_after and failure is FailureClass.STREAM_BROKEN:
                 raise UpstreamFailure(FailureClass.STREAM_BROKEN, "simulated: cut in the stream", status=200)
             if 1 <= number <= len(reply.tokens):
                 await self._wait_until(begun + simulation.ttft_seconds + _pace(simulation) * (number - 1))
