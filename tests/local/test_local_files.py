@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fairlead_operator.cluster.local_files import FileProblem, LocalFiles
+from fairlead_operator.cluster.local_files import LocalFiles, PathMissing
 from fairlead_operator.cluster.local_objects import fault_of
 
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n"
@@ -38,7 +38,7 @@ def test_standard_input_is_read_after_the_files(tmp_path: Path) -> None:
 
 
 def test_a_path_that_does_not_exist_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(FileProblem, match="no such file or directory; give -f a file, a directory or -"):
+    with pytest.raises(PathMissing, match="no such file or directory; give -f a file, a directory or -"):
         loaded(tmp_path / "nowhere")
 
 
@@ -97,8 +97,8 @@ def test_a_broken_file_keeps_its_last_good_objects_and_says_why(tmp_path: Path, 
     assert [files.refresh(), files.refresh()] == [False, True]
     assert names(files) == ["a"]
     assert len(files.problems()) == 1
-    assert problem in files.problems()[0]
-    assert "\n" not in files.problems()[0]
+    assert problem in str(files.problems()[0])
+    assert "\n" not in str(files.problems()[0])
 
 
 def test_a_file_that_is_mended_is_in_force_again(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fairlead_operator.cluster.local_problems import Place, Problem
 from fairlead_operator.resources.documents import Document, DocumentError, read_documents
 
 STDIN = "-"
@@ -14,16 +15,16 @@ Signature = tuple[int, int, int]
 """Modification time in ns, size and inode: what tells that a file is another one than before."""
 
 
-class FileProblem(Exception):
-    """A file that cannot be used; the message is one line that begins with its name."""
+class PathMissing(Exception):
+    """A path that the user gave does not exist; the message is one line with the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """The last good documents of one file, and why its present content is not in force (empty: it is)."""
+    """The last good documents of one file, and why its present content is not in force (None: it is)."""
 
     documents: tuple[Document, ...] = ()
-    problem: str = ""
+    problem: Problem | None = None
 
 
 @dataclass(slots=True)
@@ -43,10 +44,10 @@ class LocalFiles:
     _seen: dict[str, Signature] = field(default_factory=dict)
 
     def load(self) -> None:
-        """Read everything now. A path that does not exist is a FileProblem; a broken file is noted in `contents`."""
+        """Read everything now. A path that does not exist raises PathMissing; a broken file is noted in `contents`."""
         for path in self.paths:
             if path != STDIN and not Path(path).exists():
-                raise FileProblem(f"{path}: no such file or directory; give -f a file, a directory or -")
+                raise PathMissing(f"{path}: no such file or directory; give -f a file, a directory or -")
         self._seen = self._look()
         self._take(self._seen)
         if STDIN in self.paths:
@@ -65,7 +66,7 @@ class LocalFiles:
     def documents(self) -> list[Document]:
         return [document for content in self.contents.values() for document in content.documents]
 
-    def problems(self) -> list[str]:
+    def problems(self) -> list[Problem]:
         return [content.problem for content in self.contents.values() if content.problem]
 
     def _look(self) -> dict[str, Signature]:
@@ -94,23 +95,25 @@ class LocalFiles:
         try:
             text = Path(name).read_text(encoding="utf-8")
         except UnicodeDecodeError:
-            return FileContent(before.documents, f"{name}: not UTF-8 text; save it as UTF-8")
+            return _broken(before, name, 0, "not UTF-8 text; save it as UTF-8")
         except OSError as error:
-            return FileContent(
-                before.documents, f"{name}: cannot be read: {error.strerror}; check that you may read it"
-            )
+            return _broken(before, name, 0, f"cannot be read: {error.strerror}; check that you may read it")
         return self._content_of(text, name, before)
 
     def _content_of(self, text: str, source: str, before: FileContent) -> FileContent:
         try:
             documents = tuple(read_documents(text, source))
         except DocumentError as error:
-            return FileContent(before.documents, " ".join(str(error).split()))
+            return _broken(before, source, error.line, error.message)
         for document in documents:
             fault = self.fault(document)
             if fault:
-                return FileContent(before.documents, f"{source}:{document.line}: {fault}")
+                return _broken(before, source, document.line, fault)
         return FileContent(documents)
+
+
+def _broken(before: FileContent, source: str, line: int, message: str) -> FileContent:
+    return FileContent(before.documents, Problem(Place(source, line), " ".join(message.split())))
 
 
 def _files_below(path: str) -> list[str]:

@@ -7,17 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fairlead_operator.cluster.api import Written
-from fairlead_operator.cluster.local_files import FileProblem, LocalFiles
+from fairlead_operator.cluster.local_files import LocalFiles, PathMissing
 from fairlead_operator.cluster.local_objects import (
     IMPLIED_SOURCE,
     Known,
     LocalObjects,
-    Problem,
     fault_of,
     identity_of,
     load_objects,
-    place_of,
 )
+from fairlead_operator.cluster.local_problems import Problem, place_of
 from fairlead_operator.cluster.local_settings import StartRefused
 from fairlead_operator.cluster.local_state import StateDirectory, known_of, read_objects
 from fairlead_operator.inventory import Inventory
@@ -25,6 +24,8 @@ from fairlead_operator.resources.documents import Document
 from fairlead_operator.resources.meta import Kind, ObjectRef
 
 log = logging.getLogger(__name__)
+
+GATEWAY_GONE = "is no longer in the files; it stays in force until fairlead run is started again"
 
 
 class LocalInventory:
@@ -74,15 +75,16 @@ class LocalInventory:
         """Read everything for the first time and choose the gateway. Raises StartRefused."""
         try:
             self._files.load()
-        except FileProblem as problem:
-            raise StartRefused(str(problem)) from None
+        except PathMissing as missing:
+            raise StartRefused(str(missing)) from None
         written = dict(known_of(content) for content in read_objects(self._state.path))
         self._known.update(written)
         self._rebuild()
-        broken = [*self._files.problems(), *(str(problem) for problem in self.objects.problems if _refuses(problem))]
+        problems = [*self._files.problems(), *self.objects.problems]
+        broken = [str(problem) for problem in problems if not problem.ignored and not problem.unset]
         if broken:
             raise StartRefused("\n".join(broken))
-        self._gateway = _chosen(self.objects, gateway)
+        self._gateway = choose_gateway(self.objects, gateway)
         self._gateway_document = self.objects.documents[self._gateway]
         for ref in self.objects.contents:
             self._write(ref)
@@ -151,13 +153,9 @@ class LocalInventory:
         self._owners = {identity_of(document): document.source for document in objects.documents.values()}
         if self._gateway is not None:
             self._gateway_document = objects.documents[self._gateway]
-        lines = [*self._files.problems(), *(str(problem) for problem in objects.problems if not problem.ignored)]
-        lines.extend(
-            f"{place_of(document)}: {identity_of(document)} is no longer in the files; it stays in force until "
-            "fairlead run is started again"
-            for document in kept
-        )
-        self._problems = tuple(lines)
+        gone = [Problem(place_of(document), f"{identity_of(document)} {GATEWAY_GONE}") for document in kept]
+        problems = [*self._files.problems(), *objects.problems, *gone]
+        self._problems = tuple(str(problem) for problem in problems if not problem.ignored)
 
     def _kept_gateway(self, documents: Sequence[Document]) -> list[Document]:
         """Return the running gateway's document if no file has it any more: its loss would open or end the service."""
@@ -175,11 +173,8 @@ class LocalInventory:
         self._state.remove_object(ref)
 
 
-def _refuses(problem: Problem) -> bool:
-    return not problem.ignored and not problem.unset
-
-
-def _chosen(objects: LocalObjects, wanted: str | None) -> ObjectRef:
+def choose_gateway(objects: LocalObjects, wanted: str | None) -> ObjectRef:
+    """Return the gateway of this id, or the only one there is. Raises StartRefused."""
     gateways = sorted(ref for ref in objects.contents if ref.kind is Kind.MODEL_GATEWAY)
     names = ", ".join(ref.id for ref in gateways)
     if wanted is None and len(gateways) == 1:

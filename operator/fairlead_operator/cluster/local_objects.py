@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fairlead_operator.cluster.local_problems import Problem, place_of
 from fairlead_operator.cluster.local_secrets import labels_of, secret_data
 from fairlead_operator.cluster.local_variables import VariableUnset, expand
 from fairlead_operator.inventory import Inventory, SecretData
@@ -28,33 +29,6 @@ IMPLIED_GATEWAY_SPEC: Mapping[str, Any] = {
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an object stands: a file, or stdin, and the line on which its document begins."""
-
-    source: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.source}:{self.line}"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A document that is not in force, and why, in one line; `ignored` where that is as it should be.
-
-    `unset` marks a Secret that only lacks a variable of this environment: elsewhere it may well exist.
-    """
-
-    place: Place
-    message: str
-    ignored: bool = False
-    unset: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +94,6 @@ def identity_of(document: Document) -> str:
     metadata = content["metadata"]
     namespace = "" if content["kind"] == "Namespace" else metadata.get("namespace") or DEFAULT_NAMESPACE
     return f"{content['kind']}/{namespace}/{metadata['name']}"
-
-
-def place_of(document: Document) -> Place:
-    return Place(document.source, document.line)
 
 
 def fault_of(document: Document) -> str:
