@@ -6,7 +6,7 @@ from typing import Any
 
 from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.gateway import ModelGatewaySpec
-from fairlead_operator.resources.meta import Kind
+from fairlead_operator.resources.meta import Kind, ObjectRef
 from fairlead_operator.resources.policy import RoutePolicySpec
 from fairlead_operator.resources.provider import ModelProviderSpec
 
@@ -61,8 +61,32 @@ class Inventory:
             gateway_namespaces=None if gateway_namespaces is None else frozenset(gateway_namespaces),
         )
 
+    def compiles_like(self, other: "Inventory") -> bool:
+        """Say whether nothing that a compilation looks at differs: a new status alone makes no new compilation."""
+        return (
+            _versions(self) == _versions(other)
+            and self.namespaces == other.namespaces
+            and self.secrets == other.secrets
+            and self.readable == other.readable
+            and self.gateway_namespaces == other.gateway_namespaces
+        )
+
+    def find(self, ref: ObjectRef) -> Found[Any] | None:
+        match ref.kind:
+            case Kind.MODEL_PROVIDER:
+                return self.providers.get(ref.id)
+            case Kind.ROUTE_POLICY:
+                return self.policies.get(ref.id)
+            case Kind.MODEL_GATEWAY:
+                return self.gateways.get(ref.id)
+
     def labels_of(self, namespace: str) -> dict[str, str]:
         return dict(self.namespaces.get(namespace, {}))
+
+
+def _versions(inventory: Inventory) -> list[tuple[ObjectRef, str, int]]:
+    kinds = (inventory.providers, inventory.policies, inventory.gateways)
+    return [(found.ref, found.uid, found.generation) for kind in kinds for found in kind.values()]
 
 
 def _by_name(secrets: Iterable[SecretData]) -> list[SecretData]:
