@@ -43,7 +43,7 @@ SKEW_SECONDS = 2.0
 class ReconcilerSettings:
     """`operator_account` is `namespace:name`; it stands in the command that would let the operator read a Secret."""
 
-    fleet: FleetSettings = FleetSettings(image="")
+    fleet: FleetSettings = field(default_factory=lambda: FleetSettings(image=""))
     operator_account: str = OPERATOR_ACCOUNT
 
 
