@@ -17,7 +17,7 @@ from fairlead_proxy.server.aiohttp_sink import AiohttpSink
 from fairlead_proxy.server.answer_head import JSON, DateHeader
 from fairlead_proxy.server.connection import ClientConnection
 from fairlead_proxy.server.limits import Limits
-from fairlead_proxy.server.report import Reporter
+from fairlead_proxy.server.report import News, Reporter
 from fairlead_proxy.server.request_body import read_body
 from fairlead_proxy.server.request_checks import HTTP_1_1, read_headers
 from fairlead_proxy.server.serving import Serving
@@ -46,6 +46,7 @@ class Admin:
         source: ConfigSource,
         serving: Serving,
         reporter: Reporter,
+        news: News,
         decisions: DecisionRing,
         registry: CollectorRegistry,
         take_duties: Callable[[Duties], None],
@@ -53,6 +54,7 @@ class Admin:
         self._source = source
         self._serving = serving
         self._reporter = reporter
+        self._news = news
         self._decisions = decisions
         self._registry = registry
         self._take_duties = take_duties
@@ -117,7 +119,7 @@ class Admin:
         if asked.duties is not None:
             self._take_duties(asked.duties)
         waiting = asyncio.ensure_future(
-            self._reporter.newer_than(asked.after, min(max(asked.wait_seconds, 0.0), LONGEST_WAIT_SECONDS))
+            self._news.newer_than(asked.after, min(max(asked.wait_seconds, 0.0), LONGEST_WAIT_SECONDS))
         )
         leaving = asyncio.ensure_future(sink.gone())
         try:

@@ -164,6 +164,11 @@ class ClientConnection(RequestHandler):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
 
+    def end_if_idle(self) -> None:
+        """Close, unless a request is being served or has come whole and waits for its turn."""
+        if not self.busy and not self._messages:
+            self.force_close()
+
     def expect_body(self) -> None:
         """A call begins to read its body: from now on it must keep coming."""
         self._body_since = self._loop.time()

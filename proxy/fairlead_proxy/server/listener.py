@@ -85,8 +85,8 @@ class Listener:
         if self._accepting is not None:
             self._accepting.close()
         for connection in self._server.connections:
-            if isinstance(connection, ClientConnection) and not connection.busy:
-                connection.close()
+            if isinstance(connection, ClientConnection):
+                connection.end_if_idle()
 
     async def close(self) -> None:
         """End every connection at once."""

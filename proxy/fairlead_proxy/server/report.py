@@ -17,38 +17,51 @@ class Observer(Protocol):
     def probes(self) -> tuple[ProbeResult, ...]: ...
 
 
+class News:
+    """Counts what a report must not be late with, and wakes who waits for it."""
+
+    def __init__(self) -> None:
+        self.sequence = 1
+        self._next = asyncio.Event()
+
+    def tell(self) -> None:
+        """A revision, the key ring, a refusal, a breaker or the readiness has changed."""
+        self.sequence += 1
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def newer_than(self, after: int, wait_seconds: float) -> None:
+        """Return once the sequence is another than `after`, at the latest after so many seconds.
+
+        An `after` from the future is one of a process before this one: its reader knows nothing of us.
+        """
+        if after != self.sequence:
+            return
+        try:
+            async with asyncio.timeout(wait_seconds):
+                await self._next.wait()
+        except TimeoutError:
+            return
+
+
 class Reporter:
-    """Builds reports and wakes who waits for one. `changed` is called for whatever a report must not be late with."""
+    """Builds reports."""
 
     def __init__(
-        self, name: str, source: ConfigSource, serving: Serving, health: Observer, clock: Callable[[], float]
+        self,
+        name: str,
+        source: ConfigSource,
+        serving: Serving,
+        health: Observer,
+        news: News,
+        clock: Callable[[], float],
     ) -> None:
         self._name = name
         self._source = source
         self._serving = serving
         self._health = health
+        self._news = news
         self._clock = clock
-        self._sequence = 1
-        self._news = asyncio.Event()
-
-    def changed(self) -> None:
-        """A revision, the key ring, a refusal, a breaker or the readiness has changed."""
-        self._sequence += 1
-        self._news.set()
-        self._news = asyncio.Event()
-
-    async def newer_than(self, after: int, wait_seconds: float) -> None:
-        """Return once there is a report other than `after`, at the latest after so many seconds.
-
-        An `after` from the future is one of a process before this one: its reader knows nothing of us.
-        """
-        if after != self._sequence:
-            return
-        try:
-            async with asyncio.timeout(wait_seconds):
-                await self._news.wait()
-        except TimeoutError:
-            return
 
     def report(self, *, fragments: bool) -> ProxyReport:
         """Return the report as of now; `fragments`: with the hash of every fragment in force."""
@@ -57,7 +70,7 @@ class Reporter:
         hashes = dict(loaded.fragment_hashes) if loaded and fragments else None
         return ProxyReport(
             proxy=self._name,
-            sequence=self._sequence,
+            sequence=self._news.sequence,
             now=now,
             revision=loaded.revision if loaded else "",
             keys=loaded.keys_version if loaded else "",

@@ -6,10 +6,11 @@ from fairlead_proxy.config_source import Loaded
 
 
 class Serving:
-    """Shared by the tenants' port, the admin port and the report."""
+    """Shared by the tenants' port, the admin port and the report. `listening`: the tenants' port takes connections."""
 
     def __init__(self) -> None:
         self.draining = False
+        self.listening = True
         self.in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -22,6 +23,8 @@ class Serving:
             return "no configuration has been loaded yet"
         if not loaded.complete:
             return "no key ring has been loaded yet"
+        if not self.listening:
+            return "not listening yet"
         return ""
 
     def call_began(self) -> None:

@@ -1,7 +1,6 @@
 """The tenants' port: what is served to whom, and everything that is refused before a call reaches the gateway."""
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -28,8 +27,7 @@ from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.request_body import read_body
 from fairlead_proxy.server.request_checks import HTTP_1_1, KEY_HEADERS, read_headers, request_id_of
 from fairlead_proxy.server.serving import Serving
-
-log = logging.getLogger(__name__)
+from fairlead_proxy.telemetry.faults import log_fault
 
 ROOT = "/"
 CHAT = "/v1/chat/completions"
@@ -114,8 +112,8 @@ class Tenant:
             await self._refuse(visit, refused.answer)
         except ClientGone:
             sink.abort()
-        except Exception:
-            log.exception("a request could not be served", extra={"call": visit.id})
+        except Exception as error:  # one request's fault must not become the connection's, or the process's
+            log_fault(visit.id, error)
             await self._refuse(visit, INTERNAL_ERROR)
         finally:
             connection.busy = False
@@ -236,8 +234,7 @@ class Tenant:
             sink.abort()
 
     def _echo(self, visit: Visit) -> list[tuple[str, str]]:
-        request_id = request_id_of(visit.headers)
-        return [("x-request-id", request_id)] if request_id else []
+        return [("x-request-id", request_id_of(visit.headers) or visit.id)]
 
 
 def _refuse_web_pages(visit: Visit) -> None:

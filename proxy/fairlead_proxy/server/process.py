@@ -1,0 +1,265 @@
+"""A whole proxy: everything wired, started, and brought to an orderly end."""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import time
+from collections.abc import Coroutine
+from random import Random
+from typing import Any
+
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
+
+from fairlead_proxy.config_source import ConfigSource, Loaded
+from fairlead_proxy.contract.config import Egress, GatewayConfig
+from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.names import Operation
+from fairlead_proxy.contract.report import Duties, ProbeResult, Refusal
+from fairlead_proxy.exchange.errors import Answer
+from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.gateway import Gateway
+from fairlead_proxy.governance.duties import DutiesHolder
+from fairlead_proxy.governance.identity import Identity
+from fairlead_proxy.health.observer import HealthObserver
+from fairlead_proxy.resilience.breaker import Breakers
+from fairlead_proxy.server.admin import ADMIN_LIMITS, Admin
+from fairlead_proxy.server.answer_head import DateHeader
+from fairlead_proxy.server.answers import render_closing_answer
+from fairlead_proxy.server.connection import ClientServer, Handler
+from fairlead_proxy.server.limits import Limits
+from fairlead_proxy.server.listener import Address, Listener, ListenError
+from fairlead_proxy.server.parent import die_with_parent
+from fairlead_proxy.server.process_log import LineWriter
+from fairlead_proxy.server.report import News, Reporter
+from fairlead_proxy.server.serving import Serving
+from fairlead_proxy.server.settings import Settings, StartRefused
+from fairlead_proxy.server.tenant import Tenant
+from fairlead_proxy.telemetry.access_log import AccessLog
+from fairlead_proxy.telemetry.decisions import DecisionRing
+from fairlead_proxy.telemetry.metrics import Metrics
+from fairlead_proxy.upstream.prober import Prober
+from fairlead_proxy.upstream.transports import Transports
+
+DECISIONS_KEPT = 10_000
+LAST_WORDS_SECONDS = 2.0
+"""How long calls that were cut off get to tell their clients so."""
+
+log = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until told to end by SIGTERM or SIGINT; raise StartRefused where that cannot be begun."""
+    try:
+        os.listdir(settings.config)
+    except OSError as error:
+        raise StartRefused(
+            f"--config {settings.config}: {os.strerror(error.errno or 0)}; give a directory that can be read"
+        ) from error
+    await Proxy(settings).run()
+
+
+class Proxy:
+    """The parts of one process and their life."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._date = DateHeader()
+        self._news = News()
+        self._serving = Serving()
+        self._serving.listening = False
+        self._complete = asyncio.Event()
+        self._told_to_end = asyncio.Event()
+        self._told_to_hurry = asyncio.Event()
+        self._duties = DutiesHolder()
+        self._lines = LineWriter(1)
+        self._access_log = AccessLog(self._lines.write)
+        disable_created_metrics()
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._metrics = Metrics(registry)
+        decisions = DecisionRing(DECISIONS_KEPT)
+        rng = Random()
+        self._breakers = Breakers(rng, self._news.tell)
+        self._health = HealthObserver(self._breakers, self._news.tell)
+        self._metrics.show_health(lambda: self._health.observations(time.time()))
+        self._source = ConfigSource(settings.config, on_swap=self._swapped, on_refused=self._refused)
+        self._transports = Transports(self._egress)
+        self._gateway = Gateway(
+            transports=self._transports,
+            breakers=self._breakers,
+            health=self._health,
+            metrics=self._metrics,
+            decisions=decisions,
+            log=self._access_log,
+            clock=time.time,
+            rng=rng,
+        )
+        self._prober = Prober(
+            transports=self._transports,
+            config=self._config_and_keys,
+            duties=self._probes,
+            observations=self._health.observations,
+            probed=self._probed,
+            clock=time.time,
+            rng=rng,
+        )
+        self._tenant = Tenant(
+            self._source,
+            self._gateway,
+            self._serving,
+            settings.limits,
+            open_standalone=settings.standalone,
+            clock=time.time,
+            record_refusal=self._record_refusal,
+        )
+        reporter = Reporter(settings.name, self._source, self._serving, self._health, self._news, time.time)
+        self._admin = Admin(self._source, self._serving, reporter, self._news, decisions, registry, self._take_duties)
+        self._listeners: list[Listener] = []
+        self._tenant_listeners: list[Listener] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self) -> None:
+        """Serve until told to end. Whatever happens, everything that was started is ended."""
+        self._hear_signals()
+        if self._settings.die_with_parent:
+            self._own(die_with_parent(), "watch the parent")
+        try:
+            await self._source.refresh()
+            if self._settings.admin is not None:
+                await self._listen(self._admin.handle, self._settings.admin, ADMIN_LIMITS, "--admin")
+            self._own(self._source.run(), "watch the configuration")
+            await _first_of(self._complete.wait(), self._told_to_end.wait())
+            if not self._told_to_end.is_set():
+                await self._take_calls()
+                await self._told_to_end.wait()
+                await self._drain()
+        finally:
+            await self._end()
+
+    async def _take_calls(self) -> None:
+        # What is loaded by now stays for as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        for address in self._settings.listen:
+            listener = await self._listen(self._tenant.handle, address, self._settings.limits, "--listen")
+            self._tenant_listeners.append(listener)
+        self._prober.start()
+        self._serving.listening = True
+        self._news.tell()
+        loaded = self._source.current()
+        log.info("ready", extra={"proxy": self._settings.name, "revision": loaded.revision if loaded else ""})
+
+    async def _drain(self) -> None:
+        """Take calls for a while yet, of those who have not heard of our end; then serve the last ones out."""
+        self._serving.draining = True
+        self._news.tell()
+        log.info("draining", extra={"proxy": self._settings.name, "in_flight": self._serving.in_flight})
+        await _first_of(self._told_to_hurry.wait(), asyncio.sleep(self._settings.drain_delay_seconds))
+        for listener in self._tenant_listeners:
+            listener.stop_accepting()
+        loaded = self._source.current()
+        patience = loaded.config.gateway.drain_seconds if loaded else 0.0
+        await _first_of(self._serving.idle(), self._told_to_hurry.wait(), asyncio.sleep(patience))
+        if self._serving.in_flight:
+            log.warning("calls are cut off, the time to drain is up", extra={"in_flight": self._serving.in_flight})
+            self._tenant.end_calls()
+            await _first_of(self._serving.idle(), asyncio.sleep(LAST_WORDS_SECONDS))
+
+    async def _end(self) -> None:
+        await self._prober.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for listener in reversed(self._listeners):
+            await listener.close()
+        await self._transports.close()
+        await self._lines.close()
+
+    async def _listen(self, handler: Handler, address: Address, limits: Limits, option: str) -> Listener:
+        server = ClientServer(handler, limits, self._render_answer)
+        listener = Listener(server, address, reuse_port=self._settings.reuse_port and not address.path)
+        try:
+            in_use = await listener.start()
+        except ListenError as error:
+            raise StartRefused(f"{option} {error}; give an address that is free") from error
+        self._listeners.append(listener)
+        log.info("listening", extra={"proxy": self._settings.name, "option": option, "address": str(in_use)})
+        return listener
+
+    def _hear_signals(self) -> None:
+        def told() -> None:
+            (self._told_to_hurry if self._told_to_end.is_set() else self._told_to_end).set()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, told)
+
+    def _own(self, work: Coroutine[None, None, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    def _swapped(self, loaded: Loaded) -> None:
+        self._gateway.adopt(loaded.config)
+        self._metrics.config_loaded(loaded.revision, time.time())
+        if loaded.complete:
+            self._complete.set()
+        self._news.tell()
+
+    def _refused(self, refused: tuple[Refusal, ...]) -> None:
+        if refused:
+            self._metrics.config_refused()
+        self._news.tell()
+
+    def _take_duties(self, duties: Duties) -> None:
+        self._duties.give(duties, time.monotonic())
+        self._breakers.apply_cooldowns(duties.cooldowns, time.time())
+
+    def _probes(self) -> frozenset[str]:
+        return self._duties.probes(time.monotonic())
+
+    def _probed(self, result: ProbeResult) -> None:
+        self._health.probe_recorded(result)
+        self._breakers.probed(result)
+
+    def _config_and_keys(self) -> tuple[GatewayConfig, KeyRing] | None:
+        loaded = self._source.current()
+        return None if loaded is None else (loaded.config, loaded.keys)
+
+    def _egress(self) -> Egress:
+        loaded = self._source.current()
+        return loaded.config.gateway.egress if loaded else Egress()
+
+    def _render_answer(self, answer: Answer) -> bytes:
+        return render_closing_answer(answer, self._date)
+
+    def _record_refusal(
+        self, call: str, request_id: str, identity: Identity | None, loaded: Loaded | None, answer: Answer
+    ) -> None:
+        """Book a call that was refused at the edge like any other call, but for the ring: refusals would flood it."""
+        now = time.time()
+        record = CallRecord(
+            call=call,
+            request_id=request_id,
+            tenant=identity.tenant if identity else "",
+            caller=identity.key_name if identity else "",
+            revision=loaded.revision if loaded else "",
+            operation=Operation.CHAT,
+            started_at=now,
+            ended_at=now,
+            code=answer.status,
+            reason=answer.code,
+        )
+        self._metrics.call_began()
+        self._metrics.call_ended(record)
+        self._access_log.call(record)
+
+
+async def _first_of(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Return once one of these has come about; the others are given up."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,109 @@
+"""Where this process writes: its log to stderr as JSON or text, the access log to stdout, never blocking a call."""
+
+import asyncio
+import datetime
+import json
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+PENDING_BYTES = 4 * 1024 * 1024
+FLUSH_SECONDS = 0.1
+
+log = logging.getLogger(__name__)
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def set_up_log(log_format: str) -> None:
+    """Log to stderr; `log_format` is `json` or `text`. aiohttp's and asyncio's own notes come from warnings on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonLines() if log_format == "json" else _TextLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for name in ("aiohttp", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class LineWriter:
+    """Writes lines to a file descriptor from a thread, in batches. A reader that stalls loses lines, not calls."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lines: list[bytes] = []
+        self._pending_bytes = 0
+        self._lost = 0
+        self._due: asyncio.TimerHandle | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="access-log")
+
+    def write(self, line: bytes) -> None:
+        """Take a whole line, with its line feed. Within the event loop only."""
+        if self._pending_bytes + len(line) > PENDING_BYTES:
+            self._lost += 1
+            return
+        self._lines.append(line)
+        self._pending_bytes += len(line)
+        if self._due is None:
+            self._due = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
+
+    async def close(self, wait_seconds: float = 1.0) -> None:
+        """Write what is left, as far as the reader takes it in this time."""
+        if self._due is not None:
+            self._due.cancel()
+        self._flush()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(wait_seconds):
+                await loop.run_in_executor(self._thread, bytes)
+        except TimeoutError:
+            pass
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _flush(self) -> None:
+        self._due = None
+        if self._lost:
+            logging.getLogger(__name__).warning(
+                "access log lines lost, stdout is not read", extra={"lines": self._lost}
+            )
+            self._lost = 0
+        if self._lines:
+            batch, self._lines = b"".join(self._lines), []
+            loop = asyncio.get_running_loop()
+            written = loop.run_in_executor(self._thread, _write_whole, self._descriptor, batch)
+            written.add_done_callback(lambda _: self._written(len(batch)))
+
+    def _written(self, size: int) -> None:
+        self._pending_bytes -= size
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class _TextLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
+        text = f"{at:%H:%M:%S} {record.levelname.lower():7} {record.getMessage()}{fields}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError:
+        return

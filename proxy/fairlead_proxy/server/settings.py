@@ -1,0 +1,27 @@
+"""What a proxy process is told on its command line."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fairlead_proxy.server.limits import Limits
+from fairlead_proxy.server.listener import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`admin` None: no admin port. `drain_delay_seconds`: how long calls are still taken once the end was asked for."""
+
+    config: Path
+    listen: tuple[Address, ...]
+    admin: Address | None = None
+    name: str = "proxy"
+    standalone: bool = False
+    reuse_port: bool = False
+    drain_delay_seconds: float = 8.0
+    log_format: str = "json"
+    die_with_parent: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+class StartRefused(Exception):
+    """The process cannot start as it was told; the message is one line with field, value and remedy."""

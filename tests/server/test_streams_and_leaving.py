@@ -1,0 +1,298 @@
+"""Answers go out as fast as they are read, and a client that leaves is noticed."""
+
+import asyncio
+import socket
+import struct
+from pathlib import Path
+
+import pytest
+from doubles.edge import Edge, body_of, close, edge, header_of, post, status_of
+
+from fairlead_proxy.exchange.call import ClientCall, Sink
+from fairlead_proxy.exchange.errors import ClientGone
+from fairlead_proxy.server.limits import Limits
+
+HTTP_1_0 = b"POST /v1/chat/completions HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+EVENTS = [("content-type", "text/event-stream")]
+
+
+async def until(check: object, *, within: float = 5.0) -> None:
+    """Wait until `check()` is true."""
+    assert callable(check)
+    async with asyncio.timeout(within):
+        while not check():
+            await asyncio.sleep(0.002)
+
+
+async def stream_three(call: ClientCall, sink: Sink) -> None:
+    await sink.head(200, EVENTS)
+    for number in range(3):
+        await sink.write(b"data: %d\n\n" % number)
+    await sink.end()
+
+
+async def test_a_stream_comes_in_chunks_and_ends_properly(tmp_path: Path) -> None:
+    async with edge(tmp_path, script=stream_three) as served:
+        answer = await served.exchange(post())
+    assert header_of(answer, "transfer-encoding") == "chunked"
+    assert body_of(answer) == b"9\r\ndata: 0\n\n\r\n9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n0\r\n\r\n"
+
+
+async def test_a_connection_goes_on_after_a_stream(tmp_path: Path) -> None:
+    async with edge(tmp_path, script=stream_three) as served:
+        answer = await served.exchange(post(closing=False) + post())
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+
+
+async def test_a_stream_to_an_http_1_0_client_ends_with_the_connection(tmp_path: Path) -> None:
+    async with edge(tmp_path, script=stream_three) as served:
+        answer = await served.exchange(HTTP_1_0)
+    assert header_of(answer, "transfer-encoding") is None
+    assert body_of(answer) == b"data: 0\n\ndata: 1\n\ndata: 2\n\n"
+
+
+async def abort_after_one(call: ClientCall, sink: Sink) -> None:
+    await sink.head(200, EVENTS)
+    await sink.write(b"data: 0\n\n")
+    sink.abort()
+
+
+async def test_an_aborted_stream_does_not_look_complete(tmp_path: Path) -> None:
+    async with edge(tmp_path, script=abort_after_one) as served:
+        answer = await served.exchange(post())
+    assert not answer.endswith(b"0\r\n\r\n")
+
+
+async def test_an_aborted_stream_is_a_reset_where_the_end_of_the_connection_would_look_complete(tmp_path: Path) -> None:
+    async with edge(tmp_path, script=abort_after_one) as served:
+        reader, writer = await served.connect()
+        writer.write(HTTP_1_0)
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+
+async def test_an_answer_shorter_than_its_head_said_is_never_passed_for_whole(tmp_path: Path) -> None:
+    async def short(call: ClientCall, sink: Sink) -> None:
+        await sink.head(200, [("content-length", "10")])
+        await sink.write(b"short")
+        await sink.end()
+
+    async with edge(tmp_path, script=short) as served:
+        answer = await served.exchange(post(closing=False))
+    assert len(body_of(answer)) < 10
+
+
+async def test_a_control_character_from_upstream_cannot_make_a_header(tmp_path: Path) -> None:
+    async def split(call: ClientCall, sink: Sink) -> None:
+        await sink.head(200, [("x-a", "b\r\nset-cookie: c"), ("content-length", "0")])
+        await sink.end()
+
+    async with edge(tmp_path, script=split) as served:
+        answer = await served.exchange(post())
+    assert header_of(answer, "set-cookie") is None
+
+
+async def leave_politely(served: Edge) -> None:
+    """Connect, call, and close while the answer is awaited."""
+    _, writer = await served.connect()
+    writer.write(post(closing=False))
+    await until(lambda: served.handler.calls)
+    await close(writer)
+
+
+async def leave_by_reset(served: Edge) -> None:
+    _, writer = await served.connect()
+    writer.write(post(closing=False))
+    await until(lambda: served.handler.calls)
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize("leave", [leave_politely, leave_by_reset])
+async def test_leaving_is_noticed_within_100_ms_while_nothing_is_written(tmp_path: Path, leave: object) -> None:
+    noticed: list[float] = []
+
+    async def wait(call: ClientCall, sink: Sink) -> None:
+        await sink.gone()
+        noticed.append(asyncio.get_running_loop().time())
+
+    assert callable(leave)
+    async with edge(tmp_path, script=wait) as served:
+        await leave(served)
+        left = asyncio.get_running_loop().time()
+        await until(lambda: noticed)
+    assert noticed[0] - left < 0.1
+
+
+async def test_writing_to_who_has_left_says_so(tmp_path: Path) -> None:
+    told: list[ClientGone] = []
+
+    async def write_late(call: ClientCall, sink: Sink) -> None:
+        await sink.gone()
+        try:
+            await sink.head(200, EVENTS)
+        except ClientGone as gone:
+            told.append(gone)
+            raise
+
+    async with edge(tmp_path, script=write_late) as served:
+        await leave_politely(served)
+        await until(lambda: told and served.serving.in_flight == 0)
+
+
+async def test_a_client_that_stops_reading_holds_little_and_is_dropped(tmp_path: Path) -> None:
+    written: list[int] = []
+    ended: list[BaseException] = []
+
+    async def flood(call: ClientCall, sink: Sink) -> None:
+        await sink.head(200, EVENTS)
+        try:
+            while True:
+                await sink.write(b"x" * 65536)
+                written.append(65536)
+        except ClientGone as gone:
+            ended.append(gone)
+            raise
+
+    async with edge(tmp_path, script=flood, limits=Limits(write_seconds=0.3)) as served:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", served.port))
+        await asyncio.get_running_loop().sock_sendall(sock, post())
+        await until(lambda: ended)
+        sock.close()
+    # The kernel's own buffers of both ends are beyond us: a few MiB on loopback at most.
+    assert sum(written) < 16 << 20
+
+
+async def test_a_slow_reader_gets_everything(tmp_path: Path) -> None:
+    async def much(call: ClientCall, sink: Sink) -> None:
+        await sink.head(200, [("content-length", str(4 << 20))])
+        await sink.write(b"y" * (4 << 20))
+        await sink.end()
+
+    async with edge(tmp_path, script=much) as served:
+        reader, writer = await served.connect()
+        writer.write(post())
+        answer = bytearray()
+        while part := await reader.read(30_000):
+            answer += part
+            await asyncio.sleep(0)
+        writer.close()
+    assert len(body_of(bytes(answer))) == 4 << 20
+
+
+async def test_headers_that_drip_end_the_connection(tmp_path: Path) -> None:
+    async with edge(tmp_path, limits=Limits(head_seconds=0.3)) as served:
+        reader, writer = await served.connect()
+        answer = asyncio.create_task(reader.read())
+        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\n")
+        async with asyncio.timeout(5):
+            while not answer.done():
+                writer.write(b"X")
+                await asyncio.sleep(0.02)
+        assert status_of(answer.result()) == 408
+        writer.close()
+
+
+async def test_a_connection_that_says_nothing_is_closed_without_a_word(tmp_path: Path) -> None:
+    async with edge(tmp_path, limits=Limits(head_seconds=0.3)) as served:
+        assert await served.exchange(b"") == b""
+
+
+async def test_a_body_that_drips_is_refused(tmp_path: Path) -> None:
+    limits = Limits(body_grace_seconds=0.3, body_bytes_per_second=1024, linger_seconds=0.05)
+    head = post(b"").replace(b"Content-Length: 0", b"Content-Length: 100000")
+    async with edge(tmp_path, limits=limits) as served:
+        reader, writer = await served.connect()
+        answer = asyncio.create_task(reader.read())
+        writer.write(head)
+        async with asyncio.timeout(5):
+            while not answer.done():
+                writer.write(b"x")
+                await asyncio.sleep(0.02)
+        assert status_of(answer.result()) == 408
+        assert served.handler.calls == []
+        await close(writer)
+
+
+async def test_a_body_that_is_slow_but_steady_is_taken(tmp_path: Path) -> None:
+    limits = Limits(body_grace_seconds=0.2, body_bytes_per_second=1024)
+    async with edge(tmp_path, limits=limits) as served:
+        reader, writer = await served.connect()
+        writer.write(post(b"").replace(b"Content-Length: 0", b"Content-Length: 8000"))
+        for _ in range(80):
+            writer.write(b"x" * 100)
+            await asyncio.sleep(0.01)
+        assert status_of(await reader.read()) == 200
+        await close(writer)
+
+
+async def test_a_client_that_leaves_within_its_body_is_no_call(tmp_path: Path) -> None:
+    async with edge(tmp_path) as served:
+        _, writer = await served.connect()
+        writer.write(post(b"").replace(b"Content-Length: 0", b"Content-Length: 100"))
+        await until(lambda: served.serving.in_flight == 1)
+        await close(writer)
+        await until(lambda: served.serving.in_flight == 0)
+    assert served.handler.calls == []
+
+
+async def test_while_draining_answers_end_their_connections(tmp_path: Path) -> None:
+    async with edge(tmp_path) as served:
+        served.serving.draining = True
+        answer = await served.exchange(post(closing=False))
+    assert (status_of(answer), header_of(answer, "connection")) == (200, "close")
+
+
+async def test_once_it_stops_accepting_idle_connections_end_and_busy_ones_go_on(tmp_path: Path) -> None:
+    release = asyncio.Event()
+
+    async def wait(call: ClientCall, sink: Sink) -> None:
+        await release.wait()
+        await stream_three(call, sink)
+
+    async with edge(tmp_path, script=wait) as served:
+        idle, idle_writer = await served.connect()
+        busy, busy_writer = await served.connect()
+        busy_writer.write(post(closing=False))
+        await until(lambda: served.handler.calls and len(served.server.connections) == 2)
+        served.serving.draining = True
+        served.listener.stop_accepting()
+        assert await idle.read() == b""
+        release.set()
+        assert (await busy.read()).endswith(b"0\r\n\r\n")
+        await close(idle_writer)
+        await close(busy_writer)
+
+
+async def test_calls_that_outlast_the_drain_end_with_an_error_that_their_client_understands(tmp_path: Path) -> None:
+    async def stall(call: ClientCall, sink: Sink) -> None:
+        await sink.head(200, EVENTS)
+        await sink.write(b"data: 0\n\n")
+        await asyncio.Event().wait()
+
+    async with edge(tmp_path, script=stall) as served:
+        answer = asyncio.create_task(served.exchange(post(closing=False)))
+        await until(lambda: served.handler.calls)
+        served.tenant.end_calls()
+        received = await answer
+    assert b'data: {"error"' in received
+    assert b"[DONE]" not in received
+    assert served.serving.in_flight == 0
+
+
+async def test_calls_that_were_not_answered_before_the_drain_ended_get_a_503(tmp_path: Path) -> None:
+    async def stall(call: ClientCall, sink: Sink) -> None:
+        await asyncio.Event().wait()
+
+    async with edge(tmp_path, script=stall) as served:
+        answer = asyncio.create_task(served.exchange(post(closing=False)))
+        await until(lambda: served.handler.calls)
+        served.tenant.end_calls()
+        received = await answer
+    assert status_of(received) == 503
+    assert b"shutting_down" in received
