@@ -199,7 +199,7 @@ class _Builder:
         try:
             if event.tag not in (None, "!"):
                 return tagged_value(event.tag, event.value)
-            return plain_value(event.value) if event.implicit[0] else event.value
+            return plain_value(event.value) if event.tag is None and event.implicit[0] else event.value
         except ScalarError as error:
             raise self._error(event, str(error)) from None
 

@@ -7,6 +7,7 @@ import base64
 import binascii
 import math
 import re
+from decimal import Decimal
 from typing import Any
 
 _BOOLEANS = {
@@ -92,10 +93,14 @@ def _integer(digits: str) -> int | None:
 
 
 def _as_json(number: int | float) -> int | float:
-    """A whole number that a signed one of 64 bits holds is an int; a greater one is a float, as in Kubernetes' JSON."""
-    if isinstance(number, int):
-        return number if number < 2**63 else float(number)
-    return int(number) if number.is_integer() and abs(number) < 2**63 else number
+    """Return a number as Go writes it in JSON: a float without a fraction, and below 1e21, has no point.
+
+    An integer above 63 bits goes through a float on its way, so it has 17 digits that count.
+    """
+    if isinstance(number, int) and number < 2**63:
+        return number
+    written = Decimal(repr(float(number)))
+    return int(written) if written == int(written) and abs(written) < 10**21 else float(number)
 
 
 def _binary(text: str) -> str:
