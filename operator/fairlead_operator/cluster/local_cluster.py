@@ -124,6 +124,9 @@ class LocalCluster:
     def inventory(self) -> Inventory:
         return self._objects.inventory()
 
+    async def watch_secrets(self, namespaces: Iterable[str]) -> None:
+        """Do nothing: every Secret of the files is read with them."""
+
     async def published(self, gateway: str) -> Snapshot | None:
         if gateway != self.gateway:
             return None

@@ -1,0 +1,31 @@
+"""The commands of `fairlead`, each in a module of its own."""
+
+import typer
+
+from fairlead_operator.cli.crds_command import crds
+from fairlead_operator.cli.explain_command import explain
+from fairlead_operator.cli.get_command import get
+from fairlead_operator.cli.render_command import render
+from fairlead_operator.cli.run_command import run
+from fairlead_operator.cli.validate_command import validate
+
+app = typer.Typer(
+    name="fairlead",
+    help="A gateway over many model providers, described by Kubernetes objects, with or without a cluster.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(epilog="fairlead --version prints the version.")
+def every_command() -> None:
+    """A gateway over many model providers, described by Kubernetes objects, with or without a cluster."""
+
+
+app.command()(run)
+app.command()(get)
+app.command()(validate)
+app.command()(render)
+app.command()(explain)
+app.command()(crds)

@@ -1,0 +1,202 @@
+"""A decision in words: the rule, every target of it with its part in the plan, and what stands in the way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from fairlead_operator.cli.sources import Sources
+from fairlead_operator.verdict import Truth
+from fairlead_proxy.contract.config import GatewayConfig
+from fairlead_proxy.contract.names import FALLBACK_CLASSES, FailureClass, Mode, Operation, Strategy
+from fairlead_proxy.decision.decide import decide
+from fairlead_proxy.decision.facts import INTENT_HEADER, AssumedWorld, CallFacts
+from fairlead_proxy.decision.plan import Considered, Plan, RefusalKind
+
+
+class QuestionRefused(Exception):
+    """An option that makes no sense; the message is one line that names it, its value and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    """One target. `share`: the part of the calls that try it first, from 0 to 1; `skipped`: why it is not tried."""
+
+    target: str
+    priority: int
+    weight: int
+    share: float
+    skipped: str
+
+    @property
+    def role(self) -> str:
+        if self.skipped:
+            return f"skipped    {self.skipped}"
+        if self.share == 1:
+            return "first"
+        return f"first for {self.share:.0%} of the calls" if self.share else "fallback"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`hints` say why a policy that could have served the call is not in force."""
+
+    facts: CallFacts
+    policy: str
+    rule: str
+    strategy: str
+    targets: tuple[TargetView, ...]
+    refusal: str
+    code: str
+    hints: tuple[str, ...] = ()
+
+    def as_text(self) -> str:
+        lines = [f"call      model {self.facts.model} of namespace {self.facts.tenant}, {self.facts.operation}"]
+        if self.rule:
+            lines += [f"policy    {self.policy}", f"rule      {self.rule}, {self.strategy}", "targets"]
+        width = max((len(view.target) for view in self.targets), default=0)
+        for position, view in enumerate(self.targets, 1):
+            lines.append(f"  {position}. {view.target.ljust(width)}  priority {view.priority}  {view.role}")
+        if self.refusal:
+            lines.append(f"refused   {self.code}: {self.refusal}")
+        lines += [f"hint      {hint}" for hint in self.hints]
+        return "".join(f"{line}\n" for line in lines)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "namespace": self.facts.tenant,
+            "model": self.facts.model,
+            "policy": self.policy or None,
+            "rule": self.rule or None,
+            "strategy": self.strategy or None,
+            "targets": [
+                {
+                    "target": view.target,
+                    "priority": view.priority,
+                    "weight": view.weight,
+                    "used": not view.skipped,
+                    "share": round(view.share, 4),
+                    "skipped": view.skipped or None,
+                }
+                for view in self.targets
+            ],
+            "refused": {"code": self.code, "message": self.refusal} if self.refusal else None,
+            "hints": list(self.hints),
+        }
+
+
+def facts_of(
+    namespace: str,
+    model: str,
+    *,
+    headers: Sequence[str],
+    operation: str,
+    prompt_tokens: int,
+    intent: str,
+    needs: Sequence[str],
+    stream: bool,
+) -> CallFacts:
+    """Return the facts of the call that the options describe. Raises QuestionRefused."""
+    given: dict[str, str] = {}
+    for text in headers:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise QuestionRefused(f"--header {text}: not a header; write NAME=VALUE")
+        given[name.strip().lower()] = value
+    if operation not in set(Operation):
+        raise QuestionRefused(f"--operation {operation}: not an operation; there is {', '.join(Operation)}")
+    return CallFacts(
+        tenant=namespace,
+        model=model,
+        operation=Operation(operation),
+        mode=Mode.STREAM if stream else Mode.PLAIN,
+        headers=given,
+        prompt_tokens=prompt_tokens,
+        intent=intent or given.get(INTENT_HEADER, ""),
+        needs=frozenset(needs),
+    )
+
+
+def world_of(config: GatewayConfig, down: Sequence[str]) -> AssumedWorld:
+    """Return a world in which these providers are down. Raises QuestionRefused."""
+    failing: dict[str, FailureClass] = {}
+    for text in down:
+        provider, _, name = text.partition("=")
+        if provider not in config.providers:
+            known = ", ".join(sorted(config.providers)) or "none"
+            raise QuestionRefused(f"--down {text}: no such provider in this gateway; it holds {known}")
+        if name and name not in set(FALLBACK_CLASSES):
+            known = ", ".join(sorted(FALLBACK_CLASSES))
+            raise QuestionRefused(f"--down {text}: not a failure class of a provider; there are {known}")
+        failing[provider] = FailureClass(name) if name else FailureClass.UNREACHABLE
+    return AssumedWorld(failing)
+
+
+def explain_call(sources: Sources, config: GatewayConfig, facts: CallFacts, world: AssumedWorld) -> Explanation:
+    """Decide as the live proxy does, and say how."""
+    plan = decide(config, facts, world, Random(0))
+    refusal = plan.refusal
+    unknown = refusal is not None and refusal.kind is RefusalKind.MODEL_NOT_FOUND
+    return Explanation(
+        facts=facts,
+        policy=plan.policy.id if plan.policy else "",
+        rule=plan.rule.name if plan.rule else "",
+        strategy=plan.rule.strategy if plan.rule else "",
+        targets=_views(plan),
+        refusal=refusal.message if refusal else "",
+        code=refusal.kind if refusal else "",
+        hints=_hints(sources, facts) if unknown else (),
+    )
+
+
+def _views(plan: Plan) -> tuple[TargetView, ...]:
+    """Return the targets in order of trial: used ones before skipped, likelier ones before others."""
+    shares = _shares(plan)
+    views = [
+        TargetView(
+            str(entry.target),
+            entry.target.priority,
+            entry.target.weight,
+            shares.get(position, 0.0),
+            str(entry.skip) if entry.skip else "",
+        )
+        for position, entry in enumerate(plan.considered)
+    ]
+    ranked = plan.rule is not None and plan.rule.strategy is Strategy.PRIORITY
+    return tuple(
+        sorted(views, key=lambda view: (bool(view.skipped), view.priority if ranked else 0, -view.weight, view.target))
+    )
+
+
+def _shares(plan: Plan) -> Mapping[int, float]:
+    """Return the part of the calls that each target gets first, by its position among those considered.
+
+    A draw by weight without replacement: among those that can serve, the first goes by their weights alone.
+    """
+    able = {position: entry for position, entry in enumerate(plan.considered) if entry.skip is None}
+    if plan.rule is not None and plan.rule.strategy is Strategy.PRIORITY and able:
+        first = min(entry.target.priority for entry in able.values())
+        able = {position: entry for position, entry in able.items() if entry.target.priority == first}
+    total = _weight(able)
+    return {position: entry.target.weight / total for position, entry in able.items()}
+
+
+def _weight(entries: Mapping[int, Considered]) -> int:
+    return sum(entry.target.weight for entry in entries.values())
+
+
+def _hints(sources: Sources, facts: CallFacts) -> tuple[str, ...]:
+    """Say of each policy of the namespace that offers this model, or is not valid, why it is not in force."""
+    hints: list[str] = []
+    for ref, verdict in sources.compilation.verdicts.items():
+        found = sources.objects.found[ref]
+        policy = sources.objects.inventory().policies.get(ref.id)
+        if policy is None or ref != policy.ref or ref.namespace != facts.tenant:
+            continue
+        if found.spec is not None and facts.model not in found.spec.models:
+            continue
+        hints.extend(
+            f"{ref}: {ruling.message}"
+            for ruling in (verdict.accepted, verdict.resolved_refs)
+            if ruling.truth is Truth.FALSE
+        )
+    return tuple(hints)

@@ -1,0 +1,61 @@
+"""The objects of files, compiled once without anything being run: what validate, render and explain look at."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fairlead_operator.cluster.local_files import LocalFiles, PathMissing
+from fairlead_operator.cluster.local_inventory import choose_gateway
+from fairlead_operator.cluster.local_objects import LocalObjects, fault_of, load_objects
+from fairlead_operator.cluster.local_problems import Problem
+from fairlead_operator.cluster.local_settings import StartRefused
+from fairlead_operator.compiler.compile import Compilation, CompiledGateway, compile_inventory
+from fairlead_proxy.contract.config import GatewayConfig
+from fairlead_proxy.contract.snapshot import assemble
+
+
+class SourcesRefused(Exception):
+    """The files cannot be looked at; the message is for the user, one line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Files as they are now, without an earlier state: every object is new, none has a last good version."""
+
+    objects: LocalObjects
+    problems: tuple[Problem, ...]
+    compilation: Compilation
+
+    def gateway(self, wanted: str | None) -> CompiledGateway:
+        """Return what one gateway would serve. Raises SourcesRefused."""
+        try:
+            chosen = choose_gateway(self.objects, wanted)
+        except StartRefused as refused:
+            raise SourcesRefused(str(refused)) from None
+        compiled = self.compilation.gateways.get(chosen.id)
+        if compiled is None:
+            raise SourcesRefused(f"{chosen}: {self.compilation.verdicts[chosen].accepted.message}")
+        return compiled
+
+    def config(self, wanted: str | None) -> GatewayConfig:
+        """Return the configuration that a proxy of one gateway would load. Raises SourcesRefused."""
+        compiled = self.gateway(wanted)
+        return assemble(compiled.revision, (fragment.read() for fragment in compiled.fragments))
+
+
+def standard_input(paths: Sequence[str]) -> str:
+    """Return the text of standard input if a path asks for it."""
+    return sys.stdin.read() if "-" in paths else ""
+
+
+def read_sources(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> Sources:
+    """Read and compile these files. Raises SourcesRefused where a path does not exist."""
+    files = LocalFiles(paths, fault_of, standard_input(paths))
+    try:
+        files.load()
+    except PathMissing as missing:
+        raise SourcesRefused(str(missing)) from None
+    objects = load_objects(files.documents(), environ=environ, known=lambda _: None, created="")
+    problems = (*files.problems(), *objects.problems)
+    return Sources(objects, problems, compile_inventory(objects.inventory()))
