@@ -9,6 +9,7 @@ from doubles.api_server import ApiServer, serving
 from doubles.eventually import eventually
 
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
+from fairlead_operator.cluster.kubernetes_objects import Content
 from fairlead_operator.cluster.kubernetes_paths import SECRET
 from fairlead_operator.cluster.namespaced_watch import NamespacedWatch, Pauses, Scope
 
@@ -28,7 +29,7 @@ async def watching(
     *,
     pauses: Pauses | None = None,
     stream_seconds: float = 1.0,
-    on_change: Callable[[], None] = lambda: None,
+    on_change: Callable[[Content | None], None] = lambda _: None,
 ) -> AsyncIterator[NamespacedWatch]:
     async with KubernetesApi(server.access) as api:
         watch = NamespacedWatch(
@@ -146,7 +147,7 @@ async def test_forgotten_version_is_answered_by_listing_anew(server: ApiServer) 
 
 async def test_every_change_is_announced_once_it_can_be_read(server: ApiServer) -> None:
     seen: list[set[str]] = []
-    async with watching(server, on_change=lambda: seen.append(set(watch.state.objects))) as watch:
+    async with watching(server, on_change=lambda _: seen.append(set(watch.state.objects))) as watch:
         await eventually(lambda: len(seen) == 1)
         await server.put(f"{SECRETS}/a")
         await eventually(lambda: len(seen) == 2)

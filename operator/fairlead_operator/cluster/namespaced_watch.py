@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from fairlead_operator.cluster.api import ClusterError
 from fairlead_operator.cluster.kubernetes_api import Listed, WatchEvent
 from fairlead_operator.cluster.kubernetes_errors import Forbidden, Gone, NotFound
+from fairlead_operator.cluster.kubernetes_objects import Content, key_of, slim
 from fairlead_operator.cluster.kubernetes_paths import Resource
 
 log = logging.getLogger(__name__)
@@ -69,13 +70,14 @@ class WatchState:
     `listed`: everything was read once since it was last permitted.
     """
 
-    objects: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    objects: dict[str, Content] = field(default_factory=dict)
     permitted: bool | None = None
     listed: bool = False
 
 
 class NamespacedWatch:
-    """Keeps `state` true by one task; `on_change` is called after each change of it, never in between.
+    """Keeps `state` true by one task; `on_change` is called after each change of it, with the object that changed, or
+    with None where all of it may have.
 
     A fault of the API server leaves the state as it is: what was true last is the best that is known. Only a refusal
     empties it.
@@ -86,7 +88,7 @@ class NamespacedWatch:
         api: Watchable,
         scope: Scope,
         *,
-        on_change: Callable[[], None],
+        on_change: Callable[[Content | None], None],
         rng: random.Random,
         pauses: Pauses | None = None,
         stream_seconds: float = STREAM_SECONDS,
@@ -162,12 +164,12 @@ class NamespacedWatch:
 
     async def _list(self) -> None:
         listed = await self._api.list(self.scope.path, selector=self.scope.selector, fields=self.scope.fields)
-        objects = {_key(each): _slim(each) for each in listed.items}
+        objects = {key_of(each): slim(each) for each in listed.items}
         changed = not self.state.listed or objects != self.state.objects
         self.state = WatchState(objects, permitted=True, listed=True)
         self._version = listed.resource_version
         if changed:
-            self._on_change()
+            self._on_change(None)
 
     async def _stream(self) -> None:
         seconds = self._stream_seconds
@@ -185,14 +187,14 @@ class NamespacedWatch:
             async for event in events:
                 self._version = event.object["metadata"]["resourceVersion"]
                 if self._note(event):
-                    self._on_change()
+                    self._on_change(event.object)
 
     def _note(self, event: WatchEvent) -> bool:
         match event.type:
             case "ADDED" | "MODIFIED":
-                self.state.objects[_key(event.object)] = _slim(event.object)
+                self.state.objects[key_of(event.object)] = slim(event.object)
             case "DELETED":
-                self.state.objects.pop(_key(event.object), None)
+                self.state.objects.pop(key_of(event.object), None)
             case _:
                 return False
         return True
@@ -203,7 +205,7 @@ class NamespacedWatch:
         self.state = WatchState(permitted=False)
         if first:
             log.info("not granted", extra={"path": self.scope.path, "detail": str(refusal)})
-            self._on_change()
+            self._on_change(None)
 
     async def _rest(self, seconds: float) -> None:
         """Pause for up to a fifth more than this, unless woken."""
@@ -211,14 +213,3 @@ class NamespacedWatch:
             await asyncio.wait_for(self._woken.wait(), seconds * self._rng.uniform(1.0, 1.2))
         except TimeoutError:
             return
-
-
-def _key(content: Mapping[str, Any]) -> str:
-    metadata = content["metadata"]
-    return f"{metadata.get('namespace', '')}/{metadata['name']}"
-
-
-def _slim(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the object without what nobody here reads and every write makes larger."""
-    metadata = {name: value for name, value in content["metadata"].items() if name != "managedFields"}
-    return {**content, "metadata": metadata}

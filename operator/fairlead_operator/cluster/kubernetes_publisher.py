@@ -1,0 +1,196 @@
+"""Publishes a gateway's configuration into the cluster, and reads back what is published."""
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from fairlead_operator.cluster.admin_tokens import NO_TOKENS, AdminTokens
+from fairlead_operator.cluster.api import Manifest, Snapshot
+from fairlead_operator.cluster.kubernetes_api import KubernetesApi
+from fairlead_operator.cluster.kubernetes_claim import claim, is_of_fleet
+from fairlead_operator.cluster.kubernetes_config import (
+    Home,
+    idle_set,
+    index_in,
+    index_object,
+    keys_in,
+    keys_object,
+    shard_objects,
+    snapshot_in,
+)
+from fairlead_operator.cluster.kubernetes_errors import NotFound
+from fairlead_operator.cluster.kubernetes_objects import Content
+from fairlead_operator.cluster.kubernetes_paths import CONFIG_MAP, SECRET, Resource
+from fairlead_operator.resources import fleet_names
+from fairlead_proxy.contract.keys import KeyRing, KeyRingError, decode_keys, encode_keys, version_of
+from fairlead_proxy.contract.snapshot import Index, index_of, pack, read_index
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What stands in the cluster for one gateway. `uid` is that of the ModelGateway that owns it.
+
+    `versions`: the resourceVersion of each object that is in force, by kind and name.
+    """
+
+    snapshot: Snapshot | None = None
+    index: Index | None = None
+    ring: bytes = field(default=b"", repr=False)
+    tokens: AdminTokens = NO_TOKENS
+    uid: str = ""
+    versions: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def keys_version(self) -> str:
+        return version_of(self.ring) if self.ring else ""
+
+    @property
+    def revision(self) -> str:
+        return self.index.revision if self.index else ""
+
+
+class Publisher:
+    """Remembers what it has read or written, so that publishing the same again costs no request."""
+
+    def __init__(
+        self,
+        api: KubernetesApi,
+        *,
+        clock: Callable[[], float],
+        make_token: Callable[[], str] = lambda: secrets.token_urlsafe(32),
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._make_token = make_token
+        self._published: dict[str, Published] = {}
+
+    def known(self, gateway: str) -> Published:
+        """Return what was last read or written here; empty before that."""
+        return self._published.get(gateway, Published())
+
+    async def read(self, gateway: str) -> Published:
+        """Return what is published, also by a process before us. Raises KubernetesError."""
+        known = self._published.get(gateway)
+        if known is None:
+            known = await self._read(gateway)
+            self._published[gateway] = known
+        return known
+
+    async def publish(self, gateway: str, uid: str, snapshot: Snapshot, keys: KeyRing) -> bool:
+        """Write what differs: shards into the idle set, the key ring, then the index. Return whether anything did.
+
+        The keys come before the index: a provider that is new is never named without its key. Raises KubernetesError.
+        """
+        before = await self.read(gateway)
+        home = Home.of(gateway, uid)
+        moved = before.uid != uid
+        tokens = before.tokens.renewed(self._clock(), self._make_token)
+        ring = encode_keys(msgspec.structs.replace(keys, admin_tokens=tokens.tokens))
+        # Not the revision alone: a fragment may have another generation, or uid, with the same body.
+        news = moved or before.snapshot != snapshot
+        if not news and ring == before.ring:
+            return False
+        after = replace(before, uid=uid, versions={} if moved else dict(before.versions))
+        # While this is under way, what is known is nothing: a failure in the middle has everything read anew.
+        self._published.pop(gateway, None)
+        shards = pack(snapshot.fragments) if news else []
+        set_name = idle_set(before.index)
+        for manifest in shard_objects(home, set_name, shards):
+            await self._write(after, manifest)
+        if moved or ring != before.ring:
+            await self._write(after, keys_object(home, ring, tokens.since))
+            after = replace(after, ring=ring, tokens=tokens)
+        if news:
+            index = index_of(snapshot.revision, set_name, shards)
+            await self._write(after, index_object(home, index))
+            after = replace(after, index=read_index(index), snapshot=snapshot)
+        self._published[gateway] = replace(after, versions=in_force(home, after))
+        log.info("published", extra={"gateway": gateway, "revision": snapshot.revision, "keys": after.keys_version})
+        return True
+
+    def forget(self, gateway: str) -> None:
+        self._published.pop(gateway, None)
+
+    async def drifted(self, gateway: str) -> bool:
+        """Return whether somebody has changed what we wrote; it is read and written anew then. Reads metadata only."""
+        known = self._published.get(gateway)
+        if known is None or not known.versions:
+            return False
+        namespace, _, name = gateway.partition("/")
+        selector = f"{fleet_names.GATEWAY_LABEL}={name}"
+        live: dict[tuple[str, str], str] = {}
+        for resource in (CONFIG_MAP, SECRET):
+            listed = await self._api.list(resource.path(namespace), selector=selector, metadata_only=True)
+            for each in listed.items:
+                live[resource.kind, each["metadata"]["name"]] = each["metadata"]["resourceVersion"]
+        if self._published.get(gateway) is not known:
+            return False  # written while we were reading: what was read proves nothing
+        if all(live.get(where) == version for where, version in known.versions.items()):
+            return False
+        log.warning("the published configuration was changed by somebody else", extra={"gateway": gateway})
+        self._published.pop(gateway)
+        return True
+
+    async def _write(self, published: Published, manifest: Manifest) -> None:
+        where = (manifest["kind"], manifest["metadata"]["name"])
+        if where not in published.versions:
+            await claim(self._api, manifest)
+        written = await self._api.apply(manifest)
+        published.versions[where] = written["metadata"]["resourceVersion"]
+
+    async def _read(self, gateway: str) -> Published:
+        namespace, _, name = gateway.partition("/")
+        config = await self._look(CONFIG_MAP, namespace, fleet_names.index_name(name))
+        secret = await self._look(SECRET, namespace, fleet_names.keys_name(name))
+        if config is None or secret is None or not is_of_fleet(config, name) or not is_of_fleet(secret, name):
+            return Published()
+        index = index_in(config)
+        shards = {
+            ref.name: await self._look(CONFIG_MAP, namespace, fleet_names.shard_name(name, ref.name)) or {}
+            for ref in (index.shards if index else ())
+        }
+        ring, since = keys_in(secret)
+        tokens = AdminTokens(_tokens_in(ring), since)
+        return Published(
+            snapshot=snapshot_in(index, shards) if index else None,
+            index=index,
+            ring=ring if tokens.tokens else b"",
+            tokens=tokens,
+            uid=_owner_in(config) if _owner_in(config) == _owner_in(secret) else "",
+            versions={
+                (each["kind"], each["metadata"]["name"]): each["metadata"]["resourceVersion"]
+                for each in (config, secret, *shards.values())
+                if each
+            },
+        )
+
+    async def _look(self, resource: Resource, namespace: str, name: str) -> Content | None:
+        try:
+            return await self._api.get(resource.path(namespace, name))
+        except NotFound:
+            return None
+
+
+def in_force(home: Home, published: Published) -> dict[tuple[str, str], str]:
+    """Return the versions of the objects that proxies read now; the idle set may be as it likes."""
+    names = {("ConfigMap", fleet_names.index_name(home.name)), ("Secret", fleet_names.keys_name(home.name))}
+    refs = published.index.shards if published.index else ()
+    names |= {("ConfigMap", fleet_names.shard_name(home.name, ref.name)) for ref in refs}
+    return {where: version for where, version in published.versions.items() if where in names}
+
+
+def _owner_in(content: Content) -> str:
+    owners = content["metadata"].get("ownerReferences") or [{}]
+    return str(owners[0].get("uid", ""))
+
+
+def _tokens_in(ring: bytes) -> tuple[str, ...]:
+    try:
+        return decode_keys(ring).admin_tokens if ring else ()
+    except KeyRingError:
+        return ()
