@@ -75,7 +75,7 @@ class Proxy:
         self._duties = DutiesHolder()
         self._lines = LineWriter(1)
         self._access_log = AccessLog(self._lines.write)
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library gives it no types
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._metrics = Metrics(registry)
