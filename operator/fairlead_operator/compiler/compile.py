@@ -169,11 +169,13 @@ def _gateway_verdict(result: GatewayResult, callers: Mapping[str, CallerKeys], u
         return verdict
     namespace = verdict.ref.namespace
     policies = users.per_gateway.get(verdict.ref.id, 0)
+    resolved = verdict.resolved_refs
     note = callers[verdict.ref.id].note()
     if result.document.api_keys and namespace not in scope.inventory.readable:
-        refused = not_permitted(namespace, scope.account)
-        return replace(verdict, resolved_refs=replace(refused, message=clip(refused.message)), policies=policies)
-    return replace(verdict, resolved_refs=replace(verdict.resolved_refs, message=clip(note)), policies=policies)
+        resolved = not_permitted(namespace, scope.account)
+    elif note:
+        resolved = replace(resolved, message=note)
+    return replace(verdict, resolved_refs=replace(resolved, message=clip(resolved.message)), policies=policies)
 
 
 def _compiled(

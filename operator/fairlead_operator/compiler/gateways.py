@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fairlead_operator.compiler.last_good import LastGood, find_last_good
 from fairlead_operator.compiler.resilience import merge_resilience
-from fairlead_operator.compiler.rulings import ACCEPTED, RESOLVED, internal_error, refusal_of
+from fairlead_operator.compiler.rulings import ACCEPTED, NOT_LOOKED_AT, RESOLVED, internal_error, refusal_of
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.gateway import EgressSpec, ModelGatewaySpec
@@ -29,7 +29,8 @@ def compile_gateway(found: Found[ModelGatewaySpec], inventory: Inventory, last_g
     """Never raises: a fault of ours becomes the verdict InternalError, with the last good in force."""
     honoured = inventory.gateway_namespaces
     if honoured is not None and found.ref.namespace not in honoured:
-        return GatewayResult(_verdict(found, _not_allowed(found), withdrawn=True))
+        refused = _not_allowed(found)
+        return GatewayResult(_verdict(found, refused, Ruling(Truth.UNKNOWN, refused.reason), withdrawn=True))
     if found.spec is None:
         return _last_good(found, refusal_of(found), last_good)
     try:
@@ -37,7 +38,7 @@ def compile_gateway(found: Found[ModelGatewaySpec], inventory: Inventory, last_g
         fragment = Fragment.of(document, uid=found.uid, generation=found.generation)
     except Exception as error:  # one object must never spoil another
         return _last_good(found, internal_error(error), last_good)
-    return GatewayResult(_verdict(found, ACCEPTED, fragment), document, fragment)
+    return GatewayResult(_verdict(found, ACCEPTED, RESOLVED, fragment), document, fragment)
 
 
 def gateway_document(gateway_id: str, spec: ModelGatewaySpec, inventory: Inventory) -> Gateway:
@@ -79,9 +80,9 @@ def _egress(spec: EgressSpec) -> Egress:
 def _last_good(found: Found[ModelGatewaySpec], accepted: Ruling, last_good: LastGood) -> GatewayResult:
     kept = find_last_good(last_good, found.ref.id, found, Gateway)
     if kept is None:
-        return GatewayResult(_verdict(found, accepted, withdrawn=True))
+        return GatewayResult(_verdict(found, accepted, NOT_LOOKED_AT, withdrawn=True))
     document, fragment = kept
-    verdict = _verdict(found, accepted, fragment, rolled_back_to=fragment.header.generation)
+    verdict = _verdict(found, accepted, NOT_LOOKED_AT, fragment, rolled_back_to=fragment.header.generation)
     return GatewayResult(verdict, document, fragment)
 
 
@@ -97,6 +98,7 @@ def _not_allowed(found: Found[ModelGatewaySpec]) -> Ruling:
 def _verdict(
     found: Found[ModelGatewaySpec],
     accepted: Ruling,
+    resolved: Ruling,
     fragment: Fragment | None = None,
     *,
     rolled_back_to: int | None = None,
@@ -107,7 +109,7 @@ def _verdict(
         uid=found.uid,
         generation=found.generation,
         accepted=accepted,
-        resolved_refs=RESOLVED,
+        resolved_refs=resolved,
         fragments={found.ref.id: fragment.header.hash} if fragment else {},
         rolled_back_to=rolled_back_to,
         withdrawn=withdrawn,

@@ -140,5 +140,6 @@ def redundancy(policy: Policy, held: Mapping[str, HeldProvider]) -> Ruling:
     ]
     if not single:
         return Ruling(Truth.TRUE, Reason.REDUNDANT)
-    message = f"no two targets in different failure domains in the rules {', '.join(single)}"
+    rules = f"the rule {single[0]}" if len(single) == 1 else f"the rules {', '.join(single)}"
+    message = f"no two targets in different failure domains in {rules}"
     return Ruling(Truth.FALSE, Reason.SINGLE_FAILURE_DOMAIN, clip(message))

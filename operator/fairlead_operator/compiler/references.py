@@ -57,7 +57,7 @@ def find_target(
     if provider is None or namespace not in provider.consumers:
         return (
             f"{field}.provider: no ModelProvider {target.provider} is offered to this namespace by the gateway "
-            f"{gateway_id}; name one that is, or ask its owner"
+            f"{gateway_id}; correct it, or ask its owner"
         )
     if provider.document.model(target.model) is None:
         names = [model.name for model in provider.document.models]

@@ -1,30 +1,46 @@
 """What a snapshot can hold: where everything does not fit, the newest objects stay out."""
 
+import gzip
 from collections.abc import Sequence
 
 from fairlead_proxy.contract.snapshot import SHARD_BYTES, SHARDS_PER_SET, Fragment, pack
+
+HEADER_BYTES = 512
+"""More than the header of any fragment takes."""
 
 _CERTAIN_BYTES = SHARD_BYTES * SHARDS_PER_SET // 2
 """So much, uncompressed, always fits: two shards that came of one split hold more than one shard together."""
 
 
-def fits(fragments: Sequence[Fragment]) -> bool:
-    """Say whether these fragments can be published as one set of shards."""
-    if sum(len(fragment.body) + 512 for fragment in fragments) <= _CERTAIN_BYTES:
-        return True
-    shards = pack(fragments)
-    return len(shards) <= SHARDS_PER_SET and all(len(shard) <= SHARD_BYTES for shard in shards)
-
-
 def leave_out(fixed: Sequence[Fragment], by_age: Sequence[Fragment]) -> frozenset[str]:
-    """Return the keys of the fragments for which there is no room: the fewest from the end of `by_age`."""
-    if fits([*fixed, *by_age]):
-        return frozenset()
-    kept, too_many = 0, len(by_age)
+    """Return the keys of the fragments for which there is no room: those too large by themselves, then the newest.
+
+    `fixed` always stays; the newest stand at the end of `by_age`.
+    """
+    oversized = frozenset(fragment.key for fragment in by_age if _is_oversized(fragment))
+    rest = [fragment for fragment in by_age if fragment.key not in oversized]
+    if fits([*fixed, *rest]):
+        return oversized
+    kept, too_many = 0, len(rest)
     while too_many - kept > 1:
         middle = (kept + too_many) // 2
-        if fits([*fixed, *by_age[:middle]]):
+        if fits([*fixed, *rest[:middle]]):
             kept = middle
         else:
             too_many = middle
-    return frozenset(fragment.key for fragment in by_age[kept:])
+    return oversized | {fragment.key for fragment in rest[kept:]}
+
+
+def fits(fragments: Sequence[Fragment]) -> bool:
+    """Say whether these fragments, none of them oversized, can be published as one set of shards."""
+    if sum(len(fragment.body) + HEADER_BYTES for fragment in fragments) <= _CERTAIN_BYTES:
+        return True
+    whole = gzip.compress(b"".join(fragment.body for fragment in fragments), compresslevel=6)
+    if len(whole) > SHARD_BYTES * SHARDS_PER_SET:
+        return False
+    return len(pack(fragments)) <= SHARDS_PER_SET
+
+
+def _is_oversized(fragment: Fragment) -> bool:
+    size = len(fragment.body) + HEADER_BYTES
+    return size > SHARD_BYTES and len(gzip.compress(fragment.body, compresslevel=6)) + HEADER_BYTES > SHARD_BYTES

@@ -19,7 +19,7 @@ from fairlead_operator.status.facts import Facts
 from fairlead_operator.status.health import FleetHealth
 from fairlead_operator.verdict import Reason, RuleView, Ruling, Truth, Verdict
 
-STATUS_BYTES = 7 * 1024
+RULES_BYTES = 4 * 1024
 """Room for the rules within the 8 KiB of a status: what is more is cut, reasons first."""
 
 REASON_LIMIT = 512
@@ -137,11 +137,11 @@ def _is_served(verdict: Verdict) -> bool:
 
 
 def _fit(rules: Sequence[RuleStatus]) -> list[dict[str, str]]:
-    """Return the rules as JSON within STATUS_BYTES: without reasons where they do not fit, then without the last."""
+    """Return the rules as JSON within RULES_BYTES: without reasons where they do not fit, then without the last."""
     shown = [rule.write() for rule in rules]
-    if len(json.dumps(shown)) <= STATUS_BYTES:
+    if len(json.dumps(shown)) <= RULES_BYTES:
         return shown
     shown = [rule.write(with_reason=False) for rule in rules]
-    while len(json.dumps(shown)) > STATUS_BYTES:
+    while len(json.dumps(shown)) > RULES_BYTES:
         shown.pop()
     return shown

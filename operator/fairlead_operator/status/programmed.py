@@ -57,7 +57,8 @@ def rule_fleet_programmed(verdict: Verdict, fleet: FleetView | None, now: float)
 def _without_proxies(verdict: Verdict) -> Ruling | None:
     """Rule on what no proxy is asked about: what is not published at all, or only in an older form."""
     if verdict.withdrawn:
-        return Ruling(Truth.FALSE, Reason.WITHDRAWN, f"not served: {_why(verdict)}")
+        blamed = "ResolvedRefs" if verdict.accepted.truth is Truth.TRUE else "Accepted"
+        return Ruling(Truth.FALSE, Reason.WITHDRAWN, f"nothing of it is served; {blamed} says why")
     if verdict.too_large:
         gateways = ", ".join(verdict.too_large)
         return Ruling(
@@ -66,10 +67,6 @@ def _without_proxies(verdict: Verdict) -> Ruling | None:
     if not verdict.fragments:
         return Ruling(Truth.UNKNOWN, Reason.NO_GATEWAY, "no gateway holds this object")
     return None
-
-
-def _why(verdict: Verdict) -> str:
-    return verdict.resolved_refs.message if verdict.accepted.truth is Truth.TRUE else verdict.accepted.message
 
 
 def _no_proxies(holding: Sequence[FleetView], now: float) -> Ruling | None:
@@ -85,7 +82,7 @@ def _rule(
     if refusals:
         return Ruling(Truth.FALSE, Reason.REFUSED, f"the version before is served; {_listed(refusals, '; ')}")
     if verdict.rolled_back_to is not None:
-        message = f"generation {verdict.rolled_back_to} is served, since generation {verdict.generation} is not valid"
+        message = f"generation {verdict.rolled_back_to} is still served; Accepted says why"
         return Ruling(Truth.FALSE, Reason.ROLLED_BACK, message)
     if not laggards:
         return PROGRAMMED
