@@ -12,7 +12,7 @@ from fairlead_proxy.decision.decide import decide
 from fairlead_proxy.decision.plan import Step
 from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
 from fairlead_proxy.dialects.registry import DIALECTS
-from fairlead_proxy.exchange.answers import INTERNAL_ERROR, broken_off, exhausted, refused
+from fairlead_proxy.exchange.answers import INTERNAL_ERROR, exhausted, refused
 from fairlead_proxy.exchange.call import ClientCall, Sink
 from fairlead_proxy.exchange.cell import Cell
 from fairlead_proxy.exchange.errors import ClientGone, UpstreamFailure
@@ -128,18 +128,19 @@ class Gateway:
 
     async def _follow(self, course: _Course, caller: CallerWatch) -> None:
         """Go through the steps until one answers, a failure forbids to go on, or nothing is left to try."""
-        reply, record, loop = course.reply, course.reply.record, asyncio.get_running_loop()
+        reply, loop = course.reply, asyncio.get_running_loop()
         for position, step in enumerate(course.steps):
             repeat = 0
             while course.allowance.allows(loop.time()):
+                caller.check()
                 if not self._breakers.try_acquire(course.cell(step), self._clock()):
-                    record.passed_by.append(str(step.target))
+                    reply.record.passed_by.append(str(step.target))
                     break
                 failure = await self._attempt(course, caller, position)
                 if failure is None:
                     return
                 if reply.sink.started:
-                    return await reply.break_off(broken_off(record.outcomes[-1]), failure.failure)
+                    return await reply.break_off(failure.failure)
                 if failure.relayed is not None:
                     return await reply.relay_refusal(failure.relayed, failure.failure)
                 if failure.failure not in course.resilience.fallback_when:
@@ -156,7 +157,7 @@ class Gateway:
         step, reply, timeouts = course.steps[position], course.reply, course.resilience.timeouts
         cell, began = course.cell(step), self._clock()
         waiting = self._breakers.begin(
-            cell, course.call.operation, began, lambda: self._move_on(course, watch, position + 1)
+            cell, course.call.operation, began, lambda: self._move_on(course, watch, position)
         )
         deadlines = Deadlines(timeouts, cell.mode, course.began, asyncio.get_running_loop().time())
         watch = Watch(deadlines, self._breakers, waiting, self._clock)
@@ -164,14 +165,14 @@ class Gateway:
         errand = Errand(course.request, step, key, course.call.headers, timeouts.per_try_seconds, self._refusing_usage)
         attempt = Attempt(errand, self._transports.for_provider(step.provider), reply, watch, self._clock)
         course.allowance.spend()
+        caller.attend(watch)
         try:
             async with watch:
-                caller.attend(watch)
                 await attempt.run()
         except UpstreamFailure as failure:
             attempt.failure = failure
         except (ClientGone, asyncio.CancelledError):
-            attempt.failure = UpstreamFailure(FailureClass.CLIENT_GONE)
+            attempt.left()
             raise
         finally:
             outcome = attempt.outcome(began, self._clock())
@@ -184,12 +185,9 @@ class Gateway:
     def _move_on(self, course: _Course, watch: Watch, position: int) -> None:
         """End an attempt that waits for a provider which has stopped answering, if a later step may answer."""
         failure = FailureClass.FIRST_TOKEN_TIMEOUT if course.request.mode is Mode.STREAM else FailureClass.TIMEOUT
-        now = self._clock()
-        if (
-            failure in course.resilience.fallback_when
-            and course.allowance.allows(asyncio.get_running_loop().time())
-            and any(self._breakers.admits(course.cell(step), now) for step in course.steps[position:])
-        ):
+        now, steps = self._clock(), course.steps[position + 1 :]
+        able = any(self._breakers.admits(course.cell(step), now) for step in steps)
+        if able and failure in course.resilience.fallback_when and course.allowance.allows(watch.now()):
             watch.interrupt(failure, "its provider has stopped answering")
 
     async def _give_up(self, course: _Course) -> None:

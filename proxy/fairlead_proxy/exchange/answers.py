@@ -19,6 +19,11 @@ _STATUS = {
     RefusalKind.CAPABILITY_MISSING: 400,
     RefusalKind.NO_TARGET: 503,
 }
+_NATURE_CLASSES = frozenset(
+    {FailureClass.INVALID_REQUEST, FailureClass.CONTEXT_LENGTH_EXCEEDED, FailureClass.CONTENT_FILTERED}
+)
+"""The call's own fault; normally answered in the provider's own words."""
+
 _LIMIT_CLASSES = frozenset({FailureClass.RATE_LIMITED, FailureClass.QUOTA_EXHAUSTED})
 
 
@@ -42,6 +47,8 @@ def exhausted(model: str, outcomes: Sequence[Outcome], retry_at: float | None, n
         return refused(Refusal(RefusalKind.NO_TARGET, f"no target of the model {model!r} can serve now", retry_at), now)
     told = "; ".join(f"{outcome.provider}/{outcome.model} {outcome.failure}" for outcome in outcomes)
     message = f"no target of the model {model!r} could answer: {told}"
+    if outcomes[-1].failure in _NATURE_CLASSES:
+        return Answer(400, "invalid_request", message)
     if all(outcome.failure in _LIMIT_CLASSES for outcome in outcomes):
         return Answer(429, "rate_limited", message, None, (*_retry_after(retry_at, now), NO_RETRY))
     if outcomes[-1].failure in TIMEOUT_CLASSES:

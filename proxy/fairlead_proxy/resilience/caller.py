@@ -30,20 +30,20 @@ class CallerWatch:
             self._gone.cancel()
             await asyncio.wait([self._gone])
 
+    def check(self) -> None:
+        """Raise ClientGone if the caller has left."""
+        if self._gone is not None and self._gone.done():
+            raise ClientGone("the caller closed its connection")
+
     def attend(self, attempt: Watch) -> None:
-        """End this attempt when the caller leaves; raise ClientGone if it has left already."""
-        self._raise_if_gone()
+        """End this attempt when the caller leaves; until another one takes its place."""
         self._attempt = attempt
 
     async def wait(self, seconds: float) -> None:
         """Wait; raise ClientGone as soon as the caller leaves."""
         if self._gone is not None:
             await asyncio.wait([self._gone], timeout=seconds)
-        self._raise_if_gone()
-
-    def _raise_if_gone(self) -> None:
-        if self._gone is not None and self._gone.done():
-            raise ClientGone("the caller closed its connection")
+        self.check()
 
     def _left(self, gone: asyncio.Task[None]) -> None:
         if gone.cancelled() or gone.exception() is not None:

@@ -56,6 +56,10 @@ class Watch:
             raise ClientGone(detail) from error
         raise UpstreamFailure(failure, detail) from error
 
+    def now(self) -> float:
+        """Return the present on the clock of the deadlines."""
+        return self._loop.time()
+
     def heard(self) -> None:
         """A byte of the answer's body came."""
         if not self._heard_before:
@@ -76,6 +80,12 @@ class Watch:
 
     def resume(self) -> None:
         self._deadlines.resume(self._loop.time())
+
+    def done(self) -> None:
+        """The caller has its whole answer: nothing can go wrong any more."""
+        self._task = None
+        if self._timer is not None:
+            self._timer.cancel()
 
     def interrupt(self, failure: FailureClass, detail: str) -> None:
         """End the attempt now, as this class; without effect once it has ended. Not to be called from within it."""

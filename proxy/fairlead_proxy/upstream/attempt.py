@@ -42,6 +42,8 @@ class Progress(Protocol):
 
     def resume(self) -> None: ...
 
+    def done(self) -> None: ...
+
 
 @dataclass(slots=True)
 class Trace:
@@ -107,7 +109,16 @@ class Attempt:
         except _UsageRefused:
             errand.refusing.add(target)
             await self._exchange(include_usage=False)
+
+    def left(self) -> None:
+        """Note that the caller left; that is nothing to the attempt if it had its whole answer."""
+        if self.failure is not None:
+            self.failure = UpstreamFailure(FailureClass.CLIENT_GONE)
+
+    async def _end(self) -> None:
+        await self._reply.sink.end()
         self.failure = None
+        self._progress.done()
 
     def outcome(self, began: float, ended: float) -> Outcome:
         """Return what came of it, from when to when (Unix seconds)."""
@@ -191,11 +202,11 @@ class Attempt:
             now=self._clock(),
         )
         self.trace.answered = answered.usage
-        headers = self._reply.head(answered.content_type, response.headers)
+        headers = self._reply.head(response.status, answered.content_type, response.headers)
         headers.append(("content-length", str(len(answered.body))))
         await self._commit(response.status, headers)
         await self._write(answered.body)
-        await self._reply.sink.end()
+        await self._end()
 
     async def _relay(self, response: UpstreamResponse, include_usage: bool) -> None:
         relay = self.trace.relay = self._dialect.open_relay(self._errand.request, include_usage=include_usage)
@@ -204,11 +215,11 @@ class Attempt:
             self._heard()
             await self._pass_on(self._feed(relay, chunk), response)
             if relay.ended:
-                await self._reply.sink.end()
+                await self._end()
                 await _read_tail(chunks)
                 return
         await self._pass_on(relay.finish(), response)
-        await self._reply.sink.end()
+        await self._end()
 
     def _feed(self, relay: Relay, chunk: bytes) -> bytes:
         try:
@@ -223,7 +234,7 @@ class Attempt:
         if not self.trace.committed:
             self.trace.first_token_at = self._clock()
             content_type = dict(response.headers).get("content-type", "text/event-stream")
-            await self._commit(response.status, self._reply.head(content_type, response.headers))
+            await self._commit(response.status, self._reply.head(response.status, content_type, response.headers))
         await self._write(sendable)
 
     async def _commit(self, status: int, headers: list[tuple[str, str]]) -> None:

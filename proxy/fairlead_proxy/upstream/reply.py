@@ -1,8 +1,9 @@
 """What the caller is told beside the provider's own bytes: headers of ours, and errors of ours in its dialect."""
 
-from fairlead_proxy.contract.names import ProviderType
+from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
 from fairlead_proxy.decision.plan import Step
 from fairlead_proxy.dialects.dialect import Dialect
+from fairlead_proxy.exchange.answers import broken_off
 from fairlead_proxy.exchange.call import Sink
 from fairlead_proxy.exchange.errors import Answer, Relayed
 from fairlead_proxy.exchange.record import CallRecord
@@ -26,8 +27,9 @@ class Reply:
         self.step: Step | None = None
         self.rest = b""
 
-    def head(self, content_type: str, upstream: tuple[tuple[str, str], ...]) -> Headers:
+    def head(self, status: int, content_type: str, upstream: tuple[tuple[str, str], ...]) -> Headers:
         """Return the headers of a relayed answer."""
+        self.record.close(status, "ok")
         passed = [(name, value) for name, value in upstream if name in PASSED_HEADERS]
         if content_type.startswith("text/event-stream"):
             passed.append(("cache-control", "no-cache"))
@@ -43,16 +45,20 @@ class Reply:
         self.record.close(relayed.status, reason)
         await self._send(relayed.status, relayed.content_type or "application/json", relayed.body)
 
-    async def break_off(self, answer: Answer, reason: str) -> None:
-        """End an answer that was under way with a typed error: it must not look complete."""
-        self.record.close(200, reason)
-        await self.sink.write(self.rest + self.dialect.render_stream_error(answer))
+    async def break_off(self, failure: FailureClass) -> None:
+        """End an answer that was under way: a stream with a typed error, a plain one without its proper end."""
+        self.record.close(self.record.code, failure)
+        last = self.record.last
+        if last is None or last.mode is Mode.PLAIN:
+            self.sink.abort()
+            return
+        await self.sink.write(self.rest + self.dialect.render_stream_error(broken_off(last)))
         await self.sink.end()
 
     async def fail(self, answer: Answer) -> None:
         """A fault of ours: say so, or, if something was sent already, leave it visibly incomplete."""
         if self.sink.started:
-            self.record.close(200, answer.code)
+            self.record.close(self.record.code, answer.code)
             self.sink.abort()
         else:
             await self.answer(answer)

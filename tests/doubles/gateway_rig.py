@@ -1,0 +1,134 @@
+"""A whole gateway over scripted providers, in virtual time."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from doubles.recording_sink import RecordingSink
+from doubles.scripted_transport import Answer, ScriptedTransport
+from doubles.virtual_time import unix_now
+from prometheus_client import CollectorRegistry
+
+from fairlead_proxy.contract.config import (
+    ANONYMOUS,
+    Credential,
+    GatewayConfig,
+    Model,
+    PassiveHealth,
+    Policy,
+    Price,
+    Provider,
+    Resilience,
+    Rule,
+    Target,
+)
+from fairlead_proxy.contract.config import (
+    Gateway as GatewayDocument,
+)
+from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.names import Operation, ProviderType
+from fairlead_proxy.exchange.call import ClientCall
+from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.gateway import Gateway
+from fairlead_proxy.health.observer import HealthObserver
+from fairlead_proxy.resilience.breaker import Breakers
+from fairlead_proxy.telemetry.access_log import AccessLog
+from fairlead_proxy.telemetry.decisions import DecisionRecord, DecisionRing
+from fairlead_proxy.telemetry.metrics import Metrics
+
+TENANT = "team"
+PRICE = Price(input=Decimal("1"), output=Decimal("10"))
+
+
+def provider(
+    name: str, *, credentials: Sequence[str] = (), passive: PassiveHealth | None = None, price: Price | None = PRICE
+) -> Provider:
+    """Return a provider of the tenant's own namespace with one model `m`, which it calls `m-upstream`."""
+    return Provider(
+        id=f"{TENANT}/{name}",
+        type=ProviderType.OPENAI_COMPATIBLE,
+        url=f"https://{name}.example/v1",
+        credentials=tuple(Credential(name=credential) for credential in credentials) or (ANONYMOUS,),
+        models=(Model(name="m", upstream_name="m-upstream", price=price),),
+        passive=passive or PassiveHealth(),
+    )
+
+
+def config(
+    providers: Sequence[Provider], *, resilience: Resilience | None = None, max_attempts: int = 4, revision: str = "r-1"
+) -> GatewayConfig:
+    """Return a configuration whose one rule tries the providers in the order given."""
+    targets = tuple(Target(provider=one.id, model="m", priority=place) for place, one in enumerate(providers))
+    rule = Rule(name="main", targets=targets, resilience=resilience or Resilience())
+    policy = Policy(id=f"{TENANT}/policy", models=("smart",), rules=(rule,))
+    gateway = GatewayDocument(id=f"{TENANT}/gateway", max_attempts=max_attempts)
+    return GatewayConfig.of(revision, gateway, providers, [policy])
+
+
+@dataclass
+class Rig:
+    """Make it inside `run_virtual`."""
+
+    config: GatewayConfig
+    scripts: dict[str, list[Answer]]
+    keys: KeyRing = field(default_factory=KeyRing)
+
+    def __post_init__(self) -> None:
+        self.transport = ScriptedTransport({f"{TENANT}/{name}": answers for name, answers in self.scripts.items()})
+        self.breakers = Breakers(Random(1))
+        self.health = HealthObserver(self.breakers)
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(self.registry)
+        self.decisions = DecisionRing(100)
+        self.lines: list[bytes] = []
+        self.outcomes: list[Outcome] = []
+        self.gateway = Gateway(
+            transports=self.transport,
+            breakers=self.breakers,
+            health=self.health,
+            metrics=self.metrics,
+            decisions=self.decisions,
+            log=AccessLog(self.lines.append),
+            clock=unix_now,
+            rng=Random(2),
+        )
+        self._calls = 0
+
+    async def call(self, *, stream: bool = False, sink: RecordingSink | None = None, **request: Any) -> RecordingSink:
+        """Make one call and return what the caller got."""
+        asked = {"model": "smart", "messages": [{"role": "user", "content": "12345678"}], "stream": stream} | request
+        return await self.raw_call(json.dumps(asked).encode(), sink=sink)
+
+    async def raw_call(self, body: bytes, *, sink: RecordingSink | None = None) -> RecordingSink:
+        self._calls += 1
+        caller = sink or RecordingSink()
+        call = ClientCall(f"d-{self._calls}", TENANT, Operation.CHAT, {}, body, request_id="from-the-client")
+        await self.gateway.handle(self.config, self.keys, call, caller)
+        return caller
+
+    def record(self, number: int = 1) -> DecisionRecord:
+        """Return the decision record of a call, counted from 1."""
+        found = self.decisions.get(f"d-{number}")
+        assert found is not None
+        return found
+
+    def line(self, number: int = 1) -> dict[str, Any]:
+        """Return the log line of a call, counted from 1."""
+        found: dict[str, Any] = json.loads(self.lines[number - 1])
+        return found
+
+    def outcomes_of(self, number: int = 1) -> list[str]:
+        """Return what came of each attempt of a call, in order."""
+        return [attempt.outcome for attempt in self.record(number).attempts]
+
+    def sample(self, name: str, **labels: str) -> float:
+        """Return the sum of the samples with this name and these labels."""
+        return sum(
+            sample.value
+            for metric in self.registry.collect()
+            for sample in metric.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )

@@ -1,0 +1,62 @@
+"""The caller leaves: the upstream is cancelled at once, what was used is booked, and nobody is blamed."""
+
+import pytest
+from doubles.gateway_rig import Rig, config, provider
+from doubles.recording_sink import RecordingSink
+from doubles.scripted_transport import HANG, Answer, chunk, error, hanging, plain, stream
+from doubles.virtual_time import EPOCH, run_virtual
+
+from fairlead_proxy.contract.config import Resilience, Retry
+from fairlead_proxy.exchange.errors import ClientGone
+
+CASES = [
+    (hanging(), False, 0),
+    (Answer(body=[b'{"id":', HANG]), False, 0),
+    (hanging(), True, 0),
+    (stream(chunk("12345678"), HANG), True, 2),
+]
+
+
+@pytest.mark.parametrize(("answer", "streamed", "output"), CASES)
+def test_upstream_is_cancelled_at_once_and_the_use_is_booked(answer: Answer, streamed: bool, output: int) -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a"), provider("b")]), {"a": [answer], "b": [plain()]})
+        with pytest.raises(ClientGone):
+            await rig.call(stream=streamed, sink=RecordingSink(leave_after=3.0))
+        (attempt,) = rig.record().attempts
+        assert attempt.outcome == "ClientGone"
+        assert attempt.duration_seconds == pytest.approx(3.0, abs=0.1)
+        assert attempt.usage is not None
+        assert (attempt.usage.input_tokens, attempt.usage.output_tokens, attempt.usage.estimated) == (2, output, True)
+        assert rig.transport.cancelled + sum(response.closed for response in rig.transport.responses) == 1
+        assert rig.sample("fairlead_tokens_total", direction="input") == 2
+        assert rig.sample("fairlead_requests_total", code="499", reason="ClientGone") == 1
+        (seen,) = rig.health.observations(EPOCH + 3)
+        assert (seen.attempts, seen.failures) == (1, 0)
+        assert rig.gateway.in_flight == 0
+
+    run_virtual(main())
+
+
+def test_caller_that_leaves_before_a_repeat_costs_nothing_more() -> None:
+    async def main() -> None:
+        patient = Resilience(retry=Retry(same_target=1, backoff_base_seconds=60.0, backoff_max_seconds=60.0))
+        rig = Rig(config([provider("a")], resilience=patient), {"a": [error(500)]})
+        with pytest.raises(ClientGone):
+            await rig.call(sink=RecordingSink(leave_after=0.1))
+        assert rig.transport.asked() == ["team/a"]
+        assert rig.record().duration_seconds == pytest.approx(0.1)
+
+    run_virtual(main())
+
+
+def test_caller_that_has_left_already_is_not_served() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a")]), {"a": [error(500)]})
+        caller = RecordingSink()
+        caller.leave()
+        with pytest.raises(ClientGone):
+            await rig.call(sink=caller)
+        assert rig.record().code == 499
+
+    run_virtual(main())

@@ -1,0 +1,108 @@
+"""Calls for which no target is tried, faults of our own, and changes of the configuration."""
+
+import asyncio
+import logging
+
+import pytest
+from doubles.gateway_rig import Rig, config, provider
+from doubles.recording_sink import RecordingSink
+from doubles.scripted_transport import Answer, chunk, hanging, plain, stream
+from doubles.virtual_time import run_virtual
+
+SECRET = "what the user said"
+
+
+def test_unknown_model_is_not_found() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a")]), {"a": [plain()]})
+        caller = await rig.call(model="nonsense")
+        assert (caller.status, caller.error["code"]) == (404, "model_not_found")
+        assert rig.sample("fairlead_requests_total", model="other", code="404", reason="model_not_found") == 1
+        assert rig.sample("fairlead_requests_total", model="nonsense") == 0
+
+    run_virtual(main())
+
+
+def test_body_that_is_no_call_is_refused_in_the_dialect() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a")]), {"a": [plain()]})
+        caller = await rig.raw_call(b"[1, 2")
+        assert caller.status == 400
+        assert caller.headers["content-length"] == str(len(caller.body))
+        assert caller.headers["x-fairlead-decision"] == "d-1"
+
+    run_virtual(main())
+
+
+def test_target_without_a_key_is_not_tried() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a", credentials=["main"]), provider("b")]), {"a": [plain()], "b": [plain()]})
+        caller = await rig.call()
+        assert caller.headers["x-fairlead-provider"] == "team/b"
+        assert rig.record().targets[0].skipped == "NoKey: main"
+
+    run_virtual(main())
+
+
+def test_fault_of_our_own_is_a_500_that_blames_no_provider(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a")]), {"a": [Answer(refuses=RuntimeError(SECRET))]})
+        caller = await rig.call()
+        assert (caller.status, caller.error["code"]) == (500, "internal_error")
+        assert SECRET.encode() not in caller.body
+        assert rig.outcomes_of() == ["InvalidRequest"]
+        assert rig.record().reason == "internal_error"
+        assert rig.gateway.in_flight == 0
+
+    with caplog.at_level(logging.ERROR):
+        run_virtual(main())
+    assert "RuntimeError" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_fault_of_our_own_in_mid_stream_does_not_look_like_an_end() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a")]), {"a": [stream(chunk("hi"), RuntimeError(SECRET))]})
+        caller = await rig.call(stream=True)
+        assert (caller.aborted, caller.ended) == (True, 0)
+
+    run_virtual(main())
+
+
+def test_cancelled_call_is_booked_and_stays_cancelled() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a"), provider("b")]), {"a": [hanging()], "b": [plain()]})
+        serving = asyncio.create_task(rig.call())
+        await asyncio.sleep(1.0)
+        serving.cancel()
+        await asyncio.wait([serving])
+        assert serving.cancelled()
+        assert rig.outcomes_of() == ["ClientGone"]
+        assert rig.transport.cancelled == 1
+        assert rig.gateway.in_flight == 0
+        assert rig.sample("fairlead_inflight_requests") == 0
+
+    run_virtual(main())
+
+
+def test_call_keeps_the_configuration_that_it_began_with() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a"), provider("b")]), {"a": [hanging()], "b": [plain()]})
+        serving = asyncio.create_task(rig.call())
+        await asyncio.sleep(1.0)
+        rig.config = config([provider("a")], revision="r-2")
+        rig.gateway.adopt(rig.config)
+        caller = await serving
+        assert caller.headers["x-fairlead-provider"] == "team/b"
+        assert rig.record().revision == "r-1"
+
+    run_virtual(main())
+
+
+def test_nothing_is_left_running_after_a_call() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a")]), {"a": [stream()]})
+        await rig.call(stream=True, sink=RecordingSink(leave_after=100.0))
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run_virtual(main())
