@@ -1,6 +1,5 @@
 """The fixtures of every test that needs a real API server; the marker `cluster` on each of them."""
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from cluster.control_plane import ControlPlane
 from cluster.crds import install_crds
 from cluster.kubectl import Kubectl
 from cluster.mini_node import MiniNode
-from cluster.processes import wait_until
+from cluster.namespaces import fresh_namespace
 
 HERE = Path(__file__).parent
 
@@ -57,14 +56,8 @@ def audit(control_plane: ControlPlane) -> Audit:
 @pytest.fixture
 def namespace(kubectl: Kubectl) -> Iterator[str]:
     """A namespace of the test's own, with its default service account; deleted afterwards, without waiting for it."""
-    name = f"test-{uuid.uuid4().hex[:10]}"
-    kubectl("create", "namespace", name)
-    wait_until(
-        lambda: kubectl("get", "serviceaccount", "default", "-n", name, "--ignore-not-found", "-o", "name"),
-        what=f"namespace {name} has its default service account",
-    )
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    with fresh_namespace(kubectl) as name:
+        yield name
 
 
 @pytest.fixture
