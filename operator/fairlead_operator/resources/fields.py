@@ -1,6 +1,7 @@
 """The checks that fields of several kinds share: durations, addresses, networks."""
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from fairlead_operator.resources.checks import Checked
@@ -17,10 +18,12 @@ def within(least: str, most: str) -> Checked:
     )
 
 
-URL_PATTERN = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[^?#\s]*)?$"
+URL_PATTERN = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!$->@-~]*)?$"
 
 
 def _is_base_url(text: str) -> bool:
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        return False
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -39,10 +42,10 @@ BASE_URL = Checked(
 
 def _is_network(text: str) -> bool:
     try:
-        ipaddress.ip_network(text, strict=True)
+        network = ipaddress.ip_network(text, strict=True)
     except ValueError:
         return False
-    return True
+    return not (isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped)
 
 
 NETWORK = Checked(

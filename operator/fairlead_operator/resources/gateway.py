@@ -12,7 +12,7 @@ from fairlead_operator.resources.policy import ResilienceSpec
 ADMIN_PORT = 9090
 """Where every proxy serves health, metrics and reports; no listener may take it."""
 
-CIDR_PATTERN = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$"
+CIDR_PATTERN = r"^[0-9a-fA-F:.]+/(0|[1-9][0-9]{0,2})$"
 HOST_PATTERN = r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 Host = Annotated[str, Field(min_length=1, max_length=253, pattern=HOST_PATTERN)]
 

@@ -78,7 +78,10 @@ class Resource(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, value: Any) -> Any:
-        return {name: each for name, each in value.items() if each is not None} if isinstance(value, dict) else value
+        if not isinstance(value, dict) or None not in value.values():
+            return value
+        known = {field.alias for field in cls.model_fields.values()}
+        return {name: each for name, each in value.items() if each is not None or name not in known}
 
 
 class ObjectReference(Resource):

@@ -41,7 +41,7 @@ _REMEDIES: dict[str, str] = {
     DECIMAL_PATTERN: 'write a decimal number in quotes, such as "1.25"',
     FRACTION_PATTERN: 'write a number from 0 to 1 in quotes, such as "0.5"',
     LABEL_KEY_PATTERN: "write the name of a label, such as example.com/team",
-    URL_PATTERN: "write https://host/path without user, query or fragment",
+    URL_PATTERN: "write https://host/path in ASCII, without user, query or fragment",
     CIDR_PATTERN: "write a network such as 10.20.0.0/16 or fd00::/8",
     HOST_PATTERN: "write a host such as api.example.com, or *.example.com, in lower case",
     MODEL_NAME_PATTERN: "write letters, digits and . _ : @ - only (a slash may stand in upstreamName)",
@@ -52,7 +52,7 @@ _REMEDIES: dict[str, str] = {
     CAPABILITY_PATTERN: "write letters only, the first one lower-case, as in jsonSchema",
     CURRENCY_PATTERN: "write an ISO 4217 code such as USD or EUR",
     FAILURE_DOMAIN_PATTERN: "begin with a letter or digit, then letters, digits and . _ / -",
-    UPSTREAM_NAME_PATTERN: "write it without spaces",
+    UPSTREAM_NAME_PATTERN: "write it in ASCII without spaces",
 }
 """How to write what a pattern asks for."""
 

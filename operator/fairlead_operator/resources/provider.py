@@ -23,7 +23,7 @@ SECRET_KEY_PATTERN = r"^[-._a-zA-Z0-9]+$"  # noqa: S105
 CAPABILITY_PATTERN = r"^[a-z][A-Za-z]*$"
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
 FAILURE_DOMAIN_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
-UPSTREAM_NAME_PATTERN = r"^\S+$"
+UPSTREAM_NAME_PATTERN = r"^[!-~]+$"
 ModelName = Annotated[str, Field(min_length=1, max_length=128, pattern=MODEL_NAME_PATTERN)]
 Amount = Annotated[str, Field(max_length=20, pattern=DECIMAL_PATTERN)]
 
