@@ -1,4 +1,4 @@
-"""Failures after the first content went out: a typed error in the caller's dialect, never the look of a whole answer."""
+"""Failures after the first content went out: a typed error in the caller's dialect, never what looks whole."""
 
 import pytest
 from doubles.gateway_rig import Rig, config, provider

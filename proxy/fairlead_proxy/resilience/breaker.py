@@ -86,12 +86,12 @@ class Breakers:
         """The attempt got its first byte, or ended."""
         self._waits.end(waiting)
 
-    def committed(self, cell: Cell, began: float) -> None:
+    def committed(self, cell: Cell, began: float, now: float) -> None:
         """The attempt that began then brought real content."""
         breaker = self._cells.get(cell)
         if breaker is not None:
             with _Telling(breaker, self._changed):
-                breaker.commit(began)
+                breaker.commit(began, now)
 
     def overdue(self, waiting: Waiting, now: float) -> None:
         """This attempt has waited too long: that counts as a failure before it ends."""

@@ -17,7 +17,8 @@ _SUCCESSES, _FAILURES = 0, 1
 class CellBreaker:
     """The breaker of one cell. All instants are Unix seconds; the rules are those of design, sections 5.3 and 11.
 
-    What began before the breaker opened is not evidence of what came after: such failures neither prolong nor reopen.
+    What began before the breaker opened is not evidence of what came after: such failures neither prolong nor reopen,
+    unless the provider names a time with them. Before a time that the provider named, nothing is let through.
     """
 
     __slots__ = (
@@ -79,9 +80,9 @@ class CellBreaker:
             self._trial_began = now
         return True
 
-    def commit(self, began: float) -> None:
+    def commit(self, began: float, now: float) -> None:
         """A call that began then has brought real content: half open, that closes, but the next failure reopens."""
-        if self._is_trial(began):
+        if self._is_trial(began) and not self.held(now):
             self._close()
             self._run = self._passive.consecutive - 1
 
@@ -92,6 +93,8 @@ class CellBreaker:
                 self._openings = 0
                 self._run = 0
             self._window.add(_SUCCESSES, now)
+        elif self.held(now):
+            self.release(began)
         elif self._is_trial(began):
             self._close()
             self._openings = 0
@@ -104,7 +107,7 @@ class CellBreaker:
             if retry_after:
                 self._hold(now + min(retry_after, MAX_RETRY_AFTER_SECONDS))
             return False
-        if began < self._last_opened_at:
+        if began < self._last_opened_at and not retry_after:
             return False
         self._window.add(_FAILURES, now)
         self._run += 1

@@ -70,7 +70,7 @@ class Watch:
 
     def commit(self) -> None:
         """Real content came: from now on other deadlines hold."""
-        self._breakers.committed(self._waiting.cell, self._waiting.started_at)
+        self._breakers.committed(self._waiting.cell, self._waiting.started_at, self._clock())
         self._deadlines.commit(self._loop.time())
         self._arm()
 

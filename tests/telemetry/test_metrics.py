@@ -1,0 +1,114 @@
+"""Metrics: names, labels from the configuration only, and series that end with what they describe."""
+
+from random import Random
+
+import pytest
+from doubles.gateway_rig import Rig, config, provider
+from doubles.scripted_transport import error, plain, stream
+from doubles.virtual_time import EPOCH, run_virtual
+from prometheus_client import CollectorRegistry, generate_latest
+
+from fairlead_proxy.contract.names import Operation
+from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.resilience.breaker import Breakers
+from fairlead_proxy.telemetry.metrics import Metrics
+
+
+def test_names_are_what_dashboards_are_built_on() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a"), provider("b")]), {"a": [error(500)], "b": [stream()]})
+        rig.metrics.config_loaded("r-1", EPOCH)
+        rig.metrics.config_refused()
+        rig.metrics.show_health(lambda: rig.health.observations(EPOCH))
+        await rig.call(stream=True)
+        names = {sample.name for metric in rig.registry.collect() for sample in metric.samples}
+        assert names >= {
+            "fairlead_requests_total",
+            "fairlead_request_duration_seconds_bucket",
+            "fairlead_ttft_seconds_bucket",
+            "fairlead_tokens_total",
+            "fairlead_cost_usd_total",
+            "fairlead_attempts_total",
+            "fairlead_provider_healthy",
+            "fairlead_circuit_state",
+            "fairlead_inflight_requests",
+            "fairlead_config_info",
+            "fairlead_config_apply_failures_total",
+        }
+
+    run_virtual(main())
+
+
+def test_call_is_counted_by_what_the_caller_got_and_who_gave_it() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a"), provider("b")]), {"a": [error(500)], "b": [plain()]})
+        await rig.call()
+        labels = {
+            "namespace": "team",
+            "policy": "team/policy",
+            "rule": "main",
+            "provider": "team/b",
+            "model": "m",
+            "code": "200",
+            "reason": "ok",
+        }
+        assert rig.sample("fairlead_requests_total", **labels) == 1
+        assert rig.sample("fairlead_requests_total") == 1
+
+    run_virtual(main())
+
+
+def test_callers_cannot_make_series() -> None:
+    metrics = Metrics(CollectorRegistry())
+    metrics.adopt(config([provider("a")]))
+    for number in range(100):
+        record = CallRecord(f"d-{number}", "", f"stranger-{number}", "", "r-1", Operation.CHAT, EPOCH)
+        record.close(404, "model_not_found")
+        metrics.call_began()
+        metrics.call_ended(record)
+    lines = generate_latest(metrics.registry).decode().splitlines()
+    assert [line for line in lines if line.startswith("fairlead_requests_total")] == [
+        'fairlead_requests_total{code="404",model="other",namespace="other",policy="",provider="",'
+        'reason="model_not_found",rule=""} 100.0'
+    ]
+
+
+def test_series_of_what_left_the_configuration_end() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a"), provider("b")]), {"a": [error(500)], "b": [plain()]})
+        await rig.call()
+        rig.metrics.adopt(config([provider("b")]))
+        assert rig.sample("fairlead_attempts_total", provider="team/a") == 0
+        assert rig.sample("fairlead_attempts_total", provider="team/b") == 1
+
+    run_virtual(main())
+
+
+def test_only_the_revision_in_force_is_shown() -> None:
+    metrics = Metrics(CollectorRegistry())
+    metrics.config_loaded("r-1", EPOCH)
+    metrics.config_loaded("r-2", EPOCH)
+    text = generate_latest(metrics.registry).decode()
+    assert 'fairlead_config_info{revision="r-2"} 1.0' in text
+    assert "r-1" not in text
+
+
+@pytest.mark.parametrize(("at", "state"), [(0.0, 2), (11.0, 1)])
+def test_breakers_are_shown_as_they_stand_when_asked(at: float, state: int) -> None:
+    async def main() -> None:
+        limited = error(429, "", ("retry-after", "10"))
+        rig = Rig(config([provider("a"), provider("b")]), {"a": [limited], "b": [plain()]})
+        await rig.call()
+        rig.metrics.show_health(lambda: rig.health.observations(EPOCH + at))
+        assert rig.sample("fairlead_circuit_state", provider="team/a") == state
+        assert rig.sample("fairlead_provider_healthy", provider="team/a") == 0
+        assert rig.sample("fairlead_provider_healthy", provider="team/b") == 1
+
+    run_virtual(main())
+
+
+def test_health_of_a_provider_that_nobody_asked_is_absent() -> None:
+    metrics = Metrics(CollectorRegistry())
+    metrics.show_health(lambda: ())
+    assert Breakers(Random(1)).noteworthy() == set()
+    assert "fairlead_provider_healthy{" not in generate_latest(metrics.registry).decode()

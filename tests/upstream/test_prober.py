@@ -1,0 +1,176 @@
+"""Probes: when, and what their answers mean."""
+
+import asyncio
+from random import Random
+
+import msgspec
+import pytest
+from doubles.gateway_rig import config, provider
+from doubles.scripted_transport import HANG, Answer, ScriptedTransport, error, hanging, unreachable
+from doubles.virtual_time import EPOCH, run_virtual, unix_now
+
+from fairlead_proxy.contract.config import ActiveHealth, GatewayConfig
+from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, ProbeMode
+from fairlead_proxy.contract.report import Observation, ProbeResult
+from fairlead_proxy.upstream.prober import Prober
+
+MODELS = Answer(body=[b'{"object": "list", "data": []}'])
+
+
+def probed_config(mode: ProbeMode = ProbeMode.LIST_MODELS) -> GatewayConfig:
+    """Return a configuration of one provider with two keys, which is probed every 30 s."""
+    from_keys = provider("a", credentials=["one", "two"])
+    return config([msgspec.structs.replace(from_keys, active=ActiveHealth(mode=mode, interval_seconds=30.0))])
+
+
+class Rig:
+    """Make it inside `run_virtual`; only credential `one` has a key unless told otherwise."""
+
+    def __init__(
+        self, *answers: Answer, mode: ProbeMode = ProbeMode.LIST_MODELS, keys: tuple[str, ...] = ("one",)
+    ) -> None:
+        self.transport = ScriptedTransport({"team/a": list(answers)})
+        self.results: list[ProbeResult] = []
+        self.duties: frozenset[str] = frozenset({"team/a"})
+        self.observations: tuple[Observation, ...] = ()
+        self.config = probed_config(mode)
+        self.keys = KeyRing(credentials={f"team/a/{name}": f"sk-{name}" for name in keys})
+        self.prober = Prober(
+            transports=self.transport,
+            config=lambda: (self.config, self.keys),
+            duties=lambda: self.duties,
+            observations=lambda now: self.observations,
+            probed=self.results.append,
+            clock=unix_now,
+            rng=Random(1),
+        )
+
+    async def run(self, seconds: float) -> None:
+        self.prober.start()
+        await asyncio.sleep(seconds)
+        await self.prober.stop()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (MODELS, None),
+        (error(404), None),
+        (error(400), None),
+        (error(301), None),
+        (Answer(body=[HANG]), None),
+        (error(401), FailureClass.CREDENTIAL_REJECTED),
+        (error(403), FailureClass.CREDENTIAL_REJECTED),
+        (error(429), FailureClass.RATE_LIMITED),
+        (error(429, "insufficient_quota"), FailureClass.QUOTA_EXHAUSTED),
+        (error(500), FailureClass.SERVER_ERROR),
+        (error(503), FailureClass.OVERLOADED),
+        (unreachable(), FailureClass.UNREACHABLE),
+        (hanging(), FailureClass.TIMEOUT),
+    ],
+)
+def test_answer_means(answer: Answer, reason: FailureClass | None) -> None:
+    async def main() -> None:
+        rig = Rig(answer)
+        await rig.run(5.2)
+        assert {(one.provider, one.credential, one.reason) for one in rig.results} == {("team/a", "one", reason)}
+
+    run_virtual(main())
+
+
+def test_probe_asks_for_the_models_with_the_key_of_the_credential() -> None:
+    async def main() -> None:
+        rig = Rig(MODELS, keys=("one", "two"))
+        await rig.run(1.0)
+        assert {(request.method, request.path) for request in rig.transport.requests} == {("GET", "/models")}
+        sent = {dict(request.headers)["authorization"] for request in rig.transport.requests}
+        assert sent == {"Bearer sk-one", "Bearer sk-two"}
+        assert all(response.closed for response in rig.transport.responses)
+
+    run_virtual(main())
+
+
+def test_well_provider_is_probed_at_its_interval() -> None:
+    async def main() -> None:
+        rig = Rig(MODELS)
+        await rig.run(100.0)
+        assert len(rig.results) == 4
+
+    run_virtual(main())
+
+
+def test_ailing_provider_is_probed_every_five_seconds() -> None:
+    async def main() -> None:
+        rig = Rig(error(500))
+        await rig.run(21.0)
+        assert 4 <= len(rig.results) <= 5
+
+    run_virtual(main())
+
+
+def test_open_breaker_makes_probes_more_frequent() -> None:
+    async def main() -> None:
+        rig = Rig(MODELS)
+        rig.observations = (
+            Observation(
+                provider="team/a", credential="one", model="m", mode=Mode.PLAIN, breaker=BreakerState.OPEN, until=EPOCH
+            ),
+        )
+        await rig.run(21.0)
+        assert 4 <= len(rig.results) <= 5
+
+    run_virtual(main())
+
+
+def test_probe_waits_for_the_time_that_calls_were_given() -> None:
+    async def main() -> None:
+        rig = Rig(MODELS)
+        rig.observations = (
+            Observation(
+                provider="team/a",
+                credential="one",
+                model="m",
+                mode=Mode.PLAIN,
+                breaker=BreakerState.OPEN,
+                until=EPOCH + 12.0,
+                retry_after=True,
+            ),
+        )
+        await rig.run(14.0)
+        assert [one.at >= EPOCH + 12.0 for one in rig.results] == [True]
+
+    run_virtual(main())
+
+
+def test_probe_waits_for_the_time_that_it_was_given_itself() -> None:
+    async def main() -> None:
+        rig = Rig(error(429, "", ("retry-after", "20")), MODELS)
+        await rig.run(19.0)
+        (result,) = rig.results
+        assert result.until == pytest.approx(EPOCH + 20.0, abs=1.0)
+        await rig.run(3.0)
+        assert len(rig.results) == 2
+
+    run_virtual(main())
+
+
+def test_nothing_is_probed_without_duty_without_key_or_against_the_providers_settings() -> None:
+    async def main() -> None:
+        without_duty, without_key, unwanted = Rig(MODELS), Rig(MODELS, keys=()), Rig(MODELS, mode=ProbeMode.NONE)
+        without_duty.duties = frozenset()
+        for rig in (without_duty, without_key, unwanted):
+            await rig.run(60.0)
+            assert rig.transport.requests == []
+
+    run_virtual(main())
+
+
+def test_stopping_ends_probes_under_way() -> None:
+    async def main() -> None:
+        rig = Rig(hanging())
+        await rig.run(1.0)
+        assert rig.transport.cancelled == 1
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run_virtual(main())
