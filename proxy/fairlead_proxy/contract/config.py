@@ -269,9 +269,18 @@ class GatewayConfig:
 
     @classmethod
     def of(
-        cls, revision: str, gateway: Gateway, providers: Iterable[Provider], policies: Iterable[Policy]
+        cls,
+        revision: str,
+        gateway: Gateway,
+        providers: Iterable[Provider],
+        policies: Iterable[Policy],
+        previous: "GatewayConfig | None" = None,
     ) -> "GatewayConfig":
+        """Index these objects. The routes of a policy that is the very object it was in `previous`, and whose
+        providers are too, are taken from there: one edit links one policy, not all.
+        """
         by_id = {provider.id: provider for provider in providers}
+        relinked = _replaced(previous.providers, by_id) if previous else frozenset()
         routes: dict[tuple[str, str], tuple[Route, ...]] = {}
         kept: dict[str, Policy] = {}
         header_names: set[str] = set()
@@ -279,15 +288,30 @@ class GatewayConfig:
             if not gateway.admits(policy.namespace):
                 continue
             kept[policy.id] = policy
-            linked = [(rule, tuple(_link(target, by_id) for target in rule.targets)) for rule in policy.rules]
+            known = previous.routes if previous is not None and not _refers_to(policy, relinked) else {}
+            linked: list[tuple[Rule, tuple[LinkedTarget, ...]]] | None = None
             for name in policy.models:
-                routes[policy.namespace, name] = tuple(_routes_of(policy, linked, name))
+                found = known.get((policy.namespace, name), ())
+                if not found or found[0].policy is not policy:
+                    if linked is None:
+                        linked = [(rule, tuple(_link(each, by_id) for each in rule.targets)) for rule in policy.rules]
+                    found = tuple(_routes_of(policy, linked, name))
+                routes[policy.namespace, name] = found
             header_names.update(name for rule in policy.rules for entry in rule.match for name in entry.headers)
         return cls(revision, gateway, by_id, kept, routes, frozenset(header_names))
 
     def virtual_models(self, namespace: str) -> tuple[str, ...]:
         """Return the virtual models that callers of this namespace may name, sorted."""
         return tuple(sorted(name for owner, name in self.routes if owner == namespace))
+
+
+def _replaced(before: Mapping[str, Provider], now: Mapping[str, Provider]) -> frozenset[str]:
+    """Return the ids of the providers that came, went or are another object than before."""
+    return frozenset(id for id in before.keys() | now.keys() if before.get(id) is not now.get(id))
+
+
+def _refers_to(policy: Policy, providers: frozenset[str]) -> bool:
+    return bool(providers) and any(target.provider in providers for rule in policy.rules for target in rule.targets)
 
 
 def _link(target: Target, providers: Mapping[str, Provider]) -> LinkedTarget:
