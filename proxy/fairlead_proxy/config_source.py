@@ -32,6 +32,9 @@ DATA_LINK = "..data"
 POLL_SECONDS = 0.1
 SLICE_SECONDS = 0.002
 LONGEST_RETRY_SECONDS = 5.0
+MANY_OBJECTS = 20_000
+"""So many new objects take the collector about 5 ms to look through."""
+
 SNAPSHOT = "snapshot"
 KEYS = "keys"
 """What a refusal names when it concerns the whole snapshot, or the key ring."""
@@ -162,8 +165,14 @@ class ConfigSource:
         """Put a whole snapshot in force; raise SnapshotError where not even the good part of it can be served."""
         started = time.monotonic()
         documents, bad, read = await self._decode(fragments)
+        previous = self._loaded.config if self._loaded else None
         with _garbage_collection_held_off():
-            config = await asyncio.to_thread(assemble, index.revision, [document for _, document in documents.values()])
+            found = [document for _, document in documents.values()]
+            config = await asyncio.to_thread(assemble, index.revision, found, previous)
+            if gc.get_count()[0] > MANY_OBJECTS:
+                # All of it is here to stay; looking through it for garbage would stall calls. What is garbage by
+                # chance stays too, which is why a small change does not come this way.
+                gc.freeze()
         hashes = {key: digest for key, (digest, _) in documents.items()}
         self._documents = documents
         self._bad_fragments = bad
