@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from cluster.audit import Audit
+from cluster.binaries import locate
 from cluster.control_plane import ControlPlane
 from cluster.crds import install_crds
+from cluster.helm import Helm
 from cluster.kubectl import Kubectl
 from cluster.mini_node import MiniNode
 from cluster.namespaces import fresh_namespace
@@ -43,6 +45,12 @@ def crds(control_plane: ControlPlane) -> ControlPlane:
 def kubectl(control_plane: ControlPlane) -> Kubectl:
     """kubectl as a cluster administrator."""
     return control_plane.kubectl
+
+
+@pytest.fixture
+def helm(control_plane: ControlPlane) -> Helm:
+    """Helm as a cluster administrator."""
+    return Helm(locate("helm")["helm"], control_plane.kubectl.kubeconfig)
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """The control plane that all other tests here stand on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cluster.audit import Audit
 from cluster.control_plane import ControlPlane
 from cluster.control_plane_flags import Part
+from cluster.helm import Helm
 from cluster.kubectl import Kubectl, KubectlFailed
 from cluster.processes import wait_until
 
@@ -52,6 +54,19 @@ def test_a_service_account_may_do_what_its_role_says(
     robot = Kubectl(kubectl.program, control_plane.service_account_kubeconfig(namespace, "default"))
     wait_until(lambda: robot("auth", "can-i", "list", "pods", "-n", namespace) == "yes\n", what="the role is in force")
     assert "Forbidden" in robot.refusal("get", "secrets", "-n", namespace)
+
+
+def test_helm_installs_a_chart_and_takes_it_away_again(
+    helm: Helm, kubectl: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: colours\nversion: 1.0.0\n")
+    template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: colours}\ndata: {sky: {{ .Values.sky }}}\n"
+    (tmp_path / "templates" / "colours.yaml").write_text(template)
+    helm("install", "colours", str(tmp_path), "-n", namespace, "--set", "sky=blue")
+    assert kubectl.read("get", "configmap", "colours", "-n", namespace)["data"] == {"sky": "blue"}
+    helm("uninstall", "colours", "-n", namespace)
+    assert not kubectl("get", "configmap", "colours", "-n", namespace, "--ignore-not-found")
 
 
 def test_what_is_owned_goes_with_its_owner(kubectl: Kubectl, namespace: str) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from cluster.audit import Audit
+from cluster.binaries import locate
 from cluster.crds import install_crds
+from cluster.helm import Helm
 from cluster.kubectl import Kubectl
 from cluster.namespaces import fresh_namespace
 from node.kind_node import KindNode
@@ -38,6 +40,12 @@ def node() -> Iterator[Node]:
 def kubectl(node: Node) -> Kubectl:
     """kubectl as a cluster administrator."""
     return node.kubectl
+
+
+@pytest.fixture
+def helm(node: Node) -> Helm:
+    """Helm as a cluster administrator."""
+    return Helm(locate("helm")["helm"], node.kubectl.kubeconfig)
 
 
 @pytest.fixture
