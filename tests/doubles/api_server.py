@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,10 @@ from aiohttp import web
 from fairlead_operator.cluster.kubernetes_access import Access
 
 Json = dict[str, Any]
+
+_PATH = re.compile(
+    r"(?P<root>/api/v1|/apis/[^/]+/[^/]+)(/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[^/]+)(/(?P<name>[^/]+))?"
+)
 
 
 @dataclass
@@ -99,15 +104,20 @@ class ApiServer:
     def _read(self, request: web.Request, path: str) -> web.StreamResponse:
         if path in self.objects:
             return web.json_response(self.objects[path])
-        if path.endswith("s"):  # a plural: nothing in these tests has a name that ends so
-            items = [content for name, content in sorted(self.objects.items()) if name.startswith(f"{path}/")]
-            start = int(request.query.get("continue", "0"))
-            limit = int(request.query.get("limit", "500"))
-            page = {"resourceVersion": str(self.version)}
-            if start + limit < len(items):
-                page["continue"] = str(start + limit)
-            return web.json_response({"metadata": page, "items": items[start : start + limit]})
-        return web.json_response({"message": "not found"}, status=404)
+        if _PATH.fullmatch(path)["name"]:  # type: ignore[index]  # a path that fits nothing is a bug of the caller
+            return web.json_response({"message": "not found"}, status=404)
+        selector = request.query.get("labelSelector", "")
+        items = [
+            content
+            for name, content in sorted(self.objects.items())
+            if _is_below(name, path) and _selected(content, selector)
+        ]
+        start = int(request.query.get("continue", "0"))
+        limit = int(request.query.get("limit", "500"))
+        page = {"resourceVersion": str(self.version)}
+        if start + limit < len(items):
+            page["continue"] = str(start + limit)
+        return web.json_response({"metadata": page, "items": items[start : start + limit]})
 
     async def _replace(self, path: str, body: Json) -> web.StreamResponse:
         there = self.objects.get(path)
@@ -128,7 +138,7 @@ class ApiServer:
             async with asyncio.timeout(float(request.query["timeoutSeconds"])):
                 while True:
                     for number, kind, name, content in self.history:
-                        if number > version and name.startswith(f"{path}/"):
+                        if number > version and _is_below(name, path):
                             await _send(answer, kind, content)
                     version = self.version
                     async with self.changed:
@@ -149,6 +159,21 @@ class ApiServer:
         async with self.changed:
             self.changed.notify_all()
         return stored
+
+
+def _is_below(name: str, path: str) -> bool:
+    """Return whether the object at `name` is one of the collection at `path`, of one namespace or of all."""
+    this, all_of = _PATH.fullmatch(name), _PATH.fullmatch(path)
+    assert this is not None
+    assert all_of is not None
+    same = (this["root"], this["plural"]) == (all_of["root"], all_of["plural"])
+    return same and all_of["namespace"] in (None, this["namespace"])
+
+
+def _selected(content: Json, selector: str) -> bool:
+    labels = content["metadata"].get("labels") or {}
+    terms = [term.partition("=") for term in selector.split(",") if term]
+    return all(name in labels and (not equals or labels[name] == value) for name, equals, value in terms)
 
 
 async def _send(answer: web.StreamResponse, kind: str, content: Json) -> None:

@@ -17,7 +17,8 @@ FLEET_SELECTOR = f"{GATEWAY_LABEL},{MANAGED_BY_LABEL}={OPERATOR_NAME}"
 NO_HELM_RELEASES = "type!=helm.sh/release.v1"
 """Releases are the largest Secrets of most namespaces, and never a key."""
 
-FIRST_ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 10.0
+"""How long a caller waits to be told whether something may be read."""
 
 
 class Watches:
@@ -33,11 +34,13 @@ class Watches:
         rng: random.Random,
         on_secrets: Callable[[], None],
         on_fleet: Callable[[Content | None], None],
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._api = api
         self._rng = rng
         self._on_secrets = on_secrets
         self._on_fleet = on_fleet
+        self._answer_seconds = answer_seconds
         self._secrets: dict[str, NamespacedWatch] = {}
         self._fleets: dict[tuple[str, str], NamespacedWatch] = {}
         self._answered = asyncio.Condition()
@@ -154,7 +157,7 @@ class Watches:
 
     async def _until(self, condition: Callable[[], bool], otherwise: str) -> None:
         try:
-            async with asyncio.timeout(FIRST_ANSWER_SECONDS), self._answered:
+            async with asyncio.timeout(self._answer_seconds), self._answered:
                 await self._answered.wait_for(condition)
         except TimeoutError as error:
             raise ClusterError(otherwise) from error

@@ -1,0 +1,206 @@
+"""Publishing: idle set first, index last, nothing twice, and read back by whoever comes after."""
+
+import base64
+from collections.abc import AsyncIterator
+from itertools import count
+
+import pytest
+from doubles.api_server import ApiServer, serving
+
+from fairlead_operator.cluster.api import Snapshot
+from fairlead_operator.cluster.kubernetes_api import KubernetesApi
+from fairlead_operator.cluster.kubernetes_errors import Refused, Unavailable
+from fairlead_operator.cluster.kubernetes_publisher import Publisher
+from fairlead_proxy.contract.config import Gateway, Model, Provider
+from fairlead_proxy.contract.keys import KeyRing, decode_keys, version_of
+from fairlead_proxy.contract.names import ProviderType
+from fairlead_proxy.contract.snapshot import Fragment, read_index, revision_of
+
+CONFIG = "/api/v1/namespaces/ai/configmaps"
+SECRETS = "/api/v1/namespaces/ai/secrets"
+GATEWAY = Fragment.of(Gateway(id="ai/main"), uid="g-1", generation=1)
+KEYS = KeyRing(credentials={"ai/sim/main": "sk-1"})
+MINE = {"app.kubernetes.io/managed-by": "fairlead-operator", "fairlead.dev/gateway": "main"}
+
+
+def snapshot(model: str, *, generation: int = 1) -> Snapshot:
+    provider = Provider(id="ai/sim", type=ProviderType.SIMULATED, models=(Model(name=model, upstream_name=model),))
+    fragments = (GATEWAY, Fragment.of(provider, uid="p-1", generation=generation))
+    return Snapshot(revision_of(fragments), fragments)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ApiServer]:
+    async with serving() as server:
+        yield server
+
+
+@pytest.fixture
+async def api(server: ApiServer) -> AsyncIterator[KubernetesApi]:
+    async with KubernetesApi(server.access) as api:
+        yield api
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def publisher_on(api: KubernetesApi, clock: Clock) -> Publisher:
+    numbers = count(1)
+    return Publisher(api, clock=clock, make_token=lambda: f"token-{next(numbers)}")
+
+
+def written(server: ApiServer) -> list[str]:
+    return [path.rpartition("/")[2] for method, path in server.requests if method == "PATCH"]
+
+
+def ring_in(server: ApiServer) -> KeyRing:
+    return decode_keys(base64.b64decode(server.objects[f"{SECRETS}/main-keys"]["data"]["keys.json"]))
+
+
+def index_set(server: ApiServer) -> str:
+    return read_index(server.objects[f"{CONFIG}/main-config"]["data"]["index.json"].encode()).set
+
+
+async def test_index_is_written_last(server: ApiServer, api: KubernetesApi, clock: Clock) -> None:
+    await publisher_on(api, clock).publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert written(server) == ["main-config-a-0", "main-keys", "main-config"]
+
+
+async def test_second_publication_leaves_the_set_alone_that_is_being_read(
+    server: ApiServer, api: KubernetesApi, clock: Clock
+) -> None:
+    publisher = publisher_on(api, clock)
+    await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    shard = server.objects[f"{CONFIG}/main-config-a-0"]
+    await publisher.publish("ai/main", "g-1", snapshot("big"), KEYS)
+    assert server.objects[f"{CONFIG}/main-config-a-0"] == shard
+    assert index_set(server) == "b"
+
+
+async def test_publishing_the_same_again_asks_nothing(server: ApiServer, api: KubernetesApi, clock: Clock) -> None:
+    publisher = publisher_on(api, clock)
+    assert await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    asked = len(server.requests)
+    assert not await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert len(server.requests) == asked
+
+
+async def test_new_key_alone_writes_the_secret_alone(server: ApiServer, api: KubernetesApi, clock: Clock) -> None:
+    publisher = publisher_on(api, clock)
+    await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    before = len(written(server))
+    await publisher.publish("ai/main", "g-1", snapshot("small"), KeyRing(credentials={"ai/sim/main": "sk-2"}))
+    assert written(server)[before:] == ["main-keys"]
+    assert ring_in(server).credentials == {"ai/sim/main": "sk-2"}
+
+
+async def test_new_generation_with_an_equal_body_is_published(
+    server: ApiServer, api: KubernetesApi, clock: Clock
+) -> None:
+    publisher = publisher_on(api, clock)
+    await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert await publisher.publish("ai/main", "g-1", snapshot("small", generation=2), KEYS)
+    assert (await publisher_on(api, clock).read("ai/main")).snapshot == snapshot("small", generation=2)
+
+
+async def test_next_process_reads_everything_back_and_writes_nothing(
+    server: ApiServer, api: KubernetesApi, clock: Clock
+) -> None:
+    first = publisher_on(api, clock)
+    await first.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    second = publisher_on(api, clock)
+    known = await second.read("ai/main")
+    assert (known.snapshot, known.keys_version) == (snapshot("small"), first.known("ai/main").keys_version)
+    before = len(written(server))
+    assert not await second.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert written(server)[before:] == []
+
+
+async def test_version_names_the_ring_that_proxies_mount(server: ApiServer, api: KubernetesApi, clock: Clock) -> None:
+    publisher = publisher_on(api, clock)
+    await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    mounted = base64.b64decode(server.objects[f"{SECRETS}/main-keys"]["data"]["keys.json"])
+    assert publisher.known("ai/main").keys_version == version_of(mounted)
+
+
+async def test_admin_token_is_renewed_after_a_day_with_the_old_one_beside_it(
+    server: ApiServer, api: KubernetesApi, clock: Clock
+) -> None:
+    publisher = publisher_on(api, clock)
+    await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    clock.now += 24 * 3600
+    assert await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert ring_in(server).admin_tokens == ("token-2", "token-1")
+    assert publisher.known("ai/main").tokens.for_use == "token-1"
+
+
+async def test_gateway_that_was_made_anew_owns_everything_again(
+    server: ApiServer, api: KubernetesApi, clock: Clock
+) -> None:
+    publisher = publisher_on(api, clock)
+    await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    await publisher.publish("ai/main", "g-2", snapshot("small"), KEYS)
+    owners = [
+        server.objects[path]["metadata"]["ownerReferences"][0]["uid"]
+        for path in (f"{CONFIG}/main-config", f"{SECRETS}/main-keys", f"{CONFIG}/main-config-b-0")
+    ]
+    assert owners == ["g-2"] * 3
+
+
+async def test_failure_before_the_index_leaves_the_old_snapshot_whole(
+    server: ApiServer, api: KubernetesApi, clock: Clock
+) -> None:
+    publisher = publisher_on(api, clock)
+    await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    fault = server.refuse(f"{CONFIG}/main-config-b-0", 503)
+    with pytest.raises(Unavailable):
+        await publisher.publish("ai/main", "g-1", snapshot("big"), KEYS)
+    server.faults.remove(fault)
+    assert (await publisher_on(api, clock).read("ai/main")).snapshot == snapshot("small")
+    assert await publisher.publish("ai/main", "g-1", snapshot("big"), KEYS)
+    assert (await publisher_on(api, clock).read("ai/main")).snapshot == snapshot("big")
+
+
+async def test_object_of_a_user_is_never_taken_over(server: ApiServer, api: KubernetesApi, clock: Clock) -> None:
+    theirs = await server.put(f"{CONFIG}/main-config", {"kind": "ConfigMap", "data": {"app": "theirs"}})
+    with pytest.raises(Refused, match="main-config exists and is not of this gateway's fleet"):
+        await publisher_on(api, clock).publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert server.objects[f"{CONFIG}/main-config"] == theirs
+
+
+async def test_torn_snapshot_is_not_read_but_written_anew(server: ApiServer, api: KubernetesApi, clock: Clock) -> None:
+    await publisher_on(api, clock).publish("ai/main", "g-1", snapshot("small"), KEYS)
+    await server.remove(f"{CONFIG}/main-config-a-0")
+    second = publisher_on(api, clock)
+    assert (await second.read("ai/main")).snapshot is None
+    assert await second.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert (await publisher_on(api, clock).read("ai/main")).snapshot == snapshot("small")
+
+
+async def test_change_by_somebody_else_is_noticed_and_put_right(
+    server: ApiServer, api: KubernetesApi, clock: Clock
+) -> None:
+    publisher = publisher_on(api, clock)
+    await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert not await publisher.drifted("ai/main")
+    await server.put(f"{CONFIG}/main-config", {**server.objects[f"{CONFIG}/main-config"], "data": {}})
+    assert await publisher.drifted("ai/main")
+    assert await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert (await publisher_on(api, clock).read("ai/main")).snapshot == snapshot("small")
+
+
+async def test_no_key_shows_in_the_repr(api: KubernetesApi, clock: Clock) -> None:
+    publisher = publisher_on(api, clock)
+    await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert "sk-1" not in repr(publisher.known("ai/main"))
+    assert "token-1" not in repr(publisher.known("ai/main"))
