@@ -5,6 +5,7 @@ import typer
 from fairlead_operator.cli.crds_command import crds
 from fairlead_operator.cli.explain_command import explain
 from fairlead_operator.cli.get_command import get
+from fairlead_operator.cli.operator_command import operator
 from fairlead_operator.cli.render_command import render
 from fairlead_operator.cli.run_command import run
 from fairlead_operator.cli.validate_command import validate
@@ -24,6 +25,7 @@ def every_command() -> None:
 
 
 app.command()(run)
+app.command()(operator)
 app.command()(get)
 app.command()(validate)
 app.command()(render)

@@ -33,7 +33,7 @@ def operator(
     ] = "0.0.0.0:9091",
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="Of log lines.")] = LogFormat.JSON,
 ) -> None:
-    """Run the fleets of a cluster: compile its objects, publish to the proxies, and write what they observe to status."""
+    """Run the fleets of a cluster: compile its objects, publish to the proxies, tell in status what they observe."""
     import asyncio
     import logging
     import os
@@ -43,7 +43,7 @@ def operator(
     import uuid
 
     try:
-        from fairlead_operator.handlers.operate import Instruments, OperatorSettings, operate
+        from fairlead_operator.handlers.operate import HealthPortTaken, Instruments, OperatorSettings, operate
     except ModuleNotFoundError as error:
         refuse(f"{error.name} is not installed: the operator needs the extra, pip install 'fairlead[operator]'")
     from fairlead_operator.cluster.kubernetes_access import find_access
@@ -59,7 +59,7 @@ def operator(
     except AccessError as error:
         refuse(str(error))
     start_logging(log_format)
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger("kopf").setLevel(logging.ERROR)
     everywhere = gateway_namespaces == "all"
     named = frozenset(each.strip() for each in (gateway_namespaces or namespace).split(",") if each.strip())
     settings = OperatorSettings(
@@ -81,7 +81,7 @@ def operator(
     instruments = Instruments(clock=time.time, monotonic=time.monotonic, rng=random.Random(), exit_now=os._exit)
     try:
         code = asyncio.run(operate(settings, instruments))
-    except OSError as error:
-        refuse(f"--metrics {metrics}: {error.strerror}; give another address")
+    except HealthPortTaken as taken:
+        refuse(f"--metrics {metrics}: {taken}; give another address")
     if code:
         raise typer.Exit(code)
