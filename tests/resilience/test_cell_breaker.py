@@ -249,3 +249,20 @@ def test_recovery_learnt_elsewhere_is_no_news_of_what_opened_after_it() -> None:
     breaker = opened(now=2.5)
     breaker.learn(2.0, SERVER_ERROR, retry_after=False, now=3.0)
     assert breaker.state(3.0) is BreakerState.OPEN
+
+
+def test_cooldown_told_again_by_an_imprecise_clock_is_no_news() -> None:
+    breaker = CellBreaker(PASSIVE)
+    breaker.learn(10.0, SERVER_ERROR, retry_after=False, now=0.0)
+    breaker.probed(1.0)
+    breaker.acquire(1.0)
+    breaker.succeed(1.0, 2.0)
+    breaker.learn(10.2, SERVER_ERROR, retry_after=False, now=3.0)
+    assert breaker.state(3.0) is BreakerState.CLOSED
+
+
+def test_recovery_is_heard_after_a_long_cooldown_was_learnt() -> None:
+    breaker = CellBreaker(PASSIVE)
+    breaker.learn(300.0, SERVER_ERROR, retry_after=False, now=0.0)
+    breaker.learn(5.0, SERVER_ERROR, retry_after=False, now=6.0)
+    assert breaker.state(6.0) is BreakerState.HALF_OPEN

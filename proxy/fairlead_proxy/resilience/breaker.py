@@ -100,12 +100,12 @@ class Breakers:
         self._fail(waiting.cell, failure, None, waiting.started_at, now)
 
     def after(self, outcome: Outcome, *, counted: bool = False) -> None:
-        """Take an ended attempt. `counted`: it was overdue, so its failure has been counted already."""
+        """Take an ended attempt. `counted`: it was overdue, so that it timed out has been counted already."""
         cell = Cell(outcome.provider, outcome.credential, outcome.model, outcome.mode)
         self._waits.learn(outcome)
         failure = outcome.failure
         if failure is not None and failure in HEALTH_REASON:
-            if counted:
+            if counted and failure in TIMEOUT_CLASSES:
                 self._breaker(cell).release(outcome.started_at)
             else:
                 self._fail(cell, failure, outcome.retry_after_seconds, outcome.started_at, outcome.ended_at)

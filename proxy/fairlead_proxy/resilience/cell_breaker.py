@@ -11,6 +11,9 @@ MAX_RETRY_AFTER_SECONDS = 3600.0
 
 JITTER = 0.2
 
+SAME_SECONDS = 1.0
+"""Cooldowns told by another proxy that end this close together are one: its clock is known no better."""
+
 _SUCCESSES, _FAILURES = 0, 1
 
 
@@ -25,6 +28,7 @@ class CellBreaker:
         "_held_until",
         "_last_opened_at",
         "_learnt_until",
+        "_lifted_at",
         "_openings",
         "_passive",
         "_run",
@@ -42,6 +46,7 @@ class CellBreaker:
         self._until = 0.0
         self._held_until = 0.0
         self._learnt_until = 0.0
+        self._lifted_at = 0.0
         self._last_opened_at = float("-inf")
         self._openings = 0
         self._run = 0
@@ -122,14 +127,15 @@ class CellBreaker:
             self._trial_began = None
 
     def learn(self, until: float, reason: FailureClass, *, retry_after: bool, now: float) -> None:
-        """Take over a cooldown learnt elsewhere, or its end; each counts once, however often it is told."""
-        if until <= self._learnt_until:
+        """Take over a cooldown learnt elsewhere, or its end (`until` is past); each counts once, however often told."""
+        if until <= now:
+            if until > self._lifted_at and self.opened_at is not None and self.opened_at <= until:
+                self._lift(now)
+            self._lifted_at = max(self._lifted_at, until)
+            return
+        if until <= self._learnt_until + SAME_SECONDS:
             return
         self._learnt_until = until
-        if until <= now:
-            if self.opened_at is not None and self.opened_at <= until:
-                self._lift(now)
-            return
         if self.opened_at is None:
             self._mark_open(reason, now)
             self._until = until

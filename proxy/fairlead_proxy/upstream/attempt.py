@@ -108,6 +108,7 @@ class Attempt:
             await self._exchange(include_usage=asks)
         except _UsageRefused:
             errand.refusing.add(target)
+            self.trace.first_byte_at = None
             await self._exchange(include_usage=False)
 
     def left(self) -> None:
