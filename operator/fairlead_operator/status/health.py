@@ -7,8 +7,8 @@ from enum import StrEnum
 from math import ceil
 from typing import TypeVar
 
-from fairlead_operator.status.observers import Cell, Cells, Sightings, is_fresh, sightings_of
-from fairlead_operator.status.proxies import HeardProxy
+from fairlead_operator.status.observers import Cell, Cells, Sightings, sightings_of
+from fairlead_operator.status.proxies import FRESH_SECONDS, HeardProxy, heard_within
 from fairlead_operator.verdict import Reason, Truth
 from fairlead_proxy.contract.names import HealthReason
 from fairlead_proxy.contract.report import ALL_MODELS
@@ -80,16 +80,12 @@ class FleetHealth:
         )
 
 
-def merge_reports(proxies: Sequence[HeardProxy], now: float) -> FleetHealth:
+def merge_reports(proxies: Sequence[HeardProxy], now: float, *, fresh_seconds: float = FRESH_SECONDS) -> FleetHealth:
     """Return the health of every provider that these proxies, of one fleet or of all, saw in the last minute."""
-    providers = {provider: _judge(sightings, now) for provider, sightings in sightings_of(proxies, now).items()}
-    stale = {
-        provider
-        for proxy in proxies
-        if proxy.report is not None and not is_fresh(proxy, now)
-        for provider in _mentioned(proxy)
-    }
-    return FleetHealth(providers, frozenset(stale), silent=not any(is_fresh(proxy, now) for proxy in proxies))
+    fresh = [proxy for proxy in proxies if heard_within(proxy, fresh_seconds, now)]
+    providers = {provider: _judge(sightings, now) for provider, sightings in sightings_of(fresh, now).items()}
+    stale = frozenset(provider for proxy in proxies if proxy not in fresh for provider in _mentioned(proxy))
+    return FleetHealth(providers, stale, silent=not fresh)
 
 
 def _mentioned(proxy: HeardProxy) -> Iterable[str]:

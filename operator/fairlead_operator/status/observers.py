@@ -1,13 +1,12 @@
 """What each proxy saw of each provider in the last minute: cells of credential × model, up or down."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from fairlead_operator.status.proxies import HeardProxy
 from fairlead_proxy.contract.names import HEALTH_REASON, BreakerState, FailureClass, HealthReason
 from fairlead_proxy.contract.report import ALL_MODELS, Observation, ProbeResult, ProxyReport
 
-FRESH_SECONDS = 10.0
 EVIDENCE_SECONDS = 60.0
 SKEW_SECONDS = 2.0
 
@@ -45,41 +44,51 @@ class _Seen:
     offset: float
 
 
-def is_fresh(proxy: HeardProxy, now: float) -> bool:
-    return proxy.report is not None and proxy.heard_at is not None and now - proxy.heard_at <= FRESH_SECONDS
-
-
 def sightings_of(proxies: Iterable[HeardProxy], now: float) -> dict[str, Sightings]:
-    """Return what the fresh reports say, by provider; a provider of which none says anything is not in it."""
-    seen = [_seen(proxy) for proxy in proxies if is_fresh(proxy, now)]
+    """Return what these reports say, by provider; a provider of which none says anything is not in it."""
+    seen = [_seen(proxy.name, proxy.report, proxy.heard_at) for proxy in proxies if proxy.report and proxy.heard_at]
     doubted = {
         (observation.provider, observation.credential)
         for one in seen
-        if one is not None
         for observation in one.report.observations
         if observation.breaker is not BreakerState.CLOSED
     }
+    newest = _newest_probes(seen)
     sightings: dict[str, Sightings] = {}
     for one in seen:
-        if one is not None:
-            _add(sightings, one, doubted, now)
+        _add(sightings, one, newest, doubted, now)
     return sightings
 
 
-def _seen(proxy: HeardProxy) -> _Seen | None:
-    if proxy.report is None or proxy.heard_at is None:
-        return None
-    skew = proxy.heard_at - proxy.report.now
-    return _Seen(proxy.name, proxy.report, skew if abs(skew) > SKEW_SECONDS else 0.0)
+def _seen(name: str, report: ProxyReport, heard_at: float) -> _Seen:
+    skew = heard_at - report.now
+    return _Seen(name, report, skew if abs(skew) > SKEW_SECONDS else 0.0)
 
 
-def _add(sightings: dict[str, Sightings], seen: _Seen, doubted: set[tuple[str, str]], now: float) -> None:
+def _newest_probes(seen: Sequence[_Seen]) -> dict[tuple[str, str], float]:
+    """Return when each credential was last probed: once the duty has moved, the probe of the one before is void."""
+    newest: dict[tuple[str, str], float] = {}
+    for one in seen:
+        for probe in one.report.probes:
+            key = (probe.provider, probe.credential)
+            newest[key] = max(newest.get(key, 0.0), probe.at + one.offset)
+    return newest
+
+
+def _add(
+    sightings: dict[str, Sightings],
+    seen: _Seen,
+    newest: Mapping[tuple[str, str], float],
+    doubted: Set[tuple[str, str]],
+    now: float,
+) -> None:
     grouped: dict[str, list[Observation]] = {}
     probed: dict[str, list[ProbeResult]] = {}
     for observation in seen.report.observations:
         grouped.setdefault(observation.provider, []).append(observation)
     for probe in seen.report.probes:
-        probed.setdefault(probe.provider, []).append(probe)
+        if probe.at + seen.offset >= newest[probe.provider, probe.credential]:
+            probed.setdefault(probe.provider, []).append(probe)
     for provider in sorted({*grouped, *probed}):
         sighting = sightings.setdefault(provider, Sightings())
         observations = grouped.get(provider, [])
@@ -116,7 +125,7 @@ def _cells(observations: Sequence[Observation], offset: float, now: float) -> li
 
 
 def _probe_cells(
-    probes: Sequence[ProbeResult], cells: Sequence[Cell], doubted: set[tuple[str, str]], offset: float, now: float
+    probes: Sequence[ProbeResult], cells: Sequence[Cell], doubted: Set[tuple[str, str]], offset: float, now: float
 ) -> list[Cell]:
     """Return what probes add where calls say nothing: a call that was answered says more than any probe.
 

@@ -16,7 +16,6 @@ from fairlead_operator.status.conditions import (
     write_conditions,
 )
 from fairlead_operator.status.facts import Facts
-from fairlead_operator.status.health import FleetHealth
 from fairlead_operator.verdict import Reason, RuleView, Ruling, Truth, Verdict
 
 RULES_BYTES = 4 * 1024
@@ -36,10 +35,13 @@ class RuleState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleStatus:
+    """How one rule serves. `observed`: a target that is able was seen to serve."""
+
     name: str
     state: RuleState
     active: str = ""
     reason: str = ""
+    observed: bool = True
 
     def write(self, *, with_reason: bool = True) -> dict[str, str]:
         shown = {"name": self.name, "state": str(self.state)}
@@ -66,7 +68,7 @@ def policy_status(verdict: Verdict, programmed: Condition, facts: Facts, previou
         Condition.of(ConditionType.RESOLVED_REFS, verdict.resolved_refs),
         programmed,
     ]
-    rules = [rule_status(rule, facts.health) for rule in verdict.rules] if _is_served(verdict) else []
+    rules = [rule_status(rule, facts) for rule in verdict.rules] if _is_served(verdict) else []
     available = _available(rules)
     shown = _fit(rules)
     before = carried_over(ConditionType.AVAILABLE, previous, verdict.generation)
@@ -81,26 +83,26 @@ def policy_status(verdict: Verdict, programmed: Condition, facts: Facts, previou
     }
 
 
-def rule_status(rule: RuleView, health: FleetHealth) -> RuleStatus:
+def rule_status(rule: RuleView, facts: Facts) -> RuleStatus:
     """Return which target of a rule serves now: the first one that is able, in the order of trial."""
-    sights = [_sight(target, rule, health) for target in rule.targets]
+    sights = [_sight(target, rule, facts) for target in rule.targets]
     active = next((position for position, sight in enumerate(sights) if sight.able), None)
     if active is None:
         why = "; ".join(sight.why for sight in sights[:3])
         return RuleStatus(rule.name, RuleState.NO_TARGET, reason=why or "none of its targets is resolved")
     target = rule.targets[active]
+    observed = any(sight.able and sight.observed for sight in sights)
     if active >= rule.first:
-        return RuleStatus(rule.name, RuleState.FALLEN_BACK, target, sights[0].why)
-    if not any(sight.able and sight.observed for sight in sights):
-        return RuleStatus(rule.name, RuleState.UNKNOWN, target)
-    return RuleStatus(rule.name, RuleState.SERVING, target)
+        return RuleStatus(rule.name, RuleState.FALLEN_BACK, target, sights[0].why, observed)
+    state = RuleState.SERVING if observed else RuleState.UNKNOWN
+    return RuleStatus(rule.name, state, target, observed=observed)
 
 
-def _sight(target: str, rule: RuleView, health: FleetHealth) -> TargetSight:
+def _sight(target: str, rule: RuleView, facts: Facts) -> TargetSight:
     if target in rule.keyless:
         return TargetSight(able=False, why=f"{target} has no key")
     provider, _, model = target.rpartition("/")
-    seen = health.of(provider)
+    seen = facts.health_of(provider)
     if seen.truth is Truth.FALSE:
         return TargetSight(able=False, why=_why(target, seen.reason, seen.until))
     part = next((part for part in seen.models if part.name == model), None)
@@ -120,7 +122,7 @@ def _available(rules: Sequence[RuleStatus]) -> Condition:
     if without:
         message = f"no target can serve now in {_names(without)}"
         return Condition(ConditionType.AVAILABLE, Truth.FALSE, Reason.NO_TARGET, message)
-    unseen = [rule.name for rule in rules if rule.state is RuleState.UNKNOWN]
+    unseen = [rule.name for rule in rules if not rule.observed]
     if unseen:
         message = f"no target was observed lately in {_names(unseen)}"
         return Condition(ConditionType.AVAILABLE, Truth.UNKNOWN, Reason.NO_TRAFFIC, message)

@@ -24,7 +24,7 @@ PARTS_SHOWN = 20
 
 def provider_status(verdict: Verdict, programmed: Condition, facts: Facts, previous: Status) -> dict[str, Any]:
     """Return the whole status; `programmed` is ruled already."""
-    health = facts.health.of(verdict.ref.id)
+    health = facts.health_of(verdict.ref.id)
     configured = [
         Condition.of(ConditionType.ACCEPTED, verdict.accepted),
         Condition.of(ConditionType.RESOLVED_REFS, verdict.resolved_refs),

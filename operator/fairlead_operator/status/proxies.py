@@ -7,6 +7,8 @@ from fairlead_proxy.contract.report import ProxyReport
 
 REVISIONS_KEPT = 32
 SETTLING_SECONDS = 10.0
+FRESH_SECONDS = 10.0
+REMEMBERED_SECONDS = 60.0
 WHOLE_SNAPSHOT = "snapshot"
 """The key of a refusal that concerns every fragment."""
 
@@ -19,6 +21,10 @@ class HeardProxy:
     ready: bool
     report: ProxyReport | None = None
     heard_at: float | None = None
+
+
+def heard_within(proxy: HeardProxy, seconds: float, now: float) -> bool:
+    return proxy.report is not None and proxy.heard_at is not None and now - proxy.heard_at <= seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class FleetView:
     `behind_since`: since when some ready proxy lacks the revision; `empty_since`: since when none is ready.
     `published_at`: when each hash was first published. `address`: host:port for applications, may be empty.
     `settling`: a proxy that has just become ready has not been heard yet, so that what we know may be too little.
+    `silenced`: proxies that were heard in the last minute and now have gone, or say nothing.
     """
 
     gateway: str
@@ -66,6 +73,7 @@ class FleetView:
     published_at: Mapping[str, float] = field(default_factory=dict)
     address: str = ""
     settling: bool = False
+    silenced: tuple[HeardProxy, ...] = ()
 
     @property
     def programmed(self) -> int:
@@ -82,6 +90,7 @@ class FleetLog:
         self._ready_since: dict[str, float] = {}
         self._behind_since: float | None = None
         self._empty_since: float | None = None
+        self._heard: dict[str, HeardProxy] = {}
 
     def note_published(self, revision: str, hashes: Iterable[str], now: float) -> None:
         """Note the revision that is published now; also the one that was found published at the start."""
@@ -113,7 +122,16 @@ class FleetLog:
             published_at=self._published_at,
             address=address,
             settling=any(not proxy.revision and now - proxy.since < SETTLING_SECONDS for proxy in ready),
+            silenced=self._silenced(proxies, now),
         )
+
+    def _silenced(self, proxies: Sequence[HeardProxy], now: float) -> tuple[HeardProxy, ...]:
+        self._heard |= {proxy.name: proxy for proxy in proxies if proxy.report is not None}
+        self._heard = {
+            name: proxy for name, proxy in self._heard.items() if heard_within(proxy, REMEMBERED_SECONDS, now)
+        }
+        speaking = {proxy.name for proxy in proxies if heard_within(proxy, FRESH_SECONDS, now)}
+        return tuple(proxy for name, proxy in self._heard.items() if name not in speaking)
 
     def knows(self, revision: str) -> bool:
         """Say whether the hashes of this revision are known; if not, ask its proxy for them (`fragments`)."""
