@@ -89,6 +89,7 @@ def test_an_alias_is_a_copy() -> None:
         ("spec: {1: a, '1': b}", "file.yaml:1: the key '1' stands twice; remove one of them"),
         ('{"kind": "A",\n "kind": "B"}', "file.yaml:1: the key 'kind' stands twice; remove one of them"),
         ('{"kind": "A",\n "a": 1}}', "file.yaml:2: not valid JSON: Expecting value"),
+        ('{"a": 1e400}', "file.yaml:1: 1e400 is too great for a number"),
         ('{"a": NaN}', "file.yaml:1: NaN is not a number that JSON has"),
         ("kind: A\na: [\n", "file.yaml:3: not valid YAML: "),
         ("kind: A\n\tb: 1\n", "file.yaml:2: not valid YAML: "),

@@ -80,7 +80,9 @@ def _unfold(document: Document, path: str = "") -> Iterator[Document]:
 
 
 def _read_json(text: str, source: str) -> Iterator[Document]:
-    decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_json_float, parse_constant=_no_constant)
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_unique, parse_int=_number, parse_float=_number, parse_constant=_no_number
+    )
     position = 0
     while position := _skip_space(text, position):
         start = position - 1
@@ -119,11 +121,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _json_float(text: str) -> Any:
-    return plain_value(text)
+def _number(text: str) -> int | float:
+    value = plain_value(text)
+    if not isinstance(value, int | float):
+        raise ScalarError(f"{text[:20]} is too great for a number")
+    return value
 
 
-def _no_constant(text: str) -> Any:
+def _no_number(text: str) -> Any:
     raise ScalarError(f"{text} is not a number that JSON has")
 
 
