@@ -28,6 +28,8 @@ NAME = "node1"
 HOST_ADDRESS = "10.250.0.1"
 NODE_ADDRESS = "10.250.0.2"
 CONTROL_GROUP = "fairlead-node"
+_LINKS = "flnode"
+_DIRECTORIES = "fairlead-node-"
 _TOOLS = ("containerd", "runc", "ctr", "ip", "iptables", "nft", "conntrack", "unshare", "nsenter", "setpriv", "mount")
 _HERE = Path(__file__).parent
 
@@ -68,8 +70,9 @@ class RealNode:
         # The addresses are the same for every node, so a machine has one at a time. The lock goes with this process.
         self._lock = os.open(Path(tempfile.gettempdir(), "fairlead-node.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        _sweep()
         # A short path: containerd's socket has to fit into 107 bytes.
-        self.directory = Path(tempfile.mkdtemp(prefix="fairlead-node-"))
+        self.directory = Path(tempfile.mkdtemp(prefix=_DIRECTORIES))
         self.audit_log = self.directory / AUDIT_LOG
         (self.directory / "logs").mkdir()
         self._programs = locate("control-plane", "node")
@@ -110,11 +113,7 @@ class RealNode:
         if self._init_pid:
             gone = Path("/proc", str(self._init_pid))
             wait_until(lambda: not gone.exists(), what="the node's first process has ended")
-        _run("ip", "link", "delete", _link(self._child_id), check=False)
-        for network in (POD_RANGE, SERVICE_RANGE):
-            _run("ip", "route", "delete", "blackhole", network, "metric", "9000", check=False)
-        wait_until(_remove_control_groups, what="the pods' control groups are gone")
-        shutil.rmtree(self.directory, ignore_errors=True)
+        _sweep()
         os.close(self._lock)
 
     def load(self, archive: Path) -> None:
@@ -147,10 +146,6 @@ class RealNode:
         """Return the end of a program's log."""
         path = self.directory / "logs" / f"{program}.log"
         return path.read_text(errors="replace")[-5000:] if path.exists() else ""
-
-    @property
-    def _child_id(self) -> str:
-        return self.directory.name[-8:]
 
     def _plan(self) -> Mapping[str, object]:
         directory = self.directory
@@ -216,7 +211,7 @@ class RealNode:
         return 0
 
     def _connect(self) -> None:
-        link = _link(self._child_id)
+        link = f"{_LINKS}{self.directory.name[-8:]}"
         # Should the node be gone, no packet for its ranges may take the machine's default route.
         for network in (POD_RANGE, SERVICE_RANGE):
             _run("ip", "route", "replace", "blackhole", network, "metric", "9000")
@@ -251,8 +246,17 @@ def _require() -> None:
         raise NodeImpossible(f"{', '.join(missing)} not found; on Debian: apt-get install {packages}")
 
 
-def _link(identity: str) -> str:
-    return f"fl{identity}"
+def _sweep() -> None:
+    """Take away what a node leaves on the host once its processes are gone, also one whose tests were killed."""
+    for line in _run("ip", "-brief", "link", "show", "type", "veth").splitlines():
+        name = line.split("@")[0].split()[0]
+        if name.startswith(_LINKS):
+            _run("ip", "link", "delete", name, check=False)
+    for network in (POD_RANGE, SERVICE_RANGE):
+        _run("ip", "route", "delete", "blackhole", network, "metric", "9000", check=False)
+    wait_until(_remove_control_groups, what="the pods' control groups are gone")
+    for directory in Path(tempfile.gettempdir()).glob(f"{_DIRECTORIES}*"):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _children(pid: int) -> Sequence[int]:
