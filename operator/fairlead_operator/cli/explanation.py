@@ -55,7 +55,8 @@ class Explanation:
             lines += [f"policy    {self.policy}", f"rule      {self.rule}, {self.strategy}", "targets"]
         width = max((len(view.target) for view in self.targets), default=0)
         for position, view in enumerate(self.targets, 1):
-            lines.append(f"  {position}. {view.target.ljust(width)}  priority {view.priority}  {view.role}")
+            rank = f"weight {view.weight}" if self.strategy == Strategy.WEIGHTED else f"priority {view.priority}"
+            lines.append(f"  {position}. {view.target.ljust(width)}  {rank}  {view.role}")
         if self.refusal:
             lines.append(f"refused   {self.code}: {self.refusal}")
         lines += [f"hint      {hint}" for hint in self.hints]
@@ -144,7 +145,7 @@ def explain_call(sources: Sources, config: GatewayConfig, facts: CallFacts, worl
         targets=_views(plan),
         refusal=refusal.message if refusal else "",
         code=refusal.kind if refusal else "",
-        hints=_hints(sources, facts) if unknown else (),
+        hints=_hints(sources, config, facts) if unknown else (),
     )
 
 
@@ -184,9 +185,14 @@ def _weight(entries: Mapping[int, Considered]) -> int:
     return sum(entry.target.weight for entry in entries.values())
 
 
-def _hints(sources: Sources, facts: CallFacts) -> tuple[str, ...]:
-    """Say of each policy of the namespace that offers this model, or is not valid, why it is not in force."""
-    hints: list[str] = []
+def _hints(sources: Sources, config: GatewayConfig, facts: CallFacts) -> tuple[str, ...]:
+    """Name the models there are, and say of each policy that should offer this one why it is not in force."""
+    models = ", ".join(config.virtual_models(facts.tenant))
+    hints = [
+        f"the namespace {facts.tenant} has the models {models}"
+        if models
+        else f"the namespace {facts.tenant} has no models"
+    ]
     for ref, verdict in sources.compilation.verdicts.items():
         found = sources.objects.found[ref]
         policy = sources.objects.inventory().policies.get(ref.id)

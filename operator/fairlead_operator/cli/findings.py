@@ -1,5 +1,6 @@
 """What validate tells: each problem of a file or an object with its place, from the same verdicts as status."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +10,7 @@ from fairlead_operator.cluster.local_problems import Place
 from fairlead_operator.resources.meta import Kind, ObjectRef
 from fairlead_operator.verdict import Reason, Truth, Verdict
 
+_STEP = re.compile(r"\.?\w+|\[[^\]]*\]")
 _ABSENT_SECRET = (Reason.SECRET_NOT_FOUND, Reason.SECRET_KEY_MISSING, Reason.SECRET_NOT_PERMITTED)
 
 
@@ -81,8 +83,22 @@ def _finding(sources: Sources, ref: ObjectRef, severity: Severity, reason: str, 
     """Place a message by the field that it begins with; the object's first line where it names none."""
     document = sources.objects.documents[ref]
     field = message.partition(":")[0] if message.startswith(("spec", "metadata")) else ""
-    line = 0 if document.source == IMPLIED_SOURCE else document.line_of(field)
+    line = 0 if document.source == IMPLIED_SOURCE else document.line_of(_by_position(field, document.content))
     return Finding(severity, Place(document.source, line), str(ref), reason, message)
+
+
+def _by_position(field: str, content: object) -> str:
+    """Return a path with list entries by position where it has them by name: `credentials[main]`, `credentials[0]`."""
+    path = ""
+    for step in _STEP.findall(field):
+        if step.startswith("[") and isinstance(content, list):
+            names = [entry.get("name") if isinstance(entry, dict) else None for entry in content]
+            key = step[1:-1]
+            position = names.index(key) if key in names else int(key) if key.isdigit() else len(names)
+            path, content = f"{path}[{position}]", content[position] if position < len(content) else None
+        else:
+            path, content = f"{path}{step}", content.get(step.lstrip(".")) if isinstance(content, dict) else None
+    return path
 
 
 def _lacks_secrets_only(ref: ObjectRef, verdict: Verdict) -> bool:

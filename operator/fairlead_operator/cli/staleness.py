@@ -3,17 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-OBSERVED = ("Programmed", "Healthy", "Available", "Ready")
+OBSERVED = ("Programmed", "Healthy", "Available")
 """Conditions that rest on what proxies report; the others follow from the objects alone."""
 
-MESSAGE = "nobody observes: no fairlead run holds this state directory"
+DECIDED = ("Accepted", "ResolvedRefs")
+"""What Ready rests on beside Programmed."""
+
+STALE = {
+    "status": "Unknown",
+    "reason": "Stale",
+    "message": "nobody observes: no fairlead run holds this state directory",
+}
 
 
 def as_stale(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the object with everything that was observed turned to Unknown."""
     status = dict(content.get("status") or {})
     if "conditions" in status:
-        status["conditions"] = [_stale_condition(condition) for condition in status["conditions"]]
+        conditions = status["conditions"]
+        failed = any(each["type"] in DECIDED and each["status"] == "False" for each in conditions)
+        gone = OBSERVED if failed else (*OBSERVED, "Ready")
+        status["conditions"] = [{**each, **STALE} if each["type"] in gone else dict(each) for each in conditions]
     if "health" in status:
         status["health"] = {"state": "Unknown"}
     if "rules" in status:
@@ -21,9 +31,3 @@ def as_stale(content: Mapping[str, Any]) -> dict[str, Any]:
     if "proxies" in status:
         status["proxies"] = {"total": 0, "ready": 0, "programmed": 0}
     return {**content, "status": status}
-
-
-def _stale_condition(condition: Mapping[str, Any]) -> dict[str, Any]:
-    if condition["type"] not in OBSERVED or (condition["type"] == "Ready" and condition["status"] == "False"):
-        return dict(condition)
-    return {**condition, "status": "Unknown", "reason": "Stale", "message": MESSAGE}
