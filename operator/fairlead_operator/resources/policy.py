@@ -145,7 +145,7 @@ class RuleSpec(Resource):
 
     name: Annotated[Name, Field(description="Name of the rule, unique in this policy.")]
     match: Annotated[
-        list[MatchSpec], Field(description="Any entry may match; omitted: every model of this policy.", max_length=16)
+        list[MatchSpec], Field(description="Any entry may match; omitted: every model of this policy.", max_length=8)
     ] = []
     route: Annotated[RouteSpec, Field(description="Where the calls go.")]
     resilience: Annotated[ResilienceSpec, Field(description="Deadlines, repeats and fallback.")] = ResilienceSpec()
