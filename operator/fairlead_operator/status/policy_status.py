@@ -18,9 +18,10 @@ from fairlead_operator.status.conditions import (
 from fairlead_operator.status.facts import Facts
 from fairlead_operator.verdict import Reason, RuleView, Ruling, Truth, Verdict
 
-RULES_BYTES = 4 * 1024
-"""Room for the rules within the 8 KiB of a status: what is more is cut, reasons first."""
+STATUS_BYTES = 8 * 1024 - 256
+"""What a status may take as JSON; rules that do not fit are cut, their reasons first."""
 
+RULES_CERTAIN_BYTES = 2 * 1024
 REASON_LIMIT = 512
 RULES_SHOWN_IN_MESSAGE = 10
 UNRULED = Ruling(Truth.UNKNOWN, Reason.NO_TARGET)
@@ -43,11 +44,11 @@ class RuleStatus:
     reason: str = ""
     observed: bool = True
 
-    def write(self, *, with_reason: bool = True) -> dict[str, str]:
+    def write(self) -> dict[str, str]:
         shown = {"name": self.name, "state": str(self.state)}
         if self.active:
             shown["active"] = self.active
-        if self.reason and with_reason:
+        if self.reason:
             shown["reason"] = self.reason if len(self.reason) <= REASON_LIMIT else self.reason[: REASON_LIMIT - 1] + "…"
         return shown
 
@@ -70,17 +71,18 @@ def policy_status(verdict: Verdict, programmed: Condition, facts: Facts, previou
     ]
     rules = [rule_status(rule, facts) for rule in verdict.rules] if _is_served(verdict) else []
     available = _available(rules)
-    shown = _fit(rules)
+    shown = [rule.write() for rule in rules]
     before = carried_over(ConditionType.AVAILABLE, previous, verdict.generation)
     if available.truth is Truth.UNKNOWN and facts.settling() and before is not None:
         available, shown = before, list(previous.get("rules", shown))
     redundant = Condition.of(ConditionType.REDUNDANT, verdict.redundant or UNRULED)
     conditions = [readiness(configured), *configured, available, redundant]
-    return {
+    status = {
         "observedGeneration": verdict.generation,
         "conditions": write_conditions(conditions, verdict.generation, previous, facts.now),
         "rules": shown,
     }
+    return _fit(status)
 
 
 def rule_status(rule: RuleView, facts: Facts) -> RuleStatus:
@@ -138,12 +140,14 @@ def _is_served(verdict: Verdict) -> bool:
     return bool(verdict.fragments) and not verdict.withdrawn and not verdict.too_large
 
 
-def _fit(rules: Sequence[RuleStatus]) -> list[dict[str, str]]:
-    """Return the rules as JSON within RULES_BYTES: without reasons where they do not fit, then without the last."""
-    shown = [rule.write() for rule in rules]
-    if len(json.dumps(shown)) <= RULES_BYTES:
-        return shown
-    shown = [rule.write(with_reason=False) for rule in rules]
-    while len(json.dumps(shown)) > RULES_BYTES:
-        shown.pop()
-    return shown
+def _fit(status: dict[str, Any]) -> dict[str, Any]:
+    """Return the status within STATUS_BYTES: where it is larger, without its rules' reasons, then without the last."""
+    rules = status["rules"]
+    if sum(len(text) + 16 for rule in rules for text in rule.values()) <= RULES_CERTAIN_BYTES:
+        return status
+    room = STATUS_BYTES - len(json.dumps({**status, "rules": []}))
+    if len(json.dumps(rules)) > room:
+        rules = [{name: text for name, text in rule.items() if name != "reason"} for rule in rules]
+    while rules and len(json.dumps(rules)) > room:
+        rules = rules[:-1]
+    return {**status, "rules": rules}

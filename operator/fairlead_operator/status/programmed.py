@@ -47,7 +47,7 @@ def rule_fleet_programmed(verdict: Verdict, fleet: FleetView | None, now: float)
     if fleet is None or not fleet.ready:
         return _no_proxies([] if fleet is None else [fleet], now)
     laggards = [proxy.name for proxy in fleet.ready if proxy.revision != fleet.revision]
-    due = fleet.behind_since is not None and now - fleet.behind_since >= PENDING_AFTER_SECONDS
+    due = any(_is_behind_for_long(fleet, proxy, now) for proxy in fleet.ready)
     key, digest = f"{verdict.ref.kind}/{verdict.ref.id}", verdict.fragments[fleet.gateway]
     found = ((proxy.name, proxy.refusal(key, digest, late=due)) for proxy in fleet.ready)
     refusals = [f"{name}: {refusal}" for name, refusal in found if refusal is not None]
@@ -103,6 +103,15 @@ def _is_due(fleet: FleetView, proxy: ReadyProxy, digest: str, now: float) -> boo
     new_to_all = heard_before and not any(digest in other.acknowledged for other in fleet.ready)
     limit = PENDING_AFTER_SECONDS if new_to_all else LAGGING_AFTER_SECONDS
     return now - max(published, proxy.since) >= limit
+
+
+def _is_behind_for_long(fleet: FleetView, proxy: ReadyProxy, now: float) -> bool:
+    """Say whether a proxy lacks the revision for so long that the gateway must show it; one never heard may have it."""
+    if proxy.revision == fleet.revision or fleet.behind_since is None:
+        return False
+    if not proxy.revision:
+        return now - proxy.since >= LAGGING_AFTER_SECONDS
+    return now - fleet.behind_since >= PENDING_AFTER_SECONDS
 
 
 def _listed(items: Sequence[str], separator: str) -> str:
