@@ -25,15 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(told: argparse.Namespace) -> int:
-    from pathlib import Path
-
-    import uvloop
-
-    from fairlead_proxy.server.limits import Limits
-    from fairlead_proxy.server.listener import Address, ListenError
-    from fairlead_proxy.server.process import serve
-    from fairlead_proxy.server.process_log import set_up_log
-    from fairlead_proxy.server.settings import Settings, StartRefused
+    from fairlead_proxy.server.address import Address, ListenError
 
     option = "--listen"
     try:
@@ -42,6 +34,16 @@ def _serve(told: argparse.Namespace) -> int:
         admin = Address.of(told.admin) if told.admin else None
     except ListenError as error:
         return _refuse(f"{option} {error}; give HOST:PORT")
+
+    from pathlib import Path
+
+    import uvloop
+
+    from fairlead_proxy.server.limits import Limits
+    from fairlead_proxy.server.process import serve
+    from fairlead_proxy.server.process_log import set_up_log
+    from fairlead_proxy.server.settings import Settings, StartRefused
+
     limits = Limits()
     settings = Settings(
         config=Path(told.config),

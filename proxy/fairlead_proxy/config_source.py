@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fairlead_proxy.contract.config import GatewayConfig
-from fairlead_proxy.contract.keys import KeyRing, KeyRingError, decode_keys, version_of
+from fairlead_proxy.contract.keys import KEYS_FILE, KeyRing, KeyRingError, decode_keys, version_of
 from fairlead_proxy.contract.report import Refusal
 from fairlead_proxy.contract.snapshot import (
+    INDEX_FILE,
     Document,
     Fragment,
     Index,
@@ -24,8 +25,6 @@ from fairlead_proxy.contract.snapshot import (
     unpack,
 )
 
-INDEX_FILE = "index.json"
-KEYS_FILE = "keys.json"
 DATA_LINK = "..data"
 """What the kubelet swaps, as one symbolic link, when it refreshes a volume."""
 

@@ -15,11 +15,12 @@ from fairlead_proxy.contract.keys import CallerKey, KeyRing
 from fairlead_proxy.exchange.call import ClientCall, Sink
 from fairlead_proxy.exchange.errors import Answer
 from fairlead_proxy.governance.identity import Identity
+from fairlead_proxy.server.address import Address
 from fairlead_proxy.server.answer_head import DateHeader
 from fairlead_proxy.server.answers import render_closing_answer
 from fairlead_proxy.server.connection import ClientServer
 from fairlead_proxy.server.limits import Limits
-from fairlead_proxy.server.listener import Address, Listener
+from fairlead_proxy.server.listener import Listener
 from fairlead_proxy.server.serving import Serving
 from fairlead_proxy.server.tenant import Tenant
 
@@ -64,14 +65,20 @@ class Edge:
     async def exchange(self, request: bytes, *, within: float = 5.0) -> bytes:
         """Send these bytes and return all that comes until the server closes, or for `within` seconds."""
         reader, writer = await self.connect()
-        received = bytearray()
-        with contextlib.suppress(TimeoutError, ConnectionError):
-            writer.write(request)
-            async with asyncio.timeout(within):
-                while part := await reader.read(65536):
-                    received += part
+        writer.write(request)
+        received = await read_all(reader, within=within)
         await close(writer)
-        return bytes(received)
+        return received
+
+
+async def read_all(reader: asyncio.StreamReader, *, within: float = 5.0) -> bytes:
+    """Return all that comes until the server closes or resets the connection, or for `within` seconds."""
+    received = bytearray()
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(within):
+            while part := await reader.read(65536):
+                received += part
+    return bytes(received)
 
 
 async def close(writer: asyncio.StreamWriter) -> None:

@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from doubles.edge import Edge, body_of, close, edge, header_of, post, status_of
+from doubles.edge import Edge, body_of, close, edge, header_of, post, read_all, status_of
 
 from fairlead_proxy.exchange.call import ClientCall, Sink
 from fairlead_proxy.exchange.errors import ClientGone
@@ -188,7 +188,7 @@ async def test_a_slow_reader_gets_everything(tmp_path: Path) -> None:
 async def test_headers_that_drip_end_the_connection(tmp_path: Path) -> None:
     async with edge(tmp_path, limits=Limits(head_seconds=0.3)) as served:
         reader, writer = await served.connect()
-        answer = asyncio.create_task(reader.read())
+        answer = asyncio.create_task(read_all(reader))
         writer.write(b"POST /v1/chat/completions HTTP/1.1\r\n")
         async with asyncio.timeout(5):
             while not answer.done():
@@ -208,7 +208,7 @@ async def test_a_body_that_drips_is_refused(tmp_path: Path) -> None:
     head = post(b"").replace(b"Content-Length: 0", b"Content-Length: 100000")
     async with edge(tmp_path, limits=limits) as served:
         reader, writer = await served.connect()
-        answer = asyncio.create_task(reader.read())
+        answer = asyncio.create_task(read_all(reader))
         writer.write(head)
         async with asyncio.timeout(5):
             while not answer.done():

@@ -7,6 +7,9 @@ from msgspec import Struct, field
 
 FORMAT = 1
 
+KEYS_FILE = "keys.json"
+"""What the key ring is called where it is mounted."""
+
 
 class CallerKey(Struct, frozen=True, kw_only=True):
     """A caller's API key by the SHA-256 of its text, in hex. `expires_at`: Unix seconds, None: never."""

@@ -17,6 +17,9 @@ SHARD_BYTES = 768 * 1024
 SHARDS_PER_SET = 8
 SETS = ("a", "b")
 
+INDEX_FILE = "index.json"
+"""What the index is called where it is mounted; its shards are called as it names them."""
+
 Document = Gateway | Provider | Policy
 _KINDS: dict[str, type[Document]] = {"ModelGateway": Gateway, "ModelProvider": Provider, "RoutePolicy": Policy}
 _KIND_OF = {document: kind for kind, document in _KINDS.items()}

@@ -101,12 +101,14 @@ class ClientConnection(RequestHandler):
         if self.transport is not None:
             self.transport.set_write_buffer_limits(high=self._limits.write_buffer_bytes)
         self._head_since = self._loop.time()
-        held = len(self._server.connections)
-        self.shed = held > self._limits.max_connections
-        if held > 2 * self._limits.max_connections:
+        self._server.held += 1
+        self.shed = self._server.held > self._limits.max_connections
+        if self._server.held > 2 * self._limits.max_connections:
             self.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        if not self.lost.is_set():
+            self._server.held -= 1
         super().connection_lost(exc)
         self.lost.set()
         self._make_room()
@@ -224,10 +226,11 @@ class ClientConnection(RequestHandler):
 
 
 class ClientServer(web.Server):
-    """Makes a ClientConnection for each client that connects."""
+    """Makes a ClientConnection for each client that connects. `held`: how many are open."""
 
     def __init__(self, handler: Handler, limits: Limits, render: RenderAnswer) -> None:
         super().__init__(handler, request_factory=self._request)
+        self.held = 0
         self._limits = limits
         self._render = render
 

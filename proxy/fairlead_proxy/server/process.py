@@ -24,12 +24,14 @@ from fairlead_proxy.governance.duties import DutiesHolder
 from fairlead_proxy.governance.identity import Identity
 from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
+from fairlead_proxy.server.address import Address, ListenError
 from fairlead_proxy.server.admin import ADMIN_LIMITS, Admin
 from fairlead_proxy.server.answer_head import DateHeader
 from fairlead_proxy.server.answers import render_closing_answer
 from fairlead_proxy.server.connection import ClientServer, Handler
+from fairlead_proxy.server.descriptors import fit, raise_descriptor_limit
 from fairlead_proxy.server.limits import Limits
-from fairlead_proxy.server.listener import Address, Listener, ListenError
+from fairlead_proxy.server.listener import Listener
 from fairlead_proxy.server.parent import die_with_parent
 from fairlead_proxy.server.process_log import LineWriter
 from fairlead_proxy.server.report import News, Reporter
@@ -65,6 +67,7 @@ class Proxy:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._limits = fit(settings.limits, raise_descriptor_limit())
         self._date = DateHeader()
         self._news = News()
         self._serving = Serving()
@@ -109,7 +112,7 @@ class Proxy:
             self._source,
             self._gateway,
             self._serving,
-            settings.limits,
+            self._limits,
             open_standalone=settings.standalone,
             clock=time.time,
             record_refusal=self._record_refusal,
@@ -143,7 +146,7 @@ class Proxy:
         gc.collect()
         gc.freeze()
         for address in self._settings.listen:
-            listener = await self._listen(self._tenant.handle, address, self._settings.limits, "--listen")
+            listener = await self._listen(self._tenant.handle, address, self._limits, "--listen")
             self._tenant_listeners.append(listener)
         self._prober.start()
         self._serving.listening = True

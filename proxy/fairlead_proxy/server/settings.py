@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fairlead_proxy.server.address import Address
 from fairlead_proxy.server.limits import Limits
-from fairlead_proxy.server.listener import Address
 
 
 @dataclass(frozen=True, slots=True)
