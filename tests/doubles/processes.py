@@ -143,21 +143,14 @@ class Standalone:
 def standalone(directory: Path, *arguments: str, env: dict[str, str] | None = None) -> Iterator[Standalone]:
     """Run `fairlead run` with these arguments on free ports, state under `directory`, until the block ends."""
     port, admin_port = free_port(), free_port()
-    command = [sys.executable, "-m", "fairlead_operator.cli.main", "run", *arguments]
-    command += [
-        "--listen",
-        f"127.0.0.1:{port}",
-        "--admin",
-        f"127.0.0.1:{admin_port}",
-        "--state",
-        str(directory / "state"),
-    ]
+    command = [sys.executable, "-m", "fairlead_operator.cli.main", "run", "--listen", f"127.0.0.1:{port}"]
+    command += ["--admin", f"127.0.0.1:{admin_port}", "--state", str(directory / "state"), *arguments]
     log = directory / "run.log"
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **(env or {})})
     try:
         running = Standalone(process, port, admin_port, directory / "state", log)
-        eventually(lambda: running.is_ready() or _fail_if_ended(running), within=30)
+        eventually(lambda: _fail_if_ended(running) or running.is_ready(), within=30)
         yield running
     finally:
         process.send_signal(signal.SIGINT)
