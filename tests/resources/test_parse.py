@@ -65,6 +65,12 @@ def test_null_counts_as_omitted() -> None:
     assert found.spec == parse_resource(provider()).spec
 
 
+def test_a_null_within_a_map_is_refused_where_dropping_it_would_widen_what_matches() -> None:
+    selector = {"namespaceSelector": {"matchLabels": {"team": None}}}
+    [problem] = problems_of(provider(consumers=selector))
+    assert problem.startswith("spec.consumers.namespaceSelector.matchLabels.team: the value is not a text")
+
+
 def test_defaults_of_a_spec_that_says_little() -> None:
     spec = parse_resource(provider()).spec
     assert isinstance(spec, ModelProviderSpec)

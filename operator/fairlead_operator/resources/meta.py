@@ -70,7 +70,8 @@ Name = Annotated[str, Field(min_length=1, max_length=63, pattern=NAME_PATTERN)]
 class Resource(BaseModel):
     """The base of everything users write: unknown fields are refused, names are camelCase in YAML.
 
-    A field that is null counts as omitted, as it does for the API server.
+    A field that is null counts as omitted, as it does for the API server. An entry of a map that is null is refused,
+    which is stricter: the API server drops it, and a rule that shall match on a header would match without it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False)
