@@ -4,9 +4,10 @@ import asyncio
 import ssl
 from contextvars import ContextVar
 from dataclasses import dataclass
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
 
 from fairlead_proxy.upstream.egress import EgressGuard
@@ -20,6 +21,31 @@ _MAX_HEADER_BYTES = 32 * 1024
 _HEADERS_SKIPPED = ("accept", "accept-encoding", "content-type", "user-agent")
 
 
+class Watch:
+    """Follows one connection through its life. It fails a body that nobody would ever end.
+
+    aiohttp forgets the body when a chunk's framing is wrong: it closes the connection, and its reader waits for ever.
+    """
+
+    def __init__(self, closed: asyncio.Future[None]) -> None:
+        self._closed = closed
+        self._body: aiohttp.StreamReader | None = None
+        closed.add_done_callback(self._lost)
+
+    def follow(self, body: aiohttp.StreamReader) -> None:
+        """From now on this is the body that the connection brings."""
+        self._body = body
+        if self._closed.done():
+            self._lost(self._closed)
+
+    def _lost(self, closed: asyncio.Future[None]) -> None:
+        if not closed.cancelled():
+            closed.exception()  # retrieved, so that it is not logged as forgotten
+        body = self._body
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(aiohttp.ClientPayloadError("the connection was closed within the body"))
+
+
 @dataclass(slots=True)
 class Sending:
     """One request on its way: which connection it got, and whether that had served before."""
@@ -27,13 +53,17 @@ class Sending:
     pool: "ConnectionPool"
     transport: asyncio.Transport | None = None
     reused: bool = False
+    watch: Watch | None = None
 
     def got(self, connection: Connection) -> None:
         self.transport = connection.transport
         protocol = connection.protocol
-        if protocol is not None:
-            self.reused = protocol in self.pool.seen
-            self.pool.seen.add(protocol)
+        if protocol is None or protocol.closed is None:
+            return
+        watch = self.pool.watches.get(protocol)
+        self.reused = watch is not None
+        self.watch = watch or Watch(protocol.closed)
+        self.pool.watches[protocol] = self.watch
 
     def abort(self) -> None:
         """Close the socket now, whatever is still unsent: an orderly close would wait for a peer that may not read."""
@@ -55,12 +85,15 @@ class _Request(aiohttp.ClientRequest):
 class ConnectionPool:
     """`users` counts the calls that have not ended; `last_used` is on the loop's clock."""
 
-    def __init__(self, guard: EgressGuard, tls: ssl.SSLContext, now: float) -> None:
+    def __init__(
+        self, guard: EgressGuard, tls: ssl.SSLContext, now: float, resolver: AbstractResolver | None = None
+    ) -> None:
         self.users = 0
         self.last_used = now
-        self.seen: WeakSet[asyncio.BaseProtocol] = WeakSet()
+        self.watches: WeakKeyDictionary[asyncio.BaseProtocol, Watch] = WeakKeyDictionary()
         self._guard = guard
         self._tls = tls
+        self._resolver = resolver
         self._pooled = self._open(force_close=False)
         self._fresh: aiohttp.ClientSession | None = None
 
@@ -81,6 +114,8 @@ class ConnectionPool:
         """No limit here: calls are limited where they come in, and waiting for a slot would look like an outage."""
         connector = aiohttp.TCPConnector(
             ssl=self._tls,
+            resolver=self._resolver,
+            use_dns_cache=self._resolver is None,
             limit=0,
             force_close=force_close,
             keepalive_timeout=None if force_close else KEEP_ALIVE_SECONDS,

@@ -22,6 +22,13 @@ class HttpResponse:
         self._sending = sending
         self._leave = leave
         self._closed = False
+        if sending.watch is not None and not self.came_whole:
+            sending.watch.follow(answer.content)
+
+    @property
+    def came_whole(self) -> bool:
+        """Say whether the body's end has come in, read or not: its connection has been given back."""
+        return self._answer.connection is None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """See UpstreamResponse. A compressed body comes inflated; one in another encoding is MalformedResponse."""
@@ -44,7 +51,7 @@ class HttpResponse:
         if self._closed:
             return
         self._closed = True
-        if self._answer.connection is not None:  # else it has gone back already, and may serve another call
+        if not self.came_whole:
             self._sending.abort()
             self._answer.close()
         await self._leave(self._sending.pool)

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import lru_cache
 from importlib.metadata import version
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from fairlead_proxy.contract.config import Egress
@@ -38,11 +40,18 @@ class _Endpoint:
 class HttpTransport:
     """See Transport. `egress` is asked for each call; when its answer changes, no old connection serves a new call.
 
-    `tls` is for tests that bring an authority of their own.
+    `tls` and `resolver` are for tests that bring an authority or names of their own.
     """
 
-    def __init__(self, egress: Callable[[], Egress], *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        egress: Callable[[], Egress],
+        *,
+        tls: ssl.SSLContext | None = None,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
         self._egress = egress
+        self._resolver = resolver
         self._tls = tls or ssl.create_default_context()
         self._agent = ("user-agent", f"fairlead/{version('fairlead')}")
         self._pools: dict[tuple[str, str, str, int], ConnectionPool] = {}
@@ -93,8 +102,7 @@ class HttpTransport:
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             sending.abort()
             waited = asyncio.get_running_loop().time() - started
-            connected = not isinstance(error, aiohttp.ClientConnectorError)
-            if sending.reused and connected and not fresh and waited < STALE_SECONDS:
+            if sending.reused and not fresh and waited < STALE_SECONDS and _was_silent(error):
                 raise _StaleConnection from error
             raise _failure_of(error, request) from error
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
@@ -125,7 +133,7 @@ class HttpTransport:
         if pool is None:
             self._retire_idle(now)
             guard = EgressGuard(self._rules, namespace, endpoint.scheme, endpoint.host)
-            pool = self._pools[key] = ConnectionPool(guard, self._tls, now)
+            pool = self._pools[key] = ConnectionPool(guard, self._tls, now, self._resolver)
         pool.last_used = now
         pool.users += 1
         return pool
@@ -176,6 +184,13 @@ def _payload(body: bytes) -> bytes | io.BytesIO | None:
     return body if len(body) < _LARGE_BODY_BYTES else io.BytesIO(body)
 
 
+def _was_silent(error: aiohttp.ClientError) -> bool:
+    """Say whether the connection died before any byte of an answer; aiohttp puts what there was into `message`."""
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return isinstance(error.message, str)
+    return not isinstance(error, aiohttp.ClientConnectorError)
+
+
 def _failure_of(error: Exception, request: UpstreamRequest) -> UpstreamFailure:
     """Return the failure with a text of ours: an exception's own may hold addresses or the provider's words."""
     unreachable = FailureClass.UNREACHABLE
@@ -189,7 +204,7 @@ def _failure_of(error: Exception, request: UpstreamRequest) -> UpstreamFailure:
         case aiohttp.ClientConnectorError(os_error=EgressRefused() as refused):
             return UpstreamFailure(unreachable, f"egress refused: {refused.refused.message}")
         case aiohttp.ClientConnectorError():
-            return UpstreamFailure(unreachable, f"no connection: {error.os_error.strerror or 'refused'}")
+            return UpstreamFailure(unreachable, f"no connection: {_reason_of(error.os_error)}")
         case TimeoutError():
             return UpstreamFailure(unreachable, f"no connection within {request.connect_seconds:g} s")
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
@@ -198,3 +213,7 @@ def _failure_of(error: Exception, request: UpstreamRequest) -> UpstreamFailure:
             return UpstreamFailure(unreachable, "the provider's url or the request's headers cannot be sent")
         case _:
             return UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the answer is not HTTP that we accept")
+
+
+def _reason_of(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else "no address answered"

@@ -139,7 +139,7 @@ class SimulatedTransport:
     async def _whole(
         self, reply: SimulatedReply, simulation: Simulation, failure: FailureClass | None
     ) -> AsyncIterator[bytes]:
-        await self._wait_until(self._clock() + simulation.ttft_seconds + _pace(simulation) * len(reply.tokens))
+        await self._wait_until(self._clock() + simulation.ttft_seconds + _pace(simulation) * (len(reply.tokens) - 1))
         body = reply.whole()
         match failure:
             case FailureClass.ERROR_IN_STREAM:
