@@ -84,14 +84,14 @@ def until_timestamp(instant: float) -> str:
 
 
 def _write(condition: Condition, generation: int, before: Status, now: float) -> dict[str, Any]:
-    same = before.get("status") == condition.truth
+    same = before.get("status") == condition.truth and "lastTransitionTime" in before
     return {
         "type": str(condition.type),
         "status": str(condition.truth),
         "reason": str(condition.reason),
         "message": _clip(condition.message),
         "observedGeneration": generation,
-        "lastTransitionTime": before.get("lastTransitionTime", timestamp(now)) if same else timestamp(now),
+        "lastTransitionTime": before["lastTransitionTime"] if same else timestamp(now),
     }
 
 

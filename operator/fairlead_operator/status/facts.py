@@ -5,6 +5,17 @@ from dataclasses import dataclass, field
 
 from fairlead_operator.status.health import FleetHealth, ProviderHealth, merge_reports
 from fairlead_operator.status.proxies import FRESH_SECONDS, REMEMBERED_SECONDS, FleetView
+from fairlead_operator.verdict import Truth
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSight:
+    """A target as it is seen. `observed`: some proxy has evidence of its provider. `reason`: why it is not able."""
+
+    able: bool
+    observed: bool = True
+    reason: str = ""
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +30,7 @@ class Facts:
     fleets: Mapping[str, FleetView] = field(default_factory=dict)
     health: FleetHealth = field(default_factory=FleetHealth)
     remembered: FleetHealth = field(init=False, repr=False, compare=False)
+    _sights: dict[str, TargetSight] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         silenced = [proxy for fleet in self.fleets.values() for proxy in fleet.silenced]
@@ -33,6 +45,23 @@ class Facts:
             return seen
         before = self.remembered.of(provider)
         return before if before.observers else seen
+
+    def sight_of(self, target: str) -> TargetSight:
+        """Return how a target, in written form, is seen; thousands of rules share the same few targets."""
+        sight = self._sights.get(target)
+        if sight is None:
+            sight = self._sights[target] = self._look_at(target)
+        return sight
+
+    def _look_at(self, target: str) -> TargetSight:
+        provider, _, model = target.rpartition("/")
+        seen = self.health_of(provider)
+        if seen.truth is Truth.FALSE:
+            return TargetSight(able=False, reason=seen.reason, until=seen.until)
+        part = next((part for part in seen.models if part.name == model), None)
+        if part is not None:
+            return TargetSight(able=False, reason=part.reason, until=part.until)
+        return TargetSight(able=True, observed=seen.truth is Truth.TRUE)
 
     def settling(self) -> bool:
         """Say whether the operator, or a proxy, has just come, so that missing evidence means nothing yet."""

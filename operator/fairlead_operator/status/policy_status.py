@@ -15,7 +15,7 @@ from fairlead_operator.status.conditions import (
     until_text,
     write_conditions,
 )
-from fairlead_operator.status.facts import Facts
+from fairlead_operator.status.facts import Facts, TargetSight
 from fairlead_operator.verdict import Reason, RuleView, Ruling, Truth, Verdict
 
 STATUS_BYTES = 8 * 1024 - 256
@@ -24,6 +24,7 @@ STATUS_BYTES = 8 * 1024 - 256
 RULES_CERTAIN_BYTES = 2 * 1024
 REASON_LIMIT = 512
 RULES_SHOWN_IN_MESSAGE = 10
+KEYLESS = TargetSight(able=False, reason="has no key")
 UNRULED = Ruling(Truth.UNKNOWN, Reason.NO_TARGET)
 
 
@@ -53,15 +54,6 @@ class RuleStatus:
         return shown
 
 
-@dataclass(frozen=True, slots=True)
-class TargetSight:
-    """A target as it is seen. `why` says why it is not able; `observed`: some proxy has evidence of its provider."""
-
-    able: bool
-    observed: bool = True
-    why: str = ""
-
-
 def policy_status(verdict: Verdict, programmed: Condition, facts: Facts, previous: Status) -> dict[str, Any]:
     """Return the whole status; `programmed` is ruled already."""
     configured = [
@@ -87,34 +79,22 @@ def policy_status(verdict: Verdict, programmed: Condition, facts: Facts, previou
 
 def rule_status(rule: RuleView, facts: Facts) -> RuleStatus:
     """Return which target of a rule serves now: the first one that is able, in the order of trial."""
-    sights = [_sight(target, rule, facts) for target in rule.targets]
+    sights = [KEYLESS if target in rule.keyless else facts.sight_of(target) for target in rule.targets]
     active = next((position for position, sight in enumerate(sights) if sight.able), None)
     if active is None:
-        why = "; ".join(sight.why for sight in sights[:3])
+        why = "; ".join(_why(target, sight) for target, sight in zip(rule.targets[:3], sights, strict=False))
         return RuleStatus(rule.name, RuleState.NO_TARGET, reason=why or "none of its targets is resolved")
     target = rule.targets[active]
     observed = any(sight.able and sight.observed for sight in sights)
     if active >= rule.first:
-        return RuleStatus(rule.name, RuleState.FALLEN_BACK, target, sights[0].why, observed)
+        why = _why(rule.targets[0], sights[0])
+        return RuleStatus(rule.name, RuleState.FALLEN_BACK, target, why, observed)
     state = RuleState.SERVING if observed else RuleState.UNKNOWN
     return RuleStatus(rule.name, state, target, observed=observed)
 
 
-def _sight(target: str, rule: RuleView, facts: Facts) -> TargetSight:
-    if target in rule.keyless:
-        return TargetSight(able=False, why=f"{target} has no key")
-    provider, _, model = target.rpartition("/")
-    seen = facts.health_of(provider)
-    if seen.truth is Truth.FALSE:
-        return TargetSight(able=False, why=_why(target, seen.reason, seen.until))
-    part = next((part for part in seen.models if part.name == model), None)
-    if part is not None:
-        return TargetSight(able=False, why=_why(target, part.reason, part.until))
-    return TargetSight(able=True, observed=seen.truth is Truth.TRUE)
-
-
-def _why(target: str, reason: str, until: float | None) -> str:
-    return f"{target} {reason}" + (f" until {until_text(until)}" if until is not None else "")
+def _why(target: str, sight: TargetSight) -> str:
+    return f"{target} {sight.reason}" + (f" until {until_text(sight.until)}" if sight.until is not None else "")
 
 
 def _available(rules: Sequence[RuleStatus]) -> Condition:
