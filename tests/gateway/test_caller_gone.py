@@ -60,3 +60,14 @@ def test_caller_that_has_left_already_is_not_served() -> None:
         assert rig.record().code == 499
 
     run_virtual(main())
+
+
+def test_caller_that_leaves_as_a_target_fails_is_not_tried_elsewhere() -> None:
+    async def main() -> None:
+        failing = Answer(500, after_seconds=1.0)
+        rig = Rig(config([provider("a"), provider("b")]), {"a": [failing], "b": [hanging()]})
+        with pytest.raises(ClientGone):
+            await rig.call(sink=RecordingSink(leave_after=1.0))
+        assert rig.transport.asked() == ["team/a"]
+
+    run_virtual(main())

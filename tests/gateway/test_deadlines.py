@@ -141,3 +141,13 @@ def test_another_credential_is_moving_on_and_no_repeat() -> None:
         assert {attempt.credential for attempt in rig.record().attempts} == {"one", "two"}
 
     run_virtual(main())
+
+
+def test_stall_is_seen_as_soon_as_it_is_one() -> None:
+    async def main() -> None:
+        impatient = Resilience(timeouts=Timeouts(idle_seconds=1.0))
+        rig = Rig(config([provider("a")], resilience=impatient), {"a": [stream(chunk("x"), HANG)]})
+        await rig.call(stream=True)
+        assert rig.record().duration_seconds == pytest.approx(1.0)
+
+    run_virtual(main())

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from doubles.gateway_rig import Rig, config, provider
 from doubles.recording_sink import RecordingSink
-from doubles.scripted_transport import HANG, Answer, chunk, error, hanging, plain, stream
+from doubles.scripted_transport import DONE, HANG, Answer, chunk, error, hanging, plain, stream
 from doubles.virtual_time import EPOCH, run_virtual
 
 from fairlead_proxy.contract.config import PassiveHealth, Resilience, Timeouts
@@ -189,5 +189,17 @@ def test_plain_and_streamed_calls_have_breakers_of_their_own() -> None:
         caller = await rig.call(stream=True)
         assert caller.headers["x-fairlead-provider"] == "team/a"
         assert rig.breakers.read(next(iter(rig.breakers.noteworthy())), EPOCH).state is BreakerState.OPEN
+
+    run_virtual(main())
+
+
+def test_stream_that_has_begun_is_not_overdue_however_long_it_thinks() -> None:
+    async def main() -> None:
+        thinking = stream(b": thinking\n\n", 8.0, chunk("x"), chunk(finish="stop"), DONE)
+        script = {"a": [*[stream()] * 20, thinking], "b": [stream()]}
+        rig = Rig(config([provider("a", passive=QUICK), provider("b")]), script)
+        await warm_up(rig, streamed=True)
+        callers = await asyncio.gather(*(rig.call(stream=True) for _ in range(4)))
+        assert {caller.headers["x-fairlead-provider"] for caller in callers} == {"team/a"}
 
     run_virtual(main())

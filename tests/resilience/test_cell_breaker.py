@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlead_proxy.contract.config import PassiveHealth
@@ -16,20 +16,29 @@ PASSIVE = PassiveHealth(
 SERVER_ERROR = FailureClass.SERVER_ERROR
 RNG = Random(7)
 
-BLAMING = st.sampled_from(sorted(HEALTH_REASON))
-RETRY_AFTERS = st.one_of(st.none(), st.floats(0.1, 7200.0))
+LATER = st.sampled_from([0.0, 0.5, 2.0, 7.0, 20.0, 100.0])
+WHICH = st.integers(0, 5)
+"""Which of the calls under way ends: they do not end in the order in which they began."""
+FAILURES = st.sampled_from([SERVER_ERROR, FailureClass.RATE_LIMITED, FailureClass.FIRST_TOKEN_TIMEOUT, *HEALTH_REASON])
+ASK = st.tuples(st.just("ask"), LATER)
+FAIL = st.tuples(st.just("fail"), WHICH, FAILURES, st.sampled_from([None, 3.0, 30.0, 300.0, 7200.0]))
 EVENTS = st.lists(
     st.one_of(
-        st.tuples(st.just("ask"), st.floats(0.0, 30.0)),
-        st.tuples(st.just("fail"), BLAMING, RETRY_AFTERS),
-        st.just(("succeed",)),
-        st.just(("commit",)),
-        st.just(("release",)),
+        ASK,
+        ASK,
+        ASK,
+        FAIL,
+        FAIL,
+        st.tuples(st.just("succeed"), WHICH),
+        st.tuples(st.just("commit"), WHICH),
+        st.tuples(st.just("release"), WHICH),
         st.just(("probe",)),
-        st.tuples(st.just("learn"), st.floats(-20.0, 100.0), st.booleans()),
+        st.tuples(st.just("learn"), st.sampled_from([-20.0, -1.0, 10.0, 100.0]), st.booleans()),
     ),
-    max_size=60,
+    min_size=5,
+    max_size=40,
 )
+MANY = settings(max_examples=400, deadline=None)
 
 
 class History:
@@ -57,23 +66,23 @@ class History:
             self.most_trials = max(self.most_trials, self.trials)
             self.under_way.append(self.now)
 
-    def _fail(self, failure: FailureClass, retry_after: float | None) -> None:
-        if self.under_way:
-            self.breaker.fail(failure, retry_after, self._end(), self.now, self.rng)
+    def _fail(self, which: int, failure: FailureClass, retry_after: float | None) -> None:
+        for began in self._end(which):
+            self.breaker.fail(failure, retry_after, began, self.now, self.rng)
             self.forbidden_until = max(self.forbidden_until, self.now + min(retry_after or 0.0, 3600.0))
 
-    def _succeed(self) -> None:
-        if self.under_way:
-            self.breaker.succeed(self._end(), self.now)
+    def _succeed(self, which: int) -> None:
+        for began in self._end(which):
+            self.breaker.succeed(began, self.now)
 
-    def _commit(self) -> None:
-        if self.under_way:
-            self.breaker.commit(self.under_way[-1], self.now)
+    def _commit(self, which: int) -> None:
+        for began in self.under_way[which : which + 1]:
+            self.breaker.commit(began, self.now)
             self.trials = 0
 
-    def _release(self) -> None:
-        if self.under_way:
-            self.breaker.release(self._end())
+    def _release(self, which: int) -> None:
+        for began in self._end(which):
+            self.breaker.release(began)
 
     def _probe(self) -> None:
         self.breaker.probed(self.now)
@@ -81,11 +90,15 @@ class History:
     def _learn(self, ahead: float, retry_after: bool) -> None:
         self.breaker.learn(self.now + ahead, SERVER_ERROR, retry_after=retry_after, now=self.now)
 
-    def _end(self) -> float:
+    def _end(self, which: int) -> list[float]:
+        """Take the call that ends out of those under way; none if there are not so many."""
+        ended = self.under_way[which : which + 1]
+        del self.under_way[which : which + 1]
         self.trials = 0
-        return self.under_way.pop()
+        return ended
 
 
+@MANY
 @given(EVENTS)
 def test_nothing_is_let_through_before_the_time_that_the_provider_named(events: list[tuple[object, ...]]) -> None:
     history = History()
@@ -94,6 +107,7 @@ def test_nothing_is_let_through_before_the_time_that_the_provider_named(events: 
     assert history.admitted_too_soon == 0
 
 
+@MANY
 @given(EVENTS)
 def test_half_open_lets_one_through_at_a_time(events: list[tuple[object, ...]]) -> None:
     history = History()
@@ -102,6 +116,7 @@ def test_half_open_lets_one_through_at_a_time(events: list[tuple[object, ...]]) 
     assert history.most_trials <= 1
 
 
+@MANY
 @given(EVENTS)
 def test_every_breaker_ends_by_itself(events: list[tuple[object, ...]]) -> None:
     history = History()
@@ -112,6 +127,7 @@ def test_every_breaker_ends_by_itself(events: list[tuple[object, ...]]) -> None:
     assert history.breaker.admits(history.now + 3700.0)
 
 
+@MANY
 @given(EVENTS)
 def test_one_success_after_the_cooldown_closes(events: list[tuple[object, ...]]) -> None:
     history = History()

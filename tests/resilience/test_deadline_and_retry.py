@@ -92,3 +92,8 @@ def test_attempts_are_counted() -> None:
     assert allowance.allows(0.0)
     allowance.spend()
     assert not allowance.allows(0.0)
+
+
+def test_provider_that_names_a_time_is_not_asked_again_by_the_same_call() -> None:
+    told = UpstreamFailure(FailureClass.OVERLOADED, retry_after_seconds=1.0)
+    assert RetryBudget().open_allowance(route(20), 4, 0.0).repeat_delay(told, 0, 0.0, Random(1)) is None
