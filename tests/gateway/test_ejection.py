@@ -201,5 +201,6 @@ def test_stream_that_has_begun_is_not_overdue_however_long_it_thinks() -> None:
         await warm_up(rig, streamed=True)
         callers = await asyncio.gather(*(rig.call(stream=True) for _ in range(4)))
         assert {caller.headers["x-fairlead-provider"] for caller in callers} == {"team/a"}
+        assert rig.breakers.noteworthy() == set()
 
     run_virtual(main())

@@ -282,3 +282,28 @@ def test_recovery_is_heard_after_a_long_cooldown_was_learnt() -> None:
     breaker.learn(300.0, SERVER_ERROR, retry_after=False, now=0.0)
     breaker.learn(5.0, SERVER_ERROR, retry_after=False, now=6.0)
     assert breaker.state(6.0) is BreakerState.HALF_OPEN
+
+
+def test_time_named_while_the_test_call_is_out_outlasts_its_success() -> None:
+    breaker = opened(now=5.0)
+    breaker.acquire(20.0)
+    breaker.fail(FailureClass.RATE_LIMITED, 60.0, 1.0, 21.0, RNG)
+    breaker.succeed(20.0, 22.0)
+    assert not breaker.admits(80.0)
+    assert breaker.acquire(81.0)
+
+
+def test_content_of_the_test_call_does_not_shorten_a_time_named_meanwhile() -> None:
+    breaker = opened(now=5.0)
+    breaker.acquire(20.0)
+    breaker.fail(FailureClass.RATE_LIMITED, 60.0, 1.0, 21.0, RNG)
+    breaker.commit(20.0, 22.0)
+    assert breaker.state(80.0) is BreakerState.OPEN
+
+
+def test_time_named_by_a_late_answer_holds_though_all_is_well_again() -> None:
+    breaker = opened(now=5.0)
+    breaker.acquire(20.0)
+    breaker.succeed(20.0, 21.0)
+    breaker.fail(FailureClass.RATE_LIMITED, 60.0, 1.0, 22.0, RNG)
+    assert breaker.until == 82.0
