@@ -73,9 +73,7 @@ def test_an_unknown_model_is_refused_and_those_that_exist_are_named(source: Path
 def test_a_policy_that_is_not_in_force_is_named_with_the_cause(source: Path) -> None:
     source.write_text(source.read_text().replace("gatewayRef: {name: main}", "gatewayRef: {name: other}"))
     result = invoke("explain", "-f", source, "--model", "smart")
-    assert (
-        "hint      RoutePolicy default/policy: spec.gatewayRef: no ModelGateway default/other exists" in result.stdout
-    )
+    assert "hint      RoutePolicy default/policy: spec.gatewayRef: no ModelGateway default/other " in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -188,11 +188,7 @@ def _weight(entries: Mapping[int, Considered]) -> int:
 def _hints(sources: Sources, config: GatewayConfig, facts: CallFacts) -> tuple[str, ...]:
     """Name the models there are, and say of each policy that should offer this one why it is not in force."""
     models = ", ".join(config.virtual_models(facts.tenant))
-    hints = [
-        f"the namespace {facts.tenant} has the models {models}"
-        if models
-        else f"the namespace {facts.tenant} has no models"
-    ]
+    hints = [f"the namespace {facts.tenant} has {f'the models {models}' if models else 'no models'}"]
     for ref, verdict in sources.compilation.verdicts.items():
         found = sources.objects.found[ref]
         policy = sources.objects.inventory().policies.get(ref.id)
