@@ -18,10 +18,11 @@ from fairlead_operator.compiler.verdicts import LeftOut, Users, policy_verdict, 
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.gateway import ModelGatewaySpec
-from fairlead_operator.resources.meta import ObjectRef
+from fairlead_operator.resources.meta import Kind, ObjectRef
 from fairlead_operator.verdict import Verdict
+from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.keys import KeyRing
-from fairlead_proxy.contract.snapshot import Fragment, revision_of
+from fairlead_proxy.contract.snapshot import Document, Fragment, revision_of
 
 OPERATOR_ACCOUNT = "fairlead-system:fairlead-operator"
 
@@ -30,6 +31,7 @@ OPERATOR_ACCOUNT = "fairlead-system:fairlead-operator"
 class CompiledGateway:
     """What one fleet serves. `keys` holds no admin tokens: whoever publishes adds them.
 
+    `providers` are those among the fragments, decoded.
     `spec` None: the gateway as it is written now is invalid, and its last good fragment is in force; its fleet stays
     as it is.
     """
@@ -39,6 +41,7 @@ class CompiledGateway:
     generation: int
     revision: str
     fragments: tuple[Fragment, ...]
+    providers: tuple[Provider, ...]
     keys: KeyRing
     spec: ModelGatewaySpec | None
 
@@ -178,6 +181,10 @@ def _gateway_verdict(result: GatewayResult, callers: Mapping[str, CallerKeys], u
     return replace(verdict, resolved_refs=replace(resolved, message=clip(resolved.message)), policies=policies)
 
 
+def _documents(fragments: Iterable[Fragment]) -> Iterable[Document]:
+    return (fragment.read() for fragment in fragments if fragment.header.kind == Kind.MODEL_PROVIDER)
+
+
 def _compiled(
     found: Found[ModelGatewaySpec], result: GatewayResult, load: _Load, left_out: frozenset[str], keys: KeyRing
 ) -> CompiledGateway:
@@ -188,6 +195,7 @@ def _compiled(
         generation=load.gateway.header.generation,
         revision=revision_of(fragments),
         fragments=fragments,
+        providers=tuple(document for document in _documents(fragments) if isinstance(document, Provider)),
         keys=keys,
         spec=found.spec if result.verdict.rolled_back_to is None else None,
     )

@@ -7,8 +7,9 @@ from enum import StrEnum
 from math import ceil
 from typing import TypeVar
 
+from fairlead_operator.heard import HeardProxy
 from fairlead_operator.status.observers import Cell, Cells, Sightings, sightings_of
-from fairlead_operator.status.proxies import FRESH_SECONDS, HeardProxy, heard_within
+from fairlead_operator.status.proxies import FRESH_SECONDS, heard_within
 from fairlead_operator.verdict import Reason, Truth
 from fairlead_proxy.contract.names import HealthReason
 from fairlead_proxy.contract.report import ALL_MODELS

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from fairlead_operator.status.proxies import HeardProxy
+from fairlead_operator.heard import HeardProxy
 from fairlead_proxy.contract.names import HEALTH_REASON, BreakerState, FailureClass, HealthReason
 from fairlead_proxy.contract.report import ALL_MODELS, Observation, ProbeResult, ProxyReport
 
 EVIDENCE_SECONDS = 60.0
-SKEW_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class _Seen:
 
 def sightings_of(proxies: Iterable[HeardProxy], now: float) -> dict[str, Sightings]:
     """Return what these reports say, by provider; a provider of which none says anything is not in it."""
-    seen = [_seen(proxy.name, proxy.report, proxy.heard_at) for proxy in proxies if proxy.report and proxy.heard_at]
+    seen = [_Seen(proxy.name, proxy.report, -proxy.ahead_seconds) for proxy in proxies if proxy.report]
     doubted = {
         (observation.provider, observation.credential)
         for one in seen
@@ -58,11 +57,6 @@ def sightings_of(proxies: Iterable[HeardProxy], now: float) -> dict[str, Sightin
     for one in seen:
         _add(sightings, one, newest, doubted, now)
     return sightings
-
-
-def _seen(name: str, report: ProxyReport, heard_at: float) -> _Seen:
-    skew = heard_at - report.now
-    return _Seen(name, report, skew if abs(skew) > SKEW_SECONDS else 0.0)
 
 
 def _newest_probes(seen: Sequence[_Seen]) -> dict[tuple[str, str], float]:

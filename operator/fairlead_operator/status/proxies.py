@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fairlead_proxy.contract.report import ProxyReport
+from fairlead_operator.heard import HeardProxy
 
 REVISIONS_KEPT = 32
 SETTLING_SECONDS = 10.0
@@ -11,16 +11,6 @@ FRESH_SECONDS = 10.0
 REMEMBERED_SECONDS = 60.0
 WHOLE_SNAPSHOT = "snapshot"
 """The key of a refusal that concerns every fragment."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeardProxy:
-    """One proxy of a fleet. `ready`: it may get calls. `report` is its newest, heard at `heard_at` (Unix seconds)."""
-
-    name: str
-    ready: bool
-    report: ProxyReport | None = None
-    heard_at: float | None = None
 
 
 def heard_within(proxy: HeardProxy, seconds: float, now: float) -> bool:
