@@ -43,7 +43,7 @@ def test_the_quick_start_serves_plain_and_streaming_and_says_that_it_is_simulate
         pieces = client(gateway).chat.completions.create(model="summarise", messages=HELLO, stream=True)
         text = "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices)
         assert "no model was called" in text
-        assert served_by(gateway, "smart", **{"x-fairlead-intent": "code"}) == "default/lighthouse"
+        assert served_by(gateway, "summarise", **{"x-fairlead-intent": "analysis"}) == "default/lighthouse"
 
 
 def test_the_quick_start_falls_back_while_its_first_provider_is_out(tmp_path: Path) -> None:
