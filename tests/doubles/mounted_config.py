@@ -18,13 +18,15 @@ def gateway(**more: object) -> Gateway:
     return Gateway(id="default/main", **{"drain_seconds": 5.0, **more})  # type: ignore[arg-type]  # any field
 
 
-def provider(name: str = "sim", *, namespace: str = "default", ttft_seconds: float = 0.0) -> Provider:
+def provider(
+    name: str = "sim", *, namespace: str = "default", ttft_seconds: float = 0.0, tokens_per_second: float = 10_000.0
+) -> Provider:
     """A simulated provider that everyone of its namespace may use."""
     return Provider(
         id=f"{namespace}/{name}",
         type=ProviderType.SIMULATED,
         models=(Model(name="tiny", upstream_name="tiny"),),
-        simulation=Simulation(ttft_seconds=ttft_seconds, tokens_per_second=10_000.0),
+        simulation=Simulation(ttft_seconds=ttft_seconds, tokens_per_second=tokens_per_second),
     )
 
 

@@ -72,10 +72,13 @@ class ProxyProcess:
         return [json.loads(line) for line in self.out.read_text().splitlines()]
 
 
-def standard_config(directory: Path, *, ttft_seconds: float = 0.0, **gateway_fields: object) -> PlainDirectory:
+def standard_config(
+    directory: Path, *, ttft_seconds: float = 0.0, tokens_per_second: float = 10_000.0, **gateway_fields: object
+) -> PlainDirectory:
     """One simulated provider and the virtual model `smart` of namespace `default`."""
     config = PlainDirectory(directory)
-    config.publish(fragments_of(gateway(**gateway_fields), provider(ttft_seconds=ttft_seconds), policy()))
+    simulated = provider(ttft_seconds=ttft_seconds, tokens_per_second=tokens_per_second)
+    config.publish(fragments_of(gateway(**gateway_fields), simulated, policy()))
     config.publish_keys(key_ring())
     return config
 

@@ -152,6 +152,34 @@ def test_a_report_request_that_is_none_is_a_400(proxy: ProxyProcess) -> None:
     assert caught.value.code == 400
 
 
+def test_a_client_that_leaves_within_its_stream_is_booked_for_what_it_got(tmp_path: Path) -> None:
+    config = standard_config(tmp_path / "config", tokens_per_second=10.0)
+    with proxy_process(tmp_path, config=config) as proxy, sdk(proxy) as client:
+        stream = client.chat.completions.create(model="smart", messages=MESSAGES, stream=True)
+        first = next(iter(stream))
+        call = stream.response.headers["x-fairlead-decision"]
+        stream.close()
+        record = eventually(lambda: proxy.admin(f"/debug/decisions/{call}"), within=2)
+    assert first.object == "chat.completion.chunk"
+    assert (record["code"], record["attempts"][0]["outcome"]) == (499, "ClientGone")
+    assert record["attempts"][0]["usage"]["estimated"] is True
+    assert record["duration_seconds"] < 2
+
+
+def test_a_stream_goes_on_over_an_edit_of_what_serves_it(tmp_path: Path) -> None:
+    config = standard_config(tmp_path / "config", tokens_per_second=30.0)
+    with proxy_process(tmp_path, config=config) as proxy, sdk(proxy) as client:
+        stream = client.chat.completions.create(model="smart", messages=MESSAGES, stream=True)
+        first = next(iter(stream))
+        revision = config.publish(fragments_of(gateway()))
+        eventually(lambda: proxy.admin("/report", {})["revision"] == revision, within=5)
+        rest = list(stream)
+        with pytest.raises(openai.NotFoundError):
+            client.chat.completions.create(model="smart", messages=MESSAGES)
+    assert first.object == "chat.completion.chunk"
+    assert rest[-1].choices[0].finish_reason == "stop"
+
+
 def test_it_starts_and_restarts_from_what_is_mounted_and_nothing_else(tmp_path: Path) -> None:
     config = standard_config(tmp_path / "config")
     with proxy_process(tmp_path, config=config) as proxy:

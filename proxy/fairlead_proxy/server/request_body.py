@@ -25,6 +25,12 @@ async def read_body(
         raise CallRefused(Answer(415, "unsupported_encoding", "The request's Content-Encoding is not supported."))
     if int(headers.get("content-length", "0")) > limits.body_bytes:
         raise _too_large(limits)
+    if content.is_eof() and encoding == "identity":
+        # Most bodies have come with their head; a chunked one may still be too large.
+        body = content.read_nowait()
+        if len(body) > limits.body_bytes:
+            raise _too_large(limits)
+        return body
     if "expect" in headers and not content.is_eof():
         connection.write(CONTINUE)
     chunks = _chunks(connection, content)
