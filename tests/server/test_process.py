@@ -199,6 +199,14 @@ def test_without_a_configuration_it_is_alive_and_not_ready_until_one_comes(tmp_p
         assert proxy.call()["object"] == "chat.completion"
 
 
+def test_told_to_end_before_it_had_a_configuration_it_ends_with_0(tmp_path: Path) -> None:
+    config = PlainDirectory(tmp_path / "config")
+    with proxy_process(tmp_path, config=config, ready=False) as proxy:
+        eventually(lambda: proxy.probe("/healthz") == 200, within=20)
+        proxy.terminate()
+        assert proxy.process.wait(timeout=5) == 0
+
+
 def test_a_key_works_while_it_is_in_the_ring_and_no_longer(tmp_path: Path) -> None:
     config = standard_config(tmp_path / "config", api_keys=True, tenants=("team-a",))
     config.publish(

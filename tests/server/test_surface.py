@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from doubles.edge import body_of, edge, get, header_of, post, status_of
+from doubles.edge import answer_ok, body_of, edge, get, header_of, post, status_of
 from doubles.mounted_config import CALLER_KEY, caller, gateway
 
+from fairlead_proxy.exchange.call import ClientCall, Sink
 from fairlead_proxy.server.limits import Limits
 
 BEARER = f"Authorization: Bearer {CALLER_KEY}"
@@ -186,6 +187,26 @@ async def test_more_calls_than_fit_are_refused_while_the_others_go_on(tmp_path: 
         await first
     assert (status_of(second), code_of(second), header_of(second, "retry-after")) == (503, "overloaded", "1")
     assert served.serving.in_flight == 0
+
+
+async def test_bodies_that_together_hold_too_much_are_refused_and_room_comes_back(tmp_path: Path) -> None:
+    release = asyncio.Event()
+
+    async def wait(call: ClientCall, sink: Sink) -> None:
+        await release.wait()
+        await answer_ok(call, sink)
+
+    async with edge(tmp_path, script=wait, limits=Limits(held_bytes=1000, linger_seconds=0.05)) as served:
+        first = asyncio.create_task(served.exchange(post(b"x" * 600)))
+        async with asyncio.timeout(5):
+            while not served.handler.calls:
+                await asyncio.sleep(0.005)
+        refused = await served.exchange(post(b"x" * 600))
+        squeezed = await served.exchange(post(gzip.compress(b"x" * 600), "Content-Encoding: gzip"))
+        release.set()
+        await first
+        later = await served.exchange(post(b"x" * 600))
+    assert (status_of(refused), status_of(squeezed), status_of(later)) == (503, 503, 200)
 
 
 async def test_more_connections_than_fit_are_refused_politely(tmp_path: Path) -> None:

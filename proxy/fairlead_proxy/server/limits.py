@@ -14,6 +14,8 @@ class Limits:
     body_bytes: int = 32 * 1024 * 1024
     body_grace_seconds: float = 10.0
     body_bytes_per_second: int = 1024
+    held_bytes: int = 512 * 1024 * 1024
+    """All bodies of calls under way together; each stands once as it came and once as it is sent on."""
     inflate_ratio: int = 100
     idle_seconds: float = 75.0
     write_buffer_bytes: int = 128 * 1024

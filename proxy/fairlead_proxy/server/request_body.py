@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestPayloadError
@@ -17,9 +17,16 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 async def read_body(
-    connection: ClientConnection, content: StreamReader, headers: Mapping[str, str], limits: Limits
+    connection: ClientConnection,
+    content: StreamReader,
+    headers: Mapping[str, str],
+    limits: Limits,
+    hold: Callable[[int], None] = lambda size: None,
 ) -> bytes:
-    """Return the whole body, inflated; raise CallRefused where it breaks a limit, ClientGone where the caller left."""
+    """Return the whole body, inflated; raise CallRefused where it breaks a limit, ClientGone where the caller left.
+
+    `hold` is told of every part that is kept, and may refuse it by CallRefused.
+    """
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip"):
         raise CallRefused(Answer(415, "unsupported_encoding", "The request's Content-Encoding is not supported."))
@@ -30,18 +37,20 @@ async def read_body(
         body = content.read_nowait()
         if len(body) > limits.body_bytes:
             raise _too_large(limits)
+        hold(len(body))
         return body
     if "expect" in headers and not content.is_eof():
         connection.write(CONTINUE)
     chunks = _chunks(connection, content)
     if encoding != "identity":
-        return await _inflated(chunks, limits)
+        return await _inflated(chunks, limits, hold)
     parts: list[bytes] = []
     size = 0
     async for chunk in chunks:
         size += len(chunk)
         if size > limits.body_bytes:
             raise _too_large(limits)
+        hold(len(chunk))
         parts.append(chunk)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -61,7 +70,7 @@ async def _chunks(connection: ClientConnection, content: StreamReader) -> AsyncI
         connection.body_done()
 
 
-async def _inflated(chunks: AsyncIterator[bytes], limits: Limits) -> bytes:
+async def _inflated(chunks: AsyncIterator[bytes], limits: Limits, hold: Callable[[int], None]) -> bytes:
     """Return what the gzip members of the body hold; never more than the limits, whatever they promise."""
     inflater = zlib.decompressobj(_GZIP)
     parts: list[bytes] = []
@@ -71,10 +80,11 @@ async def _inflated(chunks: AsyncIterator[bytes], limits: Limits) -> bytes:
             packed += len(chunk)
             while chunk:
                 part = inflater.decompress(chunk, _INFLATE_SLICE)
-                parts.append(part)
                 size += len(part)
                 if size > limits.body_bytes or size > packed * limits.inflate_ratio:
                     raise _too_large(limits)
+                hold(len(part))
+                parts.append(part)
                 if len(part) == _INFLATE_SLICE:
                     await asyncio.sleep(0)
                 chunk = inflater.unconsumed_tail

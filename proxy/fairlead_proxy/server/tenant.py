@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -56,6 +57,7 @@ class Visit:
     sink: AiohttpSink
     path: str
     headers: Mapping[str, str]
+    held_bytes: int = 0
     loaded: Loaded | None = None
     identity: Identity | None = None
 
@@ -84,6 +86,7 @@ class Tenant:
         self._date = DateHeader()
         self._callers: dict[str, CallerKey] = {}
         self._callers_of: KeyRing | None = None
+        self._held_bytes = 0
         self._calls: set[asyncio.Task[None]] = set()
         self._ending = False
         self._surfaces: dict[str, dict[str, Callable[[Visit], Awaitable[None]]]] = {
@@ -169,7 +172,9 @@ class Tenant:
         assert task is not None
         self._calls.add(task)
         try:
-            body = await read_body(visit.connection, visit.request.content, visit.headers, self._limits)
+            body = await read_body(
+                visit.connection, visit.request.content, visit.headers, self._limits, partial(self._hold, visit)
+            )
             call = ClientCall(
                 id=visit.id,
                 tenant=identity.tenant,
@@ -187,7 +192,15 @@ class Tenant:
             await self._say_that_it_ends(visit)
         finally:
             self._calls.discard(task)
+            self._held_bytes -= visit.held_bytes
             self._serving.call_ended()
+
+    def _hold(self, visit: Visit, size: int) -> None:
+        """Keep so many bytes of a body, while all bodies together leave room for them."""
+        if self._held_bytes + size > self._limits.held_bytes:
+            raise CallRefused(answers.OVERLOADED)
+        self._held_bytes += size
+        visit.held_bytes += size
 
     def _admit(self, visit: Visit) -> tuple[Loaded, Identity]:
         """Return what is in force and who is calling; raise CallRefused."""
