@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from fairlead_operator.cluster.api import Cluster, ClusterError, ProxyState, Snapshot, Written
+from fairlead_operator.cluster.api import Cluster, ClusterError, Snapshot, Written
 from fairlead_operator.compiler.compile import (
     OPERATOR_ACCOUNT,
     Compilation,
@@ -14,29 +14,24 @@ from fairlead_operator.compiler.compile import (
     compile_inventory,
     secret_namespaces,
 )
-from fairlead_operator.fleet.duties import Heard, duties_of
+from fairlead_operator.fleet.duties import duties_of
 from fairlead_operator.fleet.render import FleetSettings, FleetSpec, render_fleet
 from fairlead_operator.fleet.scaling import Scale, first_scale, next_scale
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.status.facts import Facts
 from fairlead_operator.status.health import merge_reports
-from fairlead_operator.status.proxies import FleetLog, HeardProxy
+from fairlead_operator.status.proxies import FleetLog
 from fairlead_operator.status.status_of import status_of
 from fairlead_operator.status.write_budget import StatusLedger
-from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.snapshot import Fragment
 
 log = logging.getLogger(__name__)
 
-SETTLE_SECONDS = 0.2
-"""How long changes are gathered before they are compiled together."""
-
-TICK_SECONDS = 1.0
-EARLY_SECONDS = 0.25
+SETTLE_SECONDS = 0.2  # changes are gathered for so long, then compiled together
+TICK_SECONDS, EARLY_SECONDS = 1.0, 0.25
 REPUBLISH_SECONDS = 60.0
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-SKEW_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,6 @@ class _Fleet:
 
     good: Mapping[str, Fragment] = field(default_factory=dict)
     log: FleetLog = field(default_factory=FleetLog)
-    providers: tuple[Provider, ...] = ()
     scale: Scale | None = None
     given: tuple[Snapshot, KeyRing] | None = None
     given_at: float = 0.0
@@ -104,8 +98,8 @@ class Reconciler:
         if problem is not None:
             raise problem
         due = self._ledger.next_due()
-        waits = [TICK_SECONDS, EARLY_SECONDS if early else TICK_SECONDS, settling if settling > 0 else TICK_SECONDS]
-        return max(0.01, min(waits if due is None else [*waits, due - self._clock()]))
+        waits = [TICK_SECONDS if due is None else due - self._clock(), EARLY_SECONDS if early else TICK_SECONDS]
+        return max(0.01, min(*waits, settling if settling > 0 else TICK_SECONDS))
 
     def _settling(self, inventory: Inventory) -> float:
         """Return how many seconds are left before a change is compiled; infinite while there is none."""
@@ -126,9 +120,6 @@ class Reconciler:
         account = self._settings.operator_account
         self._compilation = compile_inventory(inventory, good, operator_account=account)
         self._compiled_from, self._changed_at = inventory, None
-        for gateway, compiled in self._compilation.gateways.items():
-            fleet = self._fleets.setdefault(gateway, _Fleet())
-            fleet.providers = _providers_of(compiled.fragments)
         self._ledger.forget_others(self._compilation.verdicts)
 
     async def _remember_published(self, inventory: Inventory) -> None:
@@ -142,8 +133,7 @@ class Reconciler:
 
     def _note_published(self, fleet: _Fleet, snapshot: Snapshot) -> None:
         fleet.good = {fragment.key: fragment for fragment in snapshot.fragments}
-        hashes = [fragment.header.hash for fragment in snapshot.fragments]
-        fleet.log.note_published(snapshot.revision, hashes, self._clock())
+        fleet.log.note_published(snapshot.revision, (each.header.hash for each in snapshot.fragments), self._clock())
 
     async def _act(self) -> ClusterError | None:
         """Publish and apply every fleet; return the first fault, which keeps no other fleet from its turn."""
@@ -155,6 +145,8 @@ class Reconciler:
             except ClusterError as error:
                 problem = problem or error
         await self._cluster.retire(self._compilation.gateways)
+        for gone in self._fleets.keys() - self._compilation.gateways.keys():
+            del self._fleets[gone]
         return problem
 
     async def _publish(self, fleet: _Fleet, compiled: CompiledGateway) -> None:
@@ -183,16 +175,12 @@ class Reconciler:
         now = self._clock()
         heard = {gateway: self._cluster.proxies(gateway) for gateway in self._compilation.gateways}
         views = {
-            gateway: self._fleets[gateway].log.view(
-                gateway, _heard(proxies), now, address=self._cluster.address_of(gateway)
-            )
+            gateway: self._fleets[gateway].log.view(gateway, proxies, now, address=self._cluster.address_of(gateway))
             for gateway, proxies in heard.items()
         }
         for gateway, proxies in heard.items():
-            ready = [proxy.name for proxy in proxies if proxy.ready]
-            duties = duties_of(self._fleets[gateway].providers, ready, _reporting(proxies))
-            self._cluster.give_duties(gateway, duties)
-        health = merge_reports(_heard([proxy for proxies in heard.values() for proxy in proxies]), now)
+            self._cluster.give_duties(gateway, duties_of(self._compilation.gateways[gateway].providers, proxies))
+        health = merge_reports([proxy for proxies in heard.values() for proxy in proxies], now)
         facts = Facts(now, views, health)
         wanted = []
         early = False
@@ -201,30 +189,11 @@ class Reconciler:
             if found is None or (found.uid, found.generation) != (verdict.uid, verdict.generation):
                 continue
             status = status_of(verdict, facts, self._ledger.status_now(found))
-            if status is None:
-                early = True
-            else:
+            early = early or status is None
+            if status is not None:
                 wanted.append((found, status))
         for write in self._ledger.choose(wanted, now):
             written = await self._cluster.write_status(write.ref, write.resource_version, write.status)
             note = self._ledger.done if written is Written.DONE else self._ledger.outdated
             note(write, self._clock())
         return early
-
-
-def _providers_of(fragments: Sequence[Fragment]) -> tuple[Provider, ...]:
-    documents = (fragment.read() for fragment in fragments if fragment.header.kind == "ModelProvider")
-    return tuple(document for document in documents if isinstance(document, Provider))
-
-
-def _heard(proxies: Sequence[ProxyState]) -> list[HeardProxy]:
-    return [HeardProxy(proxy.name, proxy.ready, proxy.report, proxy.heard_at) for proxy in proxies]
-
-
-def _reporting(proxies: Sequence[ProxyState]) -> list[Heard]:
-    heard: list[Heard] = []
-    for proxy in proxies:
-        if proxy.ready and proxy.report is not None and proxy.heard_at is not None:
-            ahead = proxy.report.now - proxy.heard_at
-            heard.append(Heard(proxy.name, proxy.report, ahead if abs(ahead) > SKEW_SECONDS else 0.0))
-    return heard

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from fairlead_operator.compiler.compile import Compilation, CompiledGateway, compile_inventory
+from fairlead_operator.heard import HeardProxy
 from fairlead_operator.inventory import Inventory, SecretData
 from fairlead_operator.resources.documents import read_documents
 from fairlead_operator.resources.found import Found
@@ -16,7 +17,7 @@ from fairlead_operator.resources.meta import API_VERSION, NAMESPACE_NAME_LABEL
 from fairlead_operator.resources.parse import parse_resource
 from fairlead_operator.status.facts import Facts
 from fairlead_operator.status.health import merge_reports
-from fairlead_operator.status.proxies import FleetLog, HeardProxy
+from fairlead_operator.status.proxies import FleetLog
 from fairlead_operator.status.status_of import status_of
 from fairlead_operator.verdict import Verdict
 from fairlead_proxy.contract.config import Provider

@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 from doubles.compiled import NOW
 
+from fairlead_operator.heard import HeardProxy
 from fairlead_operator.resources.meta import Kind, ObjectRef
 from fairlead_operator.status.facts import Facts
 from fairlead_operator.status.health import merge_reports
-from fairlead_operator.status.proxies import FleetLog, FleetView, HeardProxy
+from fairlead_operator.status.proxies import FleetLog, FleetView
 from fairlead_operator.status.status_of import status_of
 from fairlead_operator.verdict import Reason, RuleView, Ruling, Truth, Verdict
 from fairlead_proxy.contract.report import ProxyReport

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_operator.fleet.duties import Heard, duties_of, elect
+from fairlead_operator.fleet.duties import duties_of, elect
+from fairlead_operator.heard import HeardProxy
 from fairlead_proxy.contract.config import ActiveHealth, Provider
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, ProbeMode, ProviderType
 from fairlead_proxy.contract.report import Cooldown, Observation, ProbeResult, ProxyReport
@@ -33,6 +34,10 @@ def opened(reason: FailureClass, until: float = 1060.0, **more: bool | float) ->
     )
 
 
+def heard_of(name: str, said: ProxyReport, at: float = 1000.0) -> HeardProxy:
+    return HeardProxy(name, True, said, at)
+
+
 PROVIDERS = [provider(f"p{number}") for number in range(20)]
 NAMES = st.lists(st.text("abcdef0123456789", min_size=5, max_size=5), min_size=1, max_size=8, unique=True)
 
@@ -57,8 +62,11 @@ def test_a_provider_without_probes_has_no_prober() -> None:
 
 
 def test_a_limit_learnt_by_one_is_known_to_the_others_and_not_told_back() -> None:
-    heard = [Heard("a", report("a", opened(FailureClass.RATE_LIMITED, retry_after=True))), Heard("b", report("b"))]
-    duties = duties_of([], ["a", "b"], heard)
+    heard = [
+        heard_of("a", report("a", opened(FailureClass.RATE_LIMITED, retry_after=True))),
+        heard_of("b", report("b")),
+    ]
+    duties = duties_of([], heard)
     assert duties["a"].cooldowns == ()
     assert duties["b"].cooldowns == (
         Cooldown(
@@ -74,32 +82,32 @@ def test_a_limit_learnt_by_one_is_known_to_the_others_and_not_told_back() -> Non
 
 
 def test_a_proxy_that_cannot_connect_keeps_that_to_itself() -> None:
-    heard = [Heard("a", report("a", opened(FailureClass.UNREACHABLE))), Heard("b", report("b"))]
-    assert duties_of([], ["a", "b"], heard)["b"].cooldowns == ()
+    heard = [heard_of("a", report("a", opened(FailureClass.UNREACHABLE))), heard_of("b", report("b"))]
+    assert duties_of([], heard)["b"].cooldowns == ()
 
 
 def test_a_clock_that_is_ahead_is_corrected() -> None:
-    heard = [Heard("a", report("a", opened(FailureClass.RATE_LIMITED)), ahead_seconds=50.0)]
-    assert duties_of([], ["a", "b"], heard)["b"].cooldowns[0].until == 1010.0
+    heard = [heard_of("a", report("a", opened(FailureClass.RATE_LIMITED)), at=950.0), heard_of("b", report("b"))]
+    assert duties_of([], heard)["b"].cooldowns[0].until == 1010.0
 
 
 def test_a_good_probe_lifts_what_others_opened_before_it() -> None:
     good = ProbeResult(provider="ai/p", credential="main", at=995.0)
-    heard = [Heard("a", report("a", probes=(good,))), Heard("b", report("b", opened(FailureClass.UNREACHABLE)))]
-    duties = duties_of([], ["a", "b"], heard)
+    heard = [heard_of("a", report("a", probes=(good,))), heard_of("b", report("b", opened(FailureClass.UNREACHABLE)))]
+    duties = duties_of([], heard)
     assert [cooldown.until for cooldown in duties["b"].cooldowns] == [995.0]
     assert duties["a"].cooldowns == ()
 
 
 def test_a_good_probe_older_than_the_failure_lifts_nothing() -> None:
     good = ProbeResult(provider="ai/p", credential="main", at=985.0)
-    heard = [Heard("a", report("a", probes=(good,))), Heard("b", report("b", opened(FailureClass.UNREACHABLE)))]
-    assert duties_of([], ["a", "b"], heard)["b"].cooldowns == ()
+    heard = [heard_of("a", report("a", probes=(good,))), heard_of("b", report("b", opened(FailureClass.UNREACHABLE)))]
+    assert duties_of([], heard)["b"].cooldowns == ()
 
 
 def test_a_good_probe_never_lifts_a_time_that_the_provider_named() -> None:
     good = ProbeResult(provider="ai/p", credential="main", at=995.0)
     limited = opened(FailureClass.RATE_LIMITED, retry_after=True)
-    heard = [Heard("a", report("a", probes=(good,))), Heard("b", report("b", limited))]
-    assert [cooldown.until for cooldown in duties_of([], ["a", "b"], heard)["a"].cooldowns] == [1060.0]
-    assert duties_of([], ["a", "b"], heard)["b"].cooldowns == ()
+    heard = [heard_of("a", report("a", probes=(good,))), heard_of("b", report("b", limited))]
+    assert [cooldown.until for cooldown in duties_of([], heard)["a"].cooldowns] == [1060.0]
+    assert duties_of([], heard)["b"].cooldowns == ()

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlead_operator.compiler.compile import Compilation, compile_inventory
+from fairlead_operator.heard import HeardProxy
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.meta import Kind, ObjectRef
 from fairlead_operator.resources.status_schema import RoutePolicyStatus
 from fairlead_operator.status.conditions import conditions_of
 from fairlead_operator.status.facts import Facts
 from fairlead_operator.status.health import FleetHealth, HealthState, merge_reports
-from fairlead_operator.status.proxies import REVISIONS_KEPT, FleetLog, HeardProxy
+from fairlead_operator.status.proxies import REVISIONS_KEPT, FleetLog
 from fairlead_operator.status.status_of import status_of
 from fairlead_operator.status.write_budget import StatusLedger
 from fairlead_operator.verdict import Reason, RuleView, Ruling, Truth, Verdict

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from fairlead_operator.heard import HeardProxy
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.meta import ObjectRef
 from fairlead_proxy.contract.keys import KeyRing
-from fairlead_proxy.contract.report import Duties, ProxyReport
+from fairlead_proxy.contract.report import Duties
 from fairlead_proxy.contract.snapshot import Fragment
 
 Manifest = Mapping[str, Any]
@@ -21,19 +22,6 @@ class Snapshot:
 
     revision: str
     fragments: tuple[Fragment, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ProxyState:
-    """One proxy of a fleet. `ready`: it may get calls. `report` is its newest, heard at `heard_at` (Unix seconds).
-
-    `report` None: it has not been heard yet. A proxy that no longer exists is not listed at all.
-    """
-
-    name: str
-    ready: bool
-    report: ProxyReport | None = None
-    heard_at: float | None = None
 
 
 class Written(StrEnum):
@@ -79,7 +67,7 @@ class Cluster(Protocol):
         """Remove the fleets of all gateways but these."""
         ...
 
-    def proxies(self, gateway: str) -> tuple[ProxyState, ...]: ...
+    def proxies(self, gateway: str) -> tuple[HeardProxy, ...]: ...
 
     def address_of(self, gateway: str) -> str:
         """Return host:port where applications reach this gateway; empty where nothing listens yet."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fairlead_operator.cluster.api import ClusterError, Manifest, ProxyState, Snapshot, Written
+from fairlead_operator.cluster.api import ClusterError, Manifest, Snapshot, Written
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
 from fairlead_operator.cluster.kubernetes_errors import Conflict, NotFound
 from fairlead_operator.cluster.kubernetes_fleets import Fleets
@@ -21,6 +21,7 @@ from fairlead_operator.cluster.kubernetes_publisher import Publisher
 from fairlead_operator.cluster.kubernetes_store import ObjectStore
 from fairlead_operator.cluster.kubernetes_watches import Watches
 from fairlead_operator.cluster.proxy_reports import Endpoint, ProxyReports
+from fairlead_operator.heard import HeardProxy
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.fleet_names import GATEWAY_LABEL
 from fairlead_operator.resources.meta import API_VERSION, Kind, ObjectRef
@@ -148,12 +149,12 @@ class KubernetesCluster:
         for gateway in await self._fleets.retire(self._watches.all_deployments(), gateways):
             self._publisher.forget(gateway)
 
-    def proxies(self, gateway: str) -> tuple[ProxyState, ...]:
+    def proxies(self, gateway: str) -> tuple[HeardProxy, ...]:
         states = []
         for pod in self._pods(gateway):
             heard = self._reports.heard(_report_name(gateway, pod.name))
             states.append(
-                ProxyState(pod.name, pod.ready, heard.report if heard else None, heard.heard_at if heard else None)
+                HeardProxy(pod.name, pod.ready, heard.report if heard else None, heard.heard_at if heard else None)
             )
         return tuple(states)
 

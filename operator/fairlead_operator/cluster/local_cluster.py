@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from fairlead_operator.cluster.api import ClusterError, Manifest, ProxyState, Snapshot, Written
+from fairlead_operator.cluster.api import ClusterError, Manifest, Snapshot, Written
 from fairlead_operator.cluster.local_admin import LocalAdmin
 from fairlead_operator.cluster.local_config import read_snapshot, touch, write_keys, write_snapshot
 from fairlead_operator.cluster.local_inventory import LocalInventory
@@ -19,6 +19,7 @@ from fairlead_operator.cluster.local_settings import LocalSettings, StartRefused
 from fairlead_operator.cluster.local_state import StateDirectory, StateRefused
 from fairlead_operator.cluster.local_workers import LocalWorkers, Worker
 from fairlead_operator.cluster.proxy_reports import Endpoint, ProxyReports
+from fairlead_operator.heard import HeardProxy
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.meta import ObjectRef
 from fairlead_proxy.contract.keys import KeyRing
@@ -157,7 +158,7 @@ class LocalCluster:
     async def retire(self, gateways: Iterable[str]) -> None:
         """Do nothing: the one gateway that runs here stays until the process ends."""
 
-    def proxies(self, gateway: str) -> tuple[ProxyState, ...]:
+    def proxies(self, gateway: str) -> tuple[HeardProxy, ...]:
         if gateway != self.gateway:
             return ()
         return tuple(self._state_of(worker) for worker in self._workers.workers)
@@ -212,13 +213,13 @@ class LocalCluster:
             command.append("--standalone")
         return command
 
-    def _state_of(self, worker: Worker) -> ProxyState:
+    def _state_of(self, worker: Worker) -> HeardProxy:
         """Return a worker's state; a report of the process before it is none of its own."""
         heard = self._reports.heard(worker.name)
         if heard is None or heard.heard_at < worker.started_at:
-            return ProxyState(worker.name, ready=False)
+            return HeardProxy(worker.name, ready=False)
         fresh = self._clock() - heard.heard_at < REPORT_SECONDS
-        return ProxyState(worker.name, worker.running and fresh and heard.report.ready, heard.report, heard.heard_at)
+        return HeardProxy(worker.name, worker.running and fresh and heard.report.ready, heard.report, heard.heard_at)
 
     def _all_ready(self) -> bool:
         proxies = self.proxies(self.gateway)

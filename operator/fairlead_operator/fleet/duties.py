@@ -2,30 +2,23 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from fairlead_operator.heard import HeardProxy
 from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.names import EJECTING_CLASSES, BreakerState, ProbeMode
-from fairlead_proxy.contract.report import Cooldown, Duties, Observation, ProxyReport
+from fairlead_proxy.contract.report import Cooldown, Duties, Observation
 
 TTL_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """The newest report of a ready proxy; `ahead_seconds` is how much its clock is ahead of ours."""
-
-    name: str
-    report: ProxyReport
-    ahead_seconds: float = 0.0
-
-
-def duties_of(providers: Iterable[Provider], ready: Sequence[str], heard: Sequence[Heard]) -> Mapping[str, Duties]:
+def duties_of(providers: Iterable[Provider], proxies: Sequence[HeardProxy]) -> Mapping[str, Duties]:
     """Return the duties of every ready proxy, by name.
 
     Only what holds for the whole account is shared (a limit, a quota, a key, a model): a proxy that alone fails to
     connect must not talk the others out of a provider that is well.
     """
+    heard = [proxy for proxy in proxies if proxy.ready]
+    ready = [proxy.name for proxy in heard]
     probing = elect(providers, ready)
     shared = _shared_cooldowns(heard)
     lifted = _lifted_cooldowns(heard)
@@ -55,11 +48,11 @@ def elect(providers: Iterable[Provider], ready: Sequence[str]) -> dict[str, tupl
     return {name: tuple(sorted(ids)) for name, ids in probing.items()}
 
 
-def _shared_cooldowns(heard: Iterable[Heard]) -> list[tuple[str, Cooldown]]:
+def _shared_cooldowns(heard: Iterable[HeardProxy]) -> list[tuple[str, Cooldown]]:
     """Return, with the proxy that learnt it, the longest cooldown of each cell that concerns the account."""
     longest: dict[tuple[str, str, str, str], tuple[str, Cooldown]] = {}
     for proxy in heard:
-        for observed in proxy.report.observations:
+        for observed in _observations(proxy):
             reason, until = observed.reason, observed.until
             if observed.breaker is not BreakerState.OPEN or reason not in EJECTING_CLASSES or until is None:
                 continue
@@ -78,22 +71,26 @@ def _shared_cooldowns(heard: Iterable[Heard]) -> list[tuple[str, Cooldown]]:
     return [longest[cell] for cell in sorted(longest)]
 
 
-def _lifted_cooldowns(heard: Sequence[Heard]) -> list[tuple[str, Cooldown]]:
+def _lifted_cooldowns(heard: Sequence[HeardProxy]) -> list[tuple[str, Cooldown]]:
     """Return the cooldowns that a later good probe ends; each carries the prober's name, which needs no telling."""
     answered: dict[tuple[str, str], tuple[str, float]] = {}
     for proxy in heard:
-        for probe in proxy.report.probes:
+        for probe in proxy.report.probes if proxy.report else ():
             at = probe.at - proxy.ahead_seconds
             if probe.reason is None and answered.get((probe.provider, probe.credential), ("", 0.0))[1] < at:
                 answered[probe.provider, probe.credential] = (proxy.name, at)
     lifted: dict[tuple[str, str, str, str], tuple[str, Cooldown]] = {}
     for proxy in heard:
-        for observed in proxy.report.observations:
+        for observed in _observations(proxy):
             prober, at = answered.get((observed.provider, observed.credential), ("", 0.0))
             if prober and prober != proxy.name and _ends(observed, at + proxy.ahead_seconds):
                 cooldown = _lift(observed, at)
                 lifted[cooldown.provider, cooldown.credential, cooldown.model, cooldown.mode] = (prober, cooldown)
     return [lifted[cell] for cell in sorted(lifted)]
+
+
+def _observations(proxy: HeardProxy) -> tuple[Observation, ...]:
+    return proxy.report.observations if proxy.report else ()
 
 
 def _ends(observed: Observation, probed_at: float) -> bool:
