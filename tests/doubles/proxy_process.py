@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import openai
 from doubles.mounted_config import ADMIN_TOKEN, PlainDirectory, fragments_of, gateway, key_ring, policy, provider
 from doubles.processes import eventually, free_port
 
@@ -103,3 +105,51 @@ def proxy_process(
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def second_worker(first: ProxyProcess) -> Iterator[ProxyProcess]:
+    """Start another proxy on the port of the first; both need `--reuse-port`."""
+    admin_port = free_port()
+    command = [*COMMAND, "--config", str(first.config.path), "--listen", f"127.0.0.1:{first.port}", "--reuse-port"]
+    command += ["--admin", f"127.0.0.1:{admin_port}", "--standalone"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        worker = ProxyProcess(process, first.port, admin_port, first.config, first.out, first.err)
+        eventually(lambda: worker.probe("/readyz") == 200, within=20)
+        yield worker
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def steady_calls(url: str, callers: int = 4) -> Iterator[list[str]]:
+    """Make streamed calls without a pause until the block ends; give the list that their outcomes go into."""
+    outcomes: list[str] = []
+    done = threading.Event()
+
+    def keep_calling() -> None:
+        with openai.OpenAI(base_url=url, api_key="sk-anything", max_retries=0, timeout=20) as client:
+            while not done.is_set():
+                outcomes.append(_outcome_of_a_stream(client))
+
+    threads = [threading.Thread(target=keep_calling) for _ in range(callers)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield outcomes
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def _outcome_of_a_stream(client: openai.OpenAI) -> str:
+    try:
+        stream = client.chat.completions.create(
+            model="smart", messages=[{"role": "user", "content": "hello"}], stream=True
+        )
+        return str(list(stream)[-1].choices[0].finish_reason)
+    except openai.OpenAIError as error:
+        return repr(error)

@@ -23,7 +23,14 @@ from doubles.mounted_config import (
     provider,
 )
 from doubles.processes import eventually, free_port
-from doubles.proxy_process import COMMAND, ProxyProcess, proxy_process, standard_config
+from doubles.proxy_process import (
+    COMMAND,
+    ProxyProcess,
+    proxy_process,
+    second_worker,
+    standard_config,
+    steady_calls,
+)
 
 MESSAGES: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "hello"}]
 
@@ -297,20 +304,25 @@ def test_told_twice_it_ends_at_once(tmp_path: Path) -> None:
         assert proxy.process.wait(timeout=5) == 0
 
 
+def test_a_restart_under_load_fails_no_call(tmp_path: Path) -> None:
+    config = standard_config(tmp_path / "config", ttft_seconds=0.02)
+    (tmp_path / "old").mkdir()
+    with (
+        proxy_process(tmp_path / "old", "--reuse-port", "--drain-delay", "1s", config=config) as old,
+        second_worker(old),
+        steady_calls(old.url) as outcomes,
+    ):
+        eventually(lambda: len(outcomes) > 20, within=20)
+        old.terminate()
+        assert old.process.wait(timeout=10) == 0
+        ended_at = len(outcomes)
+        eventually(lambda: len(outcomes) > ended_at + 20, within=20)
+    assert set(outcomes) == {"stop"}
+
+
 def test_workers_share_a_port(tmp_path: Path) -> None:
-    config = standard_config(tmp_path / "config")
-    with proxy_process(tmp_path, "--reuse-port", config=config) as first:
-        second_admin = free_port()
-        command = [*COMMAND, "--config", str(config.path), "--listen", f"127.0.0.1:{first.port}", "--reuse-port"]
-        with subprocess.Popen(
-            [*command, "--admin", f"127.0.0.1:{second_admin}", "--standalone"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as worker:
-            second = ProxyProcess(worker, first.port, second_admin, config, first.out, first.err)
-            eventually(lambda: second.probe("/readyz") == 200, within=20)
-            assert [first.call()["object"] for _ in range(20)] == ["chat.completion"] * 20
-            worker.kill()
+    with proxy_process(tmp_path, "--reuse-port") as first, second_worker(first):
+        assert [first.call()["object"] for _ in range(20)] == ["chat.completion"] * 20
 
 
 def test_the_admin_port_may_be_a_unix_socket_that_only_its_owner_reaches(tmp_path: Path) -> None:
