@@ -215,7 +215,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
     """What a whole fleet shares. `tenants` are the admitted namespaces; None admits every namespace.
 
     `defaults` and `key_selector` (which Secrets hold API keys, a label selector as JSON) are for the compiler alone: it
-    goes on with them while the gateway, as it is written now, is invalid. The rules of policies have the defaults merged in already.
+    goes on with them while the gateway, as it is written now, is invalid. The rules of policies have the defaults
+    merged in already.
     """
 
     id: str

@@ -9,6 +9,9 @@ from fairlead_proxy.server.limits import Limits
 RESERVED = 64
 """For the listeners, the admin port, files and the log."""
 
+FEW = 1000
+"""Below this, somebody should look at the limit; a default."""
+
 log = logging.getLogger(__name__)
 
 
@@ -28,8 +31,7 @@ def fit(limits: Limits, descriptors: int) -> Limits:
     room = max(1, (descriptors - RESERVED) // 2)
     if descriptors <= 0 or room >= limits.max_connections:
         return limits
-    log.warning(
-        "fewer connections than wished for: the limit of open files is low",
-        extra={"max_connections": room, "open_files": descriptors},
-    )
+    if room < FEW:
+        fields = {"max_connections": room, "open_files": descriptors}
+        log.warning("few connections can be held: the limit of open files is low", extra=fields)
     return replace(limits, max_connections=room, max_in_flight=min(limits.max_in_flight, room))
