@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 MAX_DEPTH = 64
 """Deeper than any request that makes sense; a default."""
@@ -12,7 +12,10 @@ MAX_DEPTH = 64
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _QUOTED = re.compile(_STRING, re.DOTALL)
 _TOKEN = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
-_SPACE = re.compile(rb"[ \t\r\n]*+")
+_GAP = rb"[ \t\r\n]*+"
+_SPACE = re.compile(_GAP)
+_KEY = re.compile(_GAP + rb"(" + _STRING + rb")" + _GAP + rb":" + _GAP, re.DOTALL)
+_COMMA = re.compile(_GAP + rb",")
 _SCALAR = re.compile(rb"[-+.0-9A-Za-z]++")
 _OPENING = b"{["
 
@@ -21,8 +24,7 @@ class TooDeep(ValueError):
     """JSON that is nested deeper than MAX_DEPTH."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One member of an object: offsets of its key's first quote, and of its value's first byte and end."""
 
     start: int
@@ -35,15 +37,12 @@ def members_of(text: bytes, start: int = 0) -> Iterator[tuple[str, Member]]:
 
     The text must be valid JSON there: the caller has decoded it.
     """
-    position = _skip_space(text, _skip_space(text, start) + 1)
-    while text[position : position + 1] == b'"':
-        key_end = _end_of_value(text, position)
-        value_start = _skip_space(text, _skip_space(text, key_end) + 1)
-        value_end = _end_of_value(text, value_start)
-        yield _text_of(text[position:key_end]), Member(position, value_start, value_end)
-        position = _skip_space(text, value_end)
-        if text[position : position + 1] == b",":
-            position = _skip_space(text, position + 1)
+    found = _KEY.match(text, _skip_space(text, start) + 1)
+    while found is not None:
+        value_end = _end_of_value(text, found.end())
+        yield _text_of(found[1]), Member(found.start(1), found.end(), value_end)
+        comma = _COMMA.match(text, value_end)
+        found = _KEY.match(text, comma.end()) if comma is not None else None
 
 
 def check_depth(text: bytes) -> None:

@@ -4,7 +4,8 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html, "Interpr
 """
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.exchange.errors import UpstreamFailure
@@ -18,8 +19,7 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One block of the stream. `raw` are its bytes with the blank line that ends it; `data` None: it had no data.
 
     `whole` is False for a block that the end of the stream cut off before its blank line.
@@ -69,6 +69,21 @@ class SseParser:
         return events
 
     def _split(self, chunk: bytes) -> list[Event]:
+        plain = self._split_plain(chunk)
+        return self._split_any(chunk) if plain is None else plain
+
+    def _split_plain(self, chunk: bytes) -> list[Event] | None:
+        """Split whole events of one `data: …` line each, as nearly every chunk is; None for anything else."""
+        if self._raw or b"\r" in chunk or not chunk.endswith(b"\n\n") or len(chunk) > MAX_LINE_BYTES:
+            return None
+        blocks = chunk[:-2].split(b"\n\n")
+        for block in blocks:
+            if b"\n" in block or not block.startswith(b"data: "):
+                return None
+        self._at_start = False
+        return [Event(block + b"\n\n", block[6:]) for block in blocks]
+
+    def _split_any(self, chunk: bytes) -> list[Event]:
         events: list[Event] = []
         position = 0
         for found in _LINE_END.finditer(chunk):
