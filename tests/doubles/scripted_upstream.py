@@ -21,7 +21,8 @@ WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "
 
 @dataclass
 class Behaviour:
-    """How calls are answered. `kind` is a key of PLAIN_KINDS or STREAM_KINDS; `status` and `error` shape `status`.
+    """How calls are answered. `kind` is a key of ANY_KINDS, PLAIN_KINDS or STREAM_KINDS; a plain call is answered well
+    where the kind is one of streams, and the other way round. `status` and `error` shape the kind `status`.
 
     `times` > 0: only so many calls behave so, later ones are answered well. Durations are in seconds.
     """
@@ -205,7 +206,8 @@ class Upstream:
         self.invoice.append(bill)
         if behaviour.delay:
             await asyncio.sleep(behaviour.delay)
-        act = (STREAM_KINDS if stream else PLAIN_KINDS).get(behaviour.kind) or ANY_KINDS[behaviour.kind]
+        kinds = ANY_KINDS | (STREAM_KINDS if stream else PLAIN_KINDS)
+        act = kinds.get(behaviour.kind, kinds["ok"])
         return await act(connection, behaviour, asked, bill)
 
     async def list_models(self, connection: Connection) -> bool:

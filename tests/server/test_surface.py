@@ -232,8 +232,8 @@ async def test_a_gzip_body_is_inflated(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "encoding", "status"),
     [
-        (gzip.compress(b"\0" * 10_000_000), "gzip", 413),
-        (gzip.compress(b"x" * 200)[:-4], "gzip", 400),
+        (gzip.compress(b"\0" * 10_000_000, mtime=0), "gzip", 413),
+        (gzip.compress(b"x" * 200, mtime=0)[:-4], "gzip", 400),
         (b"not gzip at all", "gzip", 400),
         (b"{}", "br", 415),
         (b"{}", "gzip, gzip", 415),
