@@ -21,7 +21,12 @@ def provider(name: str, namespace: str) -> dict[str, Any]:
     return {
         "apiVersion": "fairlead.dev/v1alpha1",
         "kind": "ModelProvider",
-        "metadata": {"name": name, "namespace": namespace, "creationTimestamp": "2026-11-22T10:00:00Z"},
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "generation": 1,
+            "creationTimestamp": "2026-11-22T10:00:00Z",
+        },
         "spec": {"type": "Simulated", "models": [{"name": "tiny"}]},
         "status": {"conditions": conditions, "health": {"state": "Healthy"}},
     }

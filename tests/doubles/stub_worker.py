@@ -18,7 +18,8 @@ from fairlead_proxy.contract.report import ProxyReport, ReportRequest
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    for name in ("--config", "--listen", "--admin", "--name", "--drain-delay", "--log-format"):
+    parser.add_argument("--listen", action="append", required=True)
+    for name in ("--config", "--admin", "--name", "--drain-delay", "--log-format"):
         parser.add_argument(name, required=True)
     for name in ("--reuse-port", "--die-with-parent", "--standalone"):
         parser.add_argument(name, action="store_true")
@@ -65,8 +66,9 @@ async def serve(given: argparse.Namespace) -> None:
     for runner in runners:
         await runner.setup()
     await web.UnixSite(runners[0], given.admin.removeprefix("unix:")).start()
-    host, _, port = given.listen.rpartition(":")
-    await web.TCPSite(runners[1], host, int(port), reuse_port=given.reuse_port).start()
+    for address in given.listen:
+        host, _, port = address.rpartition(":")
+        await web.TCPSite(runners[1], host, int(port), reuse_port=given.reuse_port).start()
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     while not ended.is_set() and os.getppid() == parent:

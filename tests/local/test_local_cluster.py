@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 import yaml
 from doubles.eventually import eventually
+from doubles.processes import free_port
 
 from fairlead_operator.cluster.api import Snapshot, Written
 from fairlead_operator.cluster.local_cluster import LocalCluster
@@ -309,13 +310,21 @@ async def test_an_open_gateway_on_an_address_of_others_is_refused(
     await accepted.start()
 
 
-async def test_without_listen_the_port_is_that_of_the_gateway(start: Callable[..., LocalCluster], source: Path) -> None:
+async def test_without_listen_the_ports_are_those_of_the_gateway(
+    start: Callable[..., LocalCluster], source: Path
+) -> None:
     gateway = "apiVersion: fairlead.dev/v1alpha1\nkind: ModelGateway\nmetadata: {name: main}\n"
-    source.write_text(f"{gateway}spec: {{listeners: [{{name: http, port: 18431}}]}}\n")
+    one, two = free_port(), free_port()
+    spec = f"spec: {{listeners: [{{name: one, port: {one}}}, {{name: two, port: {two}}}]}}\n"
+    source.write_text(gateway + spec)
     running = start(listen=None)
     await running.start()
-    await running.publish(MAIN, snapshot_of(), KEYS)
-    assert running.address_of(MAIN) == "127.0.0.1:18431"
+    await published(running)
+    assert running.address_of(MAIN) == f"127.0.0.1:{one}"
+    assert (await fetch(f"http://127.0.0.1:{two}/"))[0] == 200
+    source.write_text(gateway + spec.replace(str(two), "18499"))
+    await eventually(lambda: running.problems)
+    assert running.problems[0].endswith(f"ports [{one}, 18499], but this run has [{one}, {two}]; start it again")
 
 
 async def test_at_the_end_no_worker_is_left(start: Callable[..., LocalCluster]) -> None:

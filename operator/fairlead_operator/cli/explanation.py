@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 from fairlead_operator.cli.sources import Sources
+from fairlead_operator.resources.meta import Kind
 from fairlead_operator.verdict import Truth
 from fairlead_proxy.contract.config import GatewayConfig
 from fairlead_proxy.contract.names import FALLBACK_CLASSES, FailureClass, Mode, Operation, Strategy
@@ -190,11 +191,10 @@ def _hints(sources: Sources, config: GatewayConfig, facts: CallFacts) -> tuple[s
     models = ", ".join(config.virtual_models(facts.tenant))
     hints = [f"the namespace {facts.tenant} has {f'the models {models}' if models else 'no models'}"]
     for ref, verdict in sources.compilation.verdicts.items():
-        found = sources.objects.found[ref]
-        policy = sources.objects.inventory().policies.get(ref.id)
-        if policy is None or ref != policy.ref or ref.namespace != facts.tenant:
+        spec = sources.objects.found[ref].spec
+        if ref.kind is not Kind.ROUTE_POLICY or ref.namespace != facts.tenant:
             continue
-        if found.spec is not None and facts.model not in found.spec.models:
+        if spec is not None and facts.model not in spec.models:
             continue
         hints.extend(
             f"{ref}: {ruling.message}"

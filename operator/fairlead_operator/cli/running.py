@@ -7,6 +7,7 @@ import signal
 import sys
 
 from fairlead_operator.cli.banner import banner_of
+from fairlead_operator.cli.logs import LogFormat
 from fairlead_operator.cluster.local_cluster import LocalCluster
 from fairlead_operator.cluster.local_settings import LocalSettings
 from fairlead_operator.reconciler import Reconciler
@@ -37,13 +38,13 @@ async def run_standalone(settings: LocalSettings) -> int:
 
 
 class _Signals:
-    """SIGINT and SIGTERM: the first lets calls end, the second ends them."""
+    """SIGINT, SIGTERM and SIGHUP: the first lets calls end, the second ends them."""
 
     def __init__(self, cluster: LocalCluster) -> None:
         self.first = asyncio.Event()
         self._cluster = cluster
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._take)
 
     def _take(self) -> None:
@@ -57,4 +58,8 @@ class _Signals:
 
 async def _tell_when_ready(cluster: LocalCluster, settings: LocalSettings) -> None:
     await cluster.wait_ready()
-    print(banner_of(cluster, settings), file=sys.stderr, flush=True)
+    if settings.log_format == LogFormat.JSON:
+        addresses = {"listen": cluster.address_of(cluster.gateway), "admin": cluster.admin_address}
+        log.info("ready", extra={"gateway": cluster.gateway, **addresses})
+    else:
+        print(banner_of(cluster, settings), file=sys.stderr, flush=True)

@@ -28,6 +28,7 @@ from fairlead_proxy.contract.report import Duties
 log = logging.getLogger(__name__)
 
 DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8080
 REPORT_SECONDS = 10.0
 """A worker that has not been heard for so long is not ready, as one whose probe fails is not."""
 
@@ -53,16 +54,16 @@ class LocalCluster:
         self._reports = ProxyReports(clock=clock, on_change=self._wake)
         self._watch: asyncio.Task[None] | None = None
         self._admin: LocalAdmin | None = None
-        self._listen = Address(DEFAULT_HOST, 0)
+        self._listen: tuple[Address, ...] = ()
         self._admin_address = Address(DEFAULT_HOST, 0)
-        self._reserved: socket.socket | None = None
+        self._reserved: list[socket.socket] = []
 
     async def start(self) -> None:
         """Take the directory, read the files, reserve the ports. Raises StartRefused, with nothing left behind."""
         try:
             self._state.open()
             self._objects.load(self._settings.gateway)
-            self._listen, self._reserved = reserve(self._wanted_address(), "--listen")
+            self._listen = tuple(self._reserve(address) for address in self._wanted())
             admin = read_address(self._settings.admin, "--admin")
             self._admin_address, admin_socket = reserve(admin, "--admin")
             sockets = {name: self._state.socket_path(name) for name in self._names()}
@@ -89,8 +90,8 @@ class LocalCluster:
         await self._reports.close()
         if self._admin is not None:
             await self._admin.stop()
-        if self._reserved is not None:
-            self._reserved.close()
+        for reserved in self._reserved:
+            reserved.close()
         self._state.close()
 
     def kill(self) -> None:
@@ -115,7 +116,7 @@ class LocalCluster:
     @property
     def problems(self) -> tuple[str, ...]:
         """Why something in the files is not in force, one line each."""
-        return self._objects.problems
+        return (*self._objects.problems, *self._ports_not_taken())
 
     async def wait_for_change(self, timeout_seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -164,7 +165,7 @@ class LocalCluster:
         return tuple(self._state_of(worker) for worker in self._workers.workers)
 
     def address_of(self, gateway: str) -> str:
-        return str(self._listen) if gateway == self.gateway and self._workers.workers else ""
+        return str(self._listen[0]) if gateway == self.gateway and self._workers.workers else ""
 
     async def nudge(self, gateway: str, proxies: Iterable[str]) -> None:
         if gateway == self.gateway:
@@ -180,11 +181,12 @@ class LocalCluster:
         except OSError as error:
             raise ClusterError(f"{ref}: its status cannot be written: {error.strerror}") from error
 
-    def _wanted_address(self) -> Address:
+    def _wanted(self) -> list[Address]:
         """Return where to listen; raise StartRefused where that would be open to whoever can reach this machine."""
         found = self.inventory().gateways[self.gateway]
         if self._settings.listen is None:
-            return Address(DEFAULT_HOST, found.spec.listeners[0].port if found.spec else 8080)
+            ports = [listener.port for listener in found.spec.listeners] if found.spec else [DEFAULT_PORT]
+            return [Address(DEFAULT_HOST, port) for port in ports]
         address = read_address(self._settings.listen, "--listen")
         closed = found.spec is not None and found.spec.auth.api_keys is not None
         if not (address.is_loopback or closed or self._settings.insecure):
@@ -192,7 +194,24 @@ class LocalCluster:
                 f"--listen {address}: others can reach this address, and ModelGateway {self.gateway} asks for no keys; "
                 "set its spec.auth.apiKeys, listen on 127.0.0.1, or accept it with --insecure"
             )
-        return address
+        return [address]
+
+    def _ports_not_taken(self) -> list[str]:
+        """Return a line if the gateway's ports have changed since the start: workers bind theirs once."""
+        spec = self.inventory().gateways[self.gateway].spec
+        if spec is None or self._settings.listen is not None or not self._listen:
+            return []
+        wanted, taken = [listener.port for listener in spec.listeners], [address.port for address in self._listen]
+        if wanted == taken:
+            return []
+        return [
+            f"ModelGateway {self.gateway}: spec.listeners: ports {wanted}, but this run has {taken}; start it again"
+        ]
+
+    def _reserve(self, address: Address) -> Address:
+        real, reserved = reserve(address, "--listen")
+        self._reserved.append(reserved)
+        return real
 
     def _names(self) -> list[str]:
         return [f"worker-{number}" for number in range(self._settings.workers)]
@@ -206,10 +225,12 @@ class LocalCluster:
     def _command(self, name: str) -> list[str]:
         settings = self._settings
         directory = self._state.config_directory(self.gateway).absolute()
-        command = [*settings.worker_command, "--config", str(directory), "--listen", str(self._listen)]
+        command = [*settings.worker_command, "--config", str(directory)]
+        for address in self._listen:
+            command += ["--listen", str(address)]
         command += ["--admin", f"unix:{self._state.socket_path(name)}", "--name", name]
         command += ["--reuse-port", "--die-with-parent", "--drain-delay", "0s", "--log-format", settings.log_format]
-        if self._listen.is_loopback or settings.insecure:
+        if all(address.is_loopback for address in self._listen) or settings.insecure:
             command.append("--standalone")
         return command
 
@@ -247,8 +268,8 @@ class LocalCluster:
         self._state.write_facts(
             {
                 "gateway": self.gateway,
-                "listen": str(self._listen),
+                "listen": [str(address) for address in self._listen],
                 "admin": str(self._admin_address),
-                "problems": list(self._objects.problems),
+                "problems": list(self.problems),
             }
         )

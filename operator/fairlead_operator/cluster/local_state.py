@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -143,8 +144,16 @@ def read_objects(path: Path, kinds: Iterable[Kind] = Kind) -> Iterator[dict[str,
                 content = yaml.load(file.read_bytes(), Loader=_LOADER)  # noqa: S506 (both loaders are the safe ones)
             except (OSError, yaml.YAMLError):
                 continue
-            if isinstance(content, dict) and content.get("kind") == kind and isinstance(content.get("metadata"), dict):
+            if isinstance(content, dict) and content.get("kind") == kind and _stands_at(file, content.get("metadata")):
                 yield content
+
+
+def _stands_at(file: Path, metadata: object) -> bool:
+    """Say whether an object's metadata are those that we wrote there."""
+    if not isinstance(metadata, dict):
+        return False
+    names = (metadata.get("namespace"), metadata.get("name")) == (file.parent.name, file.stem)
+    return names and isinstance(metadata.get("generation"), int) and isinstance(metadata.get("creationTimestamp"), str)
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -159,10 +168,10 @@ def read_facts(path: Path) -> dict[str, Any]:
 def known_of(content: Mapping[str, Any]) -> tuple[ObjectRef, Known]:
     """Return what a written object tells the next process about itself."""
     metadata = content["metadata"]
-    ref = ObjectRef(Kind(content["kind"]), str(metadata.get("namespace")), str(metadata.get("name")))
-    status = content.get("status") or {}
-    known = Known(content.get("spec") or {}, int(metadata["generation"]), str(metadata["creationTimestamp"]), status)
-    return ref, known
+    ref = ObjectRef(Kind(content["kind"]), metadata["namespace"], metadata["name"])
+    status = content.get("status")
+    known = Known(content.get("spec"), metadata["generation"], metadata["creationTimestamp"])
+    return ref, replace(known, status=status) if isinstance(status, dict) else known
 
 
 def _locked(lock: IO[bytes]) -> bool:
