@@ -13,6 +13,7 @@ from pathlib import Path
 import openai
 import pytest
 from doubles.mounted_config import (
+    ADMIN_TOKEN,
     CALLER_KEY,
     PlainDirectory,
     caller,
@@ -31,6 +32,8 @@ from doubles.proxy_process import (
     standard_config,
     steady_calls,
 )
+
+from fairlead_proxy.contract.keys import KeyRing
 
 MESSAGES: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "hello"}]
 
@@ -150,6 +153,44 @@ def test_a_reader_that_knows_a_process_before_us_gets_a_report_at_once(proxy: Pr
     asked = time.monotonic()
     proxy.admin("/report", {"after": 1_000_000, "wait_seconds": 20})
     assert time.monotonic() - asked < 5
+
+
+def test_a_cooldown_learnt_elsewhere_holds_here(tmp_path: Path) -> None:
+    cooldown = {
+        "provider": "default/sim",
+        "credential": "anonymous",
+        "model": "",
+        "mode": "plain",
+        "reason": "RateLimited",
+        "until": time.time() + 60,
+        "retry_after": True,
+    }
+    with proxy_process(tmp_path) as proxy:
+        report = proxy.admin("/report", {"duties": {"cooldowns": [cooldown]}})
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            proxy.call()
+        caught.value.close()
+    seen = [(each["mode"], each["breaker"], each["reason"]) for each in report["observations"]]
+    assert seen == [("plain", "Open", "RateLimited")]
+    assert (caught.value.code, caught.value.headers["x-should-retry"]) == (503, "false")
+
+
+def test_the_token_before_the_present_one_is_still_taken_and_an_older_one_is_not(tmp_path: Path) -> None:
+    with proxy_process(tmp_path) as proxy:
+        rotated = KeyRing(admin_tokens=("the-next-token", ADMIN_TOKEN))
+        version = proxy.config.publish_keys(rotated)
+        eventually(lambda: proxy.admin("/report", {})["keys"] == version, within=5)
+        proxy.config.publish_keys(KeyRing(admin_tokens=("one-more-token", "the-next-token")))
+        eventually(lambda: _refused(proxy), within=5)
+
+
+def _refused(proxy: ProxyProcess) -> bool:
+    try:
+        proxy.admin("/report", {})
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code == 401
+    return False
 
 
 def test_a_report_request_that_is_none_is_a_400(proxy: ProxyProcess) -> None:
