@@ -18,8 +18,8 @@ lint:  ## format, lint, types, import contracts
 test:  ## the tests that need no cluster
 	./test
 
-generate: lock  ## CRDs, reference pages and requirements, from their sources
-	$(PYTHON) tests/architecture/generated.py --write
+generate: lock  ## CRDs, chart files, reference pages and requirements, from their sources
+	PYTHONPATH=tests $(PYTHON) -m architecture.generated --write
 
 lock:  ## uv.lock from pyproject.toml, keeping what is locked
 	$(UV) lock

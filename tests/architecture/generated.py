@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from architecture.charts import chart_files
+
 from fairlead_operator.resources.reference import reference_page
 from fairlead_operator.resources.schema import crd_files
 
@@ -19,7 +21,8 @@ REQUIREMENTS = {
 
 def generated_files() -> dict[str, str]:
     """Return path (from the root) → text of every generated file."""
-    files = {f"crds/{name}": text for name, text in crd_files().items()}
+    crds = crd_files()
+    files = {f"crds/{name}": text for name, text in crds.items()} | chart_files(crds)
     files["docs/reference/resources.md"] = reference_page()
     files.update({path: _requirements(arguments) for path, arguments in REQUIREMENTS.items()})
     return files
