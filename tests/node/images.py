@@ -1,7 +1,6 @@
 """The images of a test node: our two, made from the source tree as it is, and what the node itself needs."""
 
 import platform
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +19,16 @@ from node.oci_image import Image, write_image
 
 PROXY_IMAGE = "localhost/fairlead-proxy:dev"
 OPERATOR_IMAGE = "localhost/fairlead-operator:dev"
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+ARCHITECTURE = {"aarch64": "arm64"}.get(platform.machine(), "amd64")
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LD_LIBRARY_PATH": "/usr/local/lib",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "LANG": "C.UTF-8",
+    "HOME": "/tmp",
+}
+"""What a process needs where this machine's Python was moved."""
 
 
 def build_images(programs: Mapping[str, Path], directory: Path) -> Sequence[Path]:
@@ -46,15 +54,7 @@ def build_own_images(directory: Path) -> Sequence[Path]:
             pool.submit(sources_layer, operator, ROOT / "operator" / "fairlead_operator"),
         ):
             work.result()
-    environment = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LD_LIBRARY_PATH": "/usr/local/lib",
-        "PYTHONPATH": f"/{PACKAGES}",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "LANG": "C.UTF-8",
-        "HOME": "/tmp",
-    }
+    environment = ENVIRONMENT | {"PYTHONPATH": f"/{PACKAGES}"}
     images = [
         Image(PROXY_IMAGE, [python, packages, proxy], [PYTHON, "-m", "fairlead_proxy.cli"], environment),
         Image(
@@ -79,8 +79,5 @@ def _build_node_images(programs: Mapping[str, Path], directory: Path) -> Sequenc
 
 def _write(image: Image, directory: Path) -> Path:
     archive = directory / f"{image.name.split('/')[1].split(':')[0]}.tar"
-    architecture = _ARCHITECTURES.get(platform.machine())
-    if architecture is None:
-        raise RuntimeError(f"no images for {platform.machine()} on {sys.platform} are known here")
-    write_image(image, archive, architecture=architecture)
+    write_image(image, archive, architecture=ARCHITECTURE)
     return archive

@@ -101,6 +101,18 @@ def program_layer(archive: Path, program: Path) -> None:
         shutil.copy2(program, stage / program.name)
 
 
+def write_programs(stage: Path, *names: str) -> None:
+    """Put programs of this machine, with the libraries they load, into a layer's `/bin`."""
+    directory = stage / "bin"
+    directory.mkdir(exist_ok=True)
+    for name in names:
+        found = shutil.which(name)
+        if found is None:
+            raise RuntimeError(f"this machine has no {name}")
+        shutil.copy2(Path(found).resolve(), directory / name)
+        _copy_libraries(stage, _loaded([Path(found).resolve()]))
+
+
 def closure(extra: str) -> set[str]:
     """Return the names of all distributions that fairlead with this extra needs, itself left out."""
     found: set[str] = set()

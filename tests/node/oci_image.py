@@ -40,6 +40,8 @@ def write_image(image: Image, archive: Path, *, architecture: str) -> None:
                 "WorkingDir": "/",
             },
             "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
+            # Optional by the specification, but builders refuse a base whose history does not account for its layers.
+            "history": [{"created_by": path.name} for path in image.layers],
         }
     )
     described = _descriptor("config.v1+json", _digest_of(config), len(config))

@@ -8,24 +8,7 @@ from cluster.kubectl import Kubectl
 from cluster.processes import wait_until
 from node.images import OPERATOR_IMAGE, PROXY_IMAGE
 from node.node import Node
-
-RESTRICTED = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-    "runAsNonRoot": True,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
-
-
-def run_to_its_end(kubectl: Kubectl, namespace: str, image: str, **container: object) -> str:
-    """Run one restricted container until it has succeeded, and return what it wrote."""
-    only = {"name": "only", "image": image, "imagePullPolicy": "Never", "securityContext": RESTRICTED, **container}
-    spec = {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": [only]}
-    metadata = {"name": "once", "namespace": namespace}
-    kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/once", "-n", namespace, "--timeout=60s")
-    return kubectl("logs", "once", "-n", namespace)
+from node.once import RESTRICTED, run_to_its_end
 
 
 def test_the_image_of_the_proxy_starts(kubectl: Kubectl, namespace: str) -> None:

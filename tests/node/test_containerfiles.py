@@ -1,0 +1,34 @@
+"""The images that ship are built from their Containerfiles and start on a node, as restricted as a pod can be."""
+
+import pytest
+from cluster.kubectl import Kubectl
+from node.containerfiles import FILES, build_with_buildah, build_with_docker, shipped_name
+from node.kind_node import KindNode
+from node.node import Node
+from node.once import run_to_its_end
+
+
+@pytest.fixture(scope="session")
+def shipped(node: Node, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Both images, built and loaded."""
+    directory = tmp_path_factory.mktemp("containerfiles") / "images"
+    build = build_with_docker if isinstance(node, KindNode) else build_with_buildah
+    for archive in build(directory):
+        node.load(archive)
+        archive.unlink()
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize(("image", "word"), [("proxy", "serve"), ("operator", "operator")])
+def test_an_image_that_ships_starts(image: str, word: str, kubectl: Kubectl, namespace: str) -> None:
+    assert word in run_to_its_end(kubectl, namespace, shipped_name(FILES[image]), args=["--help"])
+
+
+@pytest.mark.usefixtures("shipped")
+def test_the_proxy_that_ships_holds_nothing_of_the_operator_or_of_what_built_it(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    names = ("fairlead_operator", "kopf", "kubernetes", "hatchling")
+    look = f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
+    printed = run_to_its_end(kubectl, namespace, shipped_name(FILES["proxy"]), command=["python3", "-c", look])
+    assert printed == "[]\n"
