@@ -107,9 +107,10 @@ class Attempt:
         try:
             await self._exchange(include_usage=asks)
         except _UsageRefused:
-            errand.refusing.add(target)
             self.trace.first_byte_at = None
             await self._exchange(include_usage=False)
+            # Only now: the refusal may have quoted a caller's text, which must not change how others are served.
+            errand.refusing.add(target)
 
     def left(self) -> None:
         """Note that the caller left; that is nothing to the attempt if it had its whole answer."""
