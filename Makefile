@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 
-.PHONY: help check lint test generate lock
+.PHONY: help check lint test generate changelog lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -20,6 +20,9 @@ test:  ## the tests that need no cluster
 
 generate: lock  ## CRDs, chart files, reference pages and requirements, from their sources
 	PYTHONPATH=tests $(PYTHON) -m architecture.generated --write
+
+changelog:  ## CHANGELOG.md from docs/changes, for VERSION=x.y.z
+	.venv/bin/towncrier build --version $(VERSION)
 
 lock:  ## uv.lock from pyproject.toml, keeping what is locked
 	$(UV) lock
