@@ -11,7 +11,7 @@ A pod with a service account token also gets `KUBECONFIG`: the fixed path of in-
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,18 +49,22 @@ async def container_command(
     mounts = _mounts(pod, container, volumes)
     address = pod["status"]["podIP"]
 
+    real_paths = {mount_path: str(directory) for mount_path, directory in mounts}
+
     def local(text: str) -> str:
-        for mount_path, directory in mounts:
-            text = _at_word_borders(mount_path).sub(str(directory).replace("\\", r"\\"), text)
+        # In one pass: what was put in for one mount may itself lie below the path of another, such as /tmp.
+        if mounts:
+            text = _any_of(real_paths).sub(lambda match: real_paths[match[0]], text)
         return _ANY_ADDRESS.sub(address, text)
 
     declared = await _declared_environment(api, pod, container)
     environment = {name: local(value) for name, value in declared.items()}
     arguments = [expand(text, environment) for text in container.get("args", [])]
-    command = [expand(text, environment) for text in container.get("command", [])] or list(image.entry_point)
+    command = [expand(text, environment) for text in container.get("command", [])]
+    own = [] if command else list(image.entry_point)
     base = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(scratch), "LANG": "C.UTF-8", **image.environment}
     return ContainerCommand(
-        arguments=tuple(local(text) for text in [*command, *arguments]),
+        arguments=(*own, *(local(text) for text in [*command, *arguments])),
         environment={**base, **_cluster_environment(api, pod, mounts, scratch), **environment},
         working_directory=Path(local(container["workingDir"])) if container.get("workingDir") else scratch,
     )
@@ -75,8 +79,9 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def _at_word_borders(path: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w./-]){re.escape(path)}(?=$|[/:;,\s\"'])")
+def _any_of(paths: Iterable[str]) -> re.Pattern[str]:
+    """Return what finds any of these paths, the first in their order, at the borders of words."""
+    return re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, paths))})(?=$|[/:;,\s\"'])")
 
 
 def _mounts(pod: Json, container: Json, volumes: PodVolumes) -> Sequence[tuple[str, Path]]:

@@ -130,6 +130,24 @@ def test_the_environment_comes_from_all_its_sources(
     assert (environment["C_sky"], environment["DOOR"], "NONE" in environment) == ("blue", "open", False)
 
 
+def test_mounts_are_found_where_arguments_and_environment_name_them(
+    run_pod: Write, ask: Callable[[str], Json], kubectl: Kubectl, namespace: str
+) -> None:
+    kubectl("create", "configmap", "colours", "-n", namespace, "--from-literal=sky=blue")
+    volumes = [{"name": "files", "configMap": {"name": "colours"}}, {"name": "scratch", "emptyDir": {}}]
+    run_pod(
+        args=[PROGRAM, "0.0.0.0:8080", "/etc/app/"],
+        env=[{"name": "PATHS", "value": "/etc/app/sky:/tmp/x:/etc/apples:/var/tmp"}],
+        volumeMounts=[{"name": "files", "mountPath": "/etc/app"}, {"name": "scratch", "mountPath": "/tmp"}],
+        spec={"volumes": volumes},
+    )
+    sky, scratch, *others = ask("/environment")["PATHS"].split(":")
+    assert ask("/files") == {"sky": "blue"}
+    assert Path(sky).read_text() == "blue"
+    assert Path(scratch).parent.name == "scratch"
+    assert others == ["/etc/apples", "/var/tmp"]
+
+
 def test_nothing_of_the_environment_of_the_tests_reaches_a_pod(
     run_pod: Write, ask: Callable[[str], Json], monkeypatch: pytest.MonkeyPatch
 ) -> None:
