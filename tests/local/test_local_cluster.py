@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,8 +134,17 @@ async def test_a_crashed_worker_is_not_ready_and_is_started_again(cluster: Local
     pid = (await call(cluster))["pid"]
     os.kill(pid, signal.SIGKILL)
     await eventually(lambda: not all(proxy.ready for proxy in cluster.proxies(MAIN)))
+    (crashed,) = [proxy for proxy in cluster.proxies(MAIN) if not proxy.ready]
+    ended = time.time()
     await asyncio.wait_for(cluster.wait_ready(), 10)
-    assert len(cluster.proxies(MAIN)) == 2
+    again = next(proxy for proxy in cluster.proxies(MAIN) if proxy.name == crashed.name)
+    assert again.heard_at is not None
+    assert again.heard_at > ended, "what the process before it had told does not make it ready"
+
+
+async def test_a_terminals_ctrl_c_does_not_reach_the_workers(cluster: LocalCluster) -> None:
+    await published(cluster, "smart")
+    assert os.getsid((await call(cluster))["pid"]) != os.getsid(0)
 
 
 async def test_an_edit_is_seen_and_wakes_the_reconciler(cluster: LocalCluster, source: Path) -> None:
@@ -218,11 +228,13 @@ async def test_a_gateway_that_vanishes_stays_in_force_with_a_line_that_says_so(
     source.write_text(f"{before}---\n{gateway}")
     running = start()
     await running.start()
+    source.write_text(f"{before}---\n{gateway.replace('{auth', '{enforce: {maxAttempts: 7}, auth')}")
+    await eventually(lambda: running.inventory().gateways[MAIN].generation == 2)
     source.write_text(before)
     await eventually(lambda: running.problems)
     spec = running.inventory().gateways[MAIN].spec
     assert spec is not None
-    assert spec.auth.api_keys is not None
+    assert (spec.auth.api_keys is not None, spec.enforce.max_attempts) == (True, 7)
     assert "is no longer in the files; it stays in force" in running.problems[0]
 
 
