@@ -1,4 +1,4 @@
-"""The generated files of the charts: the definitions as templates, and the gateway's spec in the schema of the values."""
+"""The generated files of the charts: the definitions as templates, and the gateway's spec in the schema of values."""
 
 import json
 from collections.abc import Mapping

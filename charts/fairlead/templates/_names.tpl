@@ -34,7 +34,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 
 {{/* Where ModelGateways are honoured, comma-separated. */}}
 {{- define "fairlead.gatewayNamespaces" -}}
-{{- .Values.gatewayNamespaces | default (list .Release.Namespace) | uniq | join "," -}}
+{{- .Values.gatewayNamespaces | default (list .Release.Namespace) | join "," -}}
 {{- end }}
 
 {{/* Where the chart's own ModelGateway and the quickstart are. */}}
