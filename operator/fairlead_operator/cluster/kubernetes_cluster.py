@@ -63,9 +63,9 @@ class KubernetesCluster:
         self._settings = settings
         self._clock = clock
         self._changed = asyncio.Event()
-        self.store = ObjectStore(self._wake)
+        self.store = ObjectStore(self._objects_changed)
         self.counts: Counter[str] = Counter()
-        self._watches = Watches(api, rng=rng, on_secrets=self._wake, on_fleet=self._fleet_changed)
+        self._watches = Watches(api, rng=rng, on_secrets=self._objects_changed, on_fleet=self._fleet_changed)
         self._reports = ProxyReports(clock=clock, on_change=self._reports_changed)
         self._publisher = Publisher(api, clock=clock)
         self._fleets = Fleets(api)
@@ -77,6 +77,7 @@ class KubernetesCluster:
             wanted_of=self._wanted,
             serves=self._serves,
         )
+        self._inventory: Inventory | None = None
         self._pods_seen: dict[str, tuple[ProxyPod, ...]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -117,6 +118,11 @@ class KubernetesCluster:
         self._changed.clear()
 
     def inventory(self) -> Inventory:
+        if self._inventory is None:
+            self._inventory = self._take_inventory()
+        return self._inventory
+
+    def _take_inventory(self) -> Inventory:
         self._watches.watch_fleets(self._fleet_namespaces())
         return Inventory.of(
             self.store.found(),
@@ -128,6 +134,7 @@ class KubernetesCluster:
 
     async def watch_secrets(self, namespaces: Iterable[str]) -> None:
         await self._watches.watch_secrets(namespaces)
+        self._inventory = None
 
     async def published(self, gateway: str) -> Snapshot | None:
         if gateway not in self._gateways():
@@ -228,7 +235,8 @@ class KubernetesCluster:
                     endpoints[_report_name(gateway, pod.name)] = Endpoint(address, token)
         self._reports.watch(endpoints)
 
-    def _wake(self) -> None:
+    def _objects_changed(self) -> None:
+        self._inventory = None
         self._changed.set()
 
     def _reports_changed(self) -> None:

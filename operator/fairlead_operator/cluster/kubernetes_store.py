@@ -54,6 +54,10 @@ class ObjectStore:
     def get(self, ref: ObjectRef) -> Content | None:
         return self._objects[ref.kind].get(ref.id)
 
+    def contents(self) -> list[Content]:
+        """Return every object that is held."""
+        return [content for held in self._objects.values() for content in held.values()]
+
     def versions(self, kind: str) -> dict[str, int]:
         """Return the resourceVersion of every object of a kind, by `namespace/name`."""
         return {key: version_of(content) for key, content in self._objects[kind].items()}

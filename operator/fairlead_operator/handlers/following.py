@@ -21,7 +21,9 @@ CHECK_SECONDS = 60.0
 CHECK_AGAIN_SECONDS = 15.0
 """After a difference was found, or while a kind's definition is not yet installed."""
 
-SYNC_SECONDS = 120.0
+SYNC_SECONDS = 600.0
+FIRST_LOOK_SECONDS = 0.1
+LONGEST_LOOK_SECONDS = 2.0
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 
@@ -53,11 +55,12 @@ class Follower:
         pause = FIRST_PAUSE_SECONDS
         while True:
             kinds = await self._installed()
-            watch = KopfWatch(self._access, kinds, self._store)
+            watch = KopfWatch(self._access, kinds)
             watch.start()
             try:
-                if await _first(watch.synced, watch.ended, SYNC_SECONDS):
+                if await self._listed(watch, kinds):
                     pause = FIRST_PAUSE_SECONDS
+                    watch.deliver_to(self._store)
                     log.info("every kind is listed", extra={"kinds": ",".join(kind.plural for kind in kinds)})
                     self.synced.set()
                     await self._watch_over(watch, kinds)
@@ -92,12 +95,27 @@ class Follower:
         served = {each["name"] for each in answer.get("resources") or []}
         return [resource for resource in OURS.values() if resource.plural in served]
 
+    async def _listed(self, watch: KopfWatch, kinds: list[Resource]) -> bool:
+        """Return whether the watch has seen everything that there is; False where it ends before, or takes too long."""
+        pause, deadline = FIRST_LOOK_SECONDS, self._monotonic() + SYNC_SECONDS
+        while self._monotonic() < deadline and not await _happens(watch.ended, pause):
+            age = WatchAge()
+            try:
+                await self._compare(kinds, watch.seen, age)
+            except ClusterError as error:
+                log.warning("the API server does not list our kinds", extra={"error": str(error)})
+            else:
+                if age.finding(self._monotonic()) is Finding.TRUE:
+                    return True
+            pause = min(pause * 2, LONGEST_LOOK_SECONDS)
+        return False
+
     async def _watch_over(self, watch: KopfWatch, kinds: list[Resource]) -> None:
         """Return when a new listing is due: kopf has ended, other kinds are installed, or something is missed."""
         pause = CHECK_SECONDS if len(kinds) == len(OURS) else CHECK_AGAIN_SECONDS
         while not await _happens(watch.ended, pause):
             try:
-                await self._check(kinds)
+                await self._compare(kinds, self._store, self._age)
                 if await self._discover() != kinds:
                     log.info("the installed kinds have changed")
                     return
@@ -117,14 +135,14 @@ class Follower:
                     raise WatchLost(f"objects differ since {self._age.age(now):.0f} s: {self._age.examples()}")
         log.warning("kopf has ended")
 
-    async def _check(self, kinds: Iterable[Resource]) -> None:
+    async def _compare(self, kinds: Iterable[Resource], held: ObjectStore, age: WatchAge) -> None:
         for resource in (*kinds, NAMESPACE):
             listed = await self._api.list(resource.path(), metadata_only=True)
-            self._age.compare(
+            age.compare(
                 resource.kind,
                 {key_of(each): version_of(each) for each in listed.items},
                 int(listed.resource_version),
-                self._store.versions(resource.kind),
+                held.versions(resource.kind),
                 self._monotonic(),
             )
 
@@ -135,15 +153,3 @@ async def _happens(event: asyncio.Event, within_seconds: float) -> bool:
             return await event.wait()
     except TimeoutError:
         return False
-
-
-async def _first(wanted: asyncio.Event, other: asyncio.Event, within_seconds: float) -> bool:
-    """Return whether the wanted event happens, in time and unless the other does."""
-    waiting = [asyncio.ensure_future(event.wait()) for event in (wanted, other)]
-    try:
-        await asyncio.wait(waiting, timeout=within_seconds, return_when=asyncio.FIRST_COMPLETED)
-        return wanted.is_set()
-    finally:
-        for each in waiting:
-            each.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
