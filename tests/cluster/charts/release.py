@@ -1,5 +1,7 @@
 """The charts, installed on a real API server as a user installs them, and what the API server then lets whom do."""
 
+import urllib.error
+import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -49,8 +51,10 @@ class Ground:
         )
 
     def uninstall(self) -> None:
+        """Uninstall both charts, where they are installed, and return once the operator has ended."""
         self.helm("uninstall", RELEASE, "-n", OPS, "--ignore-not-found", "--wait")
         self.helm("uninstall", CRD_RELEASE, "-n", OPS, "--ignore-not-found", "--wait")
+        wait_until(lambda: not self.node.pods(OPS), what="no operator runs")
 
     def serving(self, namespace: str, gateway: str = "main") -> str:
         """Wait until all proxies of a gateway serve; return host:port of its Service on loopback."""
@@ -60,7 +64,9 @@ class Ground:
         )  # fmt: skip
         deployment = f"deployment/{gateway}-proxy"
         self.kubectl("rollout", "status", deployment, "-n", namespace, "--timeout=60s", timeout_seconds=70)
-        return self.node.expose(namespace, gateway)
+        address = self.node.expose(namespace, gateway)
+        wait_until(lambda: _answers(address), what=f"the Service of {gateway} answers")
+        return address
 
 
 def allowed(kubectl: Kubectl, user: str, rights: Iterable[Right], namespace: str = "") -> set[Right]:
@@ -70,7 +76,7 @@ def allowed(kubectl: Kubectl, user: str, rights: Iterable[Right], namespace: str
     """
     asked = sorted(rights)
     answers = kubectl(
-        f"--as={user}", "create", "-f", "-", "-o", 'jsonpath={.status.allowed}{"\\n"}',
+        f"--as={user}", "create", "--validate=false", "-f", "-", "-o", 'jsonpath={.status.allowed}{"\\n"}',
         stdin=yaml.safe_dump_all([_question(*right, namespace) for right in asked]),
     ).splitlines()  # fmt: skip
     assert len(answers) == len(asked)
@@ -89,6 +95,17 @@ def wait_gone(kubectl: Kubectl, kinds: str, namespace: str, selector: str) -> No
         what=f"{kinds} with {selector} are gone from {namespace}",
         seconds=60,
     )
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}/v1/models", timeout=5):
+            return True
+    except urllib.error.HTTPError as error:
+        error.close()
+        return True
+    except OSError:
+        return False
 
 
 def _question(group: str, resource: str, verb: str, namespace: str) -> Json:
