@@ -109,6 +109,20 @@ def test_last_probe_of_each_credential_is_told_and_only_news_wakes_the_report() 
     assert rig.changes == 2
 
 
+def test_first_sign_after_a_minute_of_silence_wakes_the_report() -> None:
+    rig = Rig()
+    for at in (0.0, 1.0, 61.0, 122.0):
+        rig.record(None, at=NOW + at)
+    assert rig.changes == 2
+
+
+def test_first_probe_after_a_minute_of_silence_wakes_the_report() -> None:
+    rig = Rig()
+    for at in (0.0, 30.0, 91.0):
+        rig.observer.probe_recorded(ProbeResult(provider="team/a", credential="anonymous", at=NOW + at))
+    assert rig.changes == 2
+
+
 def test_what_left_the_configuration_is_forgotten() -> None:
     rig = Rig()
     rig.record(None, name="a")

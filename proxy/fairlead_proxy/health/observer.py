@@ -13,6 +13,9 @@ from fairlead_proxy.exchange.window import LatencyWindow, Window
 SPAN_SECONDS = 300.0
 """Design, section 2.1: counts cover the last 5 minutes."""
 
+QUIET_SECONDS = 60.0
+"""Design, section 5.3: without evidence for so long a provider is Unknown, so the first sign after it is news."""
+
 _ATTEMPTS, _FAILURES = 0, 1
 
 
@@ -27,7 +30,7 @@ class CellStates(Protocol):
 
 
 class HealthObserver:
-    """Keeps the windows. `changed` is called when a probe tells something else than the one before it."""
+    """Keeps the windows. `changed` is called when a probe or a call tells what the ones before it did not."""
 
     def __init__(self, states: CellStates, changed: Callable[[], None] = lambda: None) -> None:
         self._states = states
@@ -56,14 +59,17 @@ class HealthObserver:
         seen = self._cells.get(cell)
         if seen is None:
             seen = self._cells[cell] = _Seen()
+        quiet = seen.quiet(outcome.ended_at)
         seen.record(outcome)
+        if quiet:
+            self._changed()
 
     def probe_recorded(self, result: ProbeResult) -> None:
         """Take the newest probe of a credential."""
         key = (result.provider, result.credential)
         before = self._probes.get(key)
         self._probes[key] = result
-        if before is None or before.reason is not result.reason:
+        if before is None or before.reason is not result.reason or result.at - before.at > QUIET_SECONDS:
             self._changed()
 
     def observations(self, now: float) -> tuple[Observation, ...]:
@@ -100,6 +106,10 @@ class _Seen:
             self._counts.add(_FAILURES, now)
         if outcome.first_token_at is not None:
             self._ttfts.add(outcome.first_token_at - outcome.started_at, now)
+
+    def quiet(self, now: float) -> bool:
+        """Say whether there was no attempt of late."""
+        return self.last_attempt is None or now - self.last_attempt > QUIET_SECONDS
 
     def attempts(self, now: float) -> int:
         return self._counts.totals(now)[_ATTEMPTS]
