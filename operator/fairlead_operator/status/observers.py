@@ -8,6 +8,8 @@ from fairlead_proxy.contract.names import HEALTH_REASON, BreakerState, FailureCl
 from fairlead_proxy.contract.report import ALL_MODELS, Observation, ProbeResult, ProxyReport
 
 EVIDENCE_SECONDS = 60.0
+PROBE_INTERVALS = 2.0
+"""A probe holds for this many of its intervals where that is longer, so that rare probes do not flip a status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,8 @@ def _probe_cells(
     called = {cell.credential for cell in cells}
     added: list[Cell] = []
     for probe in sorted(probes, key=lambda one: one.credential):
-        if probe.credential in called or now - (probe.at + offset) > EVIDENCE_SECONDS:
+        holds_seconds = max(EVIDENCE_SECONDS, PROBE_INTERVALS * probe.interval_seconds)
+        if probe.credential in called or now - (probe.at + offset) > holds_seconds:
             continue
         if probe.reason is not None:
             added.append(Cell(probe.credential, ALL_MODELS, _reason(probe.reason), _moved(probe.until, offset)))

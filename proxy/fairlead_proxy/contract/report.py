@@ -75,17 +75,21 @@ class Observation(Struct, frozen=True, kw_only=True):
 
 
 class ProbeResult(Struct, frozen=True, kw_only=True):
-    """The last probe of a credential by this proxy. `reason` None: it answered as a living provider does."""
+    """The last probe of a credential by this proxy. `reason` None: it answered as a living provider does.
+
+    `interval_seconds`: how far apart the provider's owner wants the probes, so that a reader knows how long one holds.
+    """
 
     provider: str
     credential: str
     at: float
     reason: FailureClass | None = None
     until: float | None = None
+    interval_seconds: float = 0.0
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
-    """A fragment that this proxy could not load. `key` is `Kind/namespace/name`, or `snapshot` for all of it."""
+    """What this proxy could not load. `key` is `Kind/namespace/name`, `snapshot` for all of it, or `keys`."""
 
     key: str
     message: str

@@ -156,7 +156,12 @@ class Prober:
             if failure.retry_after_seconds:
                 until = self._clock() + failure.retry_after_seconds
         result = ProbeResult(
-            provider=provider.id, credential=credential.name, at=self._clock(), reason=reason, until=until
+            provider=provider.id,
+            credential=credential.name,
+            at=self._clock(),
+            reason=reason,
+            until=until,
+            interval_seconds=provider.active.interval_seconds,
         )
         self._schedule.learn(result)
         self._probed(result)
