@@ -8,7 +8,8 @@ from typing import Any
 
 from fairlead_operator.cluster.api import Manifest, Snapshot
 from fairlead_operator.resources import fleet_names
-from fairlead_proxy.contract.snapshot import SETS, Index, SnapshotError, check_shards, read_index, unpack
+from fairlead_proxy.contract.keys import KEYS_FILE
+from fairlead_proxy.contract.snapshot import INDEX_FILE, SETS, Index, SnapshotError, check_shards, read_index, unpack
 
 TOKEN_SINCE = "fairlead.dev/admin-token-since"  # noqa: S105 (the name of an annotation)
 """On the key Secret: when its first admin token was made, in Unix seconds."""
@@ -41,18 +42,18 @@ def shard_objects(home: Home, set_name: str, shards: Sequence[bytes]) -> list[Ma
 
 
 def index_object(home: Home, index: bytes) -> Manifest:
-    return _config_map(home, fleet_names.index_name(home.name), data={fleet_names.INDEX_FILE: index.decode()})
+    return _config_map(home, fleet_names.index_name(home.name), data={INDEX_FILE: index.decode()})
 
 
 def keys_object(home: Home, keys: bytes, token_since: float) -> Manifest:
     content = _object(home, "Secret", fleet_names.keys_name(home.name), {TOKEN_SINCE: str(int(token_since))})
-    return {**content, "type": "Opaque", "data": {fleet_names.KEYS_FILE: _encoded(keys)}}
+    return {**content, "type": "Opaque", "data": {KEYS_FILE: _encoded(keys)}}
 
 
 def index_in(config_map: Mapping[str, Any]) -> Index | None:
     """Return the index that a ConfigMap holds; None where it holds none that can be read."""
     try:
-        return read_index(str((config_map.get("data") or {})[fleet_names.INDEX_FILE]).encode())
+        return read_index(str((config_map.get("data") or {})[INDEX_FILE]).encode())
     except (KeyError, SnapshotError):
         return None
 
@@ -70,7 +71,7 @@ def keys_in(secret: Mapping[str, Any]) -> tuple[bytes, float]:
     """Return the key ring that a Secret holds, and since when its admin token; empty and 0 where it holds none."""
     try:
         since = float(secret["metadata"].get("annotations", {}).get(TOKEN_SINCE, "0"))
-        return base64.b64decode(secret["data"][fleet_names.KEYS_FILE]), since
+        return base64.b64decode(secret["data"][KEYS_FILE]), since
     except (KeyError, TypeError, ValueError):
         return b"", 0.0
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from fairlead_operator.cluster.api import ClusterError, Snapshot
 from fairlead_operator.cluster.local_state import write_private
-from fairlead_operator.resources.fleet_names import INDEX_FILE, KEYS_FILE
-from fairlead_proxy.contract.keys import KeyRing, encode_keys, version_of
+from fairlead_proxy.contract.keys import KEYS_FILE, KeyRing, encode_keys, version_of
 from fairlead_proxy.contract.snapshot import (
+    INDEX_FILE,
     SETS,
     Index,
     SnapshotError,

@@ -16,8 +16,8 @@ from typing import IO, Any
 import yaml
 
 from fairlead_operator.cluster.local_objects import Known
-from fairlead_operator.resources.fleet_names import KEYS_FILE
 from fairlead_operator.resources.meta import Kind, ObjectRef
+from fairlead_proxy.contract.keys import KEYS_FILE
 
 LOCK_FILE = "lock"
 TOKEN_FILE = "admin.token"  # noqa: S105 (a file name)

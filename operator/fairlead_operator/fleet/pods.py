@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fairlead_operator.resources import fleet_names
+from fairlead_operator.resources.gateway import ADMIN_PORT
 from fairlead_proxy.contract.snapshot import SETS, SHARDS_PER_SET
 
-ADMIN_PORT = 9090
 PROXY_PORT_OFFSET = 10_000
 CONFIG_DIRECTORY = "/etc/fairlead"
 CONTAINER = "proxy"

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fairlead_operator.fleet.pods import ADMIN_PORT, PROXY_PORT_OFFSET, PodFacts, pod_template
+from fairlead_operator.fleet.pods import PROXY_PORT_OFFSET, PodFacts, pod_template
 from fairlead_operator.resources import fleet_names
-from fairlead_operator.resources.gateway import ModelGatewaySpec
+from fairlead_operator.resources.gateway import ADMIN_PORT, ModelGatewaySpec
 from fairlead_operator.resources.meta import NAMESPACE_NAME_LABEL, duration_seconds
 
 Manifest = Mapping[str, Any]

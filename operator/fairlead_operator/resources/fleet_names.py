@@ -9,9 +9,6 @@ MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 OPERATOR_NAME = "fairlead-operator"
 """The value of `app.kubernetes.io/managed-by`, and the field manager of every write."""
 
-INDEX_FILE = "index.json"
-KEYS_FILE = "keys.json"
-
 
 def service_name(gateway: str) -> str:
     return gateway
