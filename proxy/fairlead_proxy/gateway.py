@@ -99,8 +99,8 @@ class Gateway:
                 except Exception as error:  # one call's fault must not become the connection's, or the process's
                     log_fault(call.id, error)
                     await reply.fail(INTERNAL_ERROR)
-        except (ClientGone, asyncio.CancelledError):
-            record.close(499, FailureClass.CLIENT_GONE)
+        except (ClientGone, asyncio.CancelledError) as end:
+            reply.left(end)
             raise
         finally:
             self.in_flight -= 1
@@ -171,8 +171,8 @@ class Gateway:
                 await attempt.run()
         except UpstreamFailure as failure:
             attempt.failure = failure
-        except (ClientGone, asyncio.CancelledError):
-            attempt.left()
+        except (ClientGone, asyncio.CancelledError) as end:
+            attempt.left(end)
             raise
         finally:
             outcome = attempt.outcome(began, self._clock())

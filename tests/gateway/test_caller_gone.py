@@ -1,5 +1,7 @@
 """The caller leaves: the upstream is cancelled at once, what was used is booked, and nobody is blamed."""
 
+import asyncio
+
 import pytest
 from doubles.gateway_rig import Rig, config, provider
 from doubles.recording_sink import RecordingSink
@@ -69,5 +71,29 @@ def test_caller_that_leaves_as_a_target_fails_is_not_tried_elsewhere() -> None:
         with pytest.raises(ClientGone):
             await rig.call(sink=RecordingSink(leave_after=1.0))
         assert rig.transport.asked() == ["team/a"]
+
+    run_virtual(main())
+
+
+DRAINED = [(hanging(), 503), (stream(chunk("12345678"), HANG), 200)]
+
+
+@pytest.mark.parametrize(("answer", "code"), DRAINED, ids=["before content", "after content"])
+def test_call_cut_off_by_the_end_of_the_process_is_told_from_one_whose_caller_left(
+    answer: Answer, code: int
+) -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a")]), {"a": [answer]})
+        call = asyncio.create_task(rig.call(stream=True))
+        await asyncio.sleep(3.0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        record = rig.record()
+        assert (record.code, record.reason) == (code, "drained")
+        (attempt,) = record.attempts
+        assert (attempt.outcome, attempt.detail) == ("ClientGone", "cut off: this proxy ends")
+        (seen,) = rig.health.observations(EPOCH + 3)
+        assert (seen.attempts, seen.failures) == (1, 0)
 
     run_virtual(main())

@@ -9,7 +9,7 @@ from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.decision.plan import Step
 from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, ReadRequest, Relay
-from fairlead_proxy.exchange.errors import UpstreamFailure
+from fairlead_proxy.exchange.errors import ClientGone, UpstreamFailure
 from fairlead_proxy.exchange.outcome import Outcome, Usage
 from fairlead_proxy.upstream.reply import Reply
 from fairlead_proxy.upstream.transport import Transport, UpstreamRequest, UpstreamResponse
@@ -112,10 +112,11 @@ class Attempt:
             # Only now: the refusal may have quoted a caller's text, which must not change how others are served.
             errand.refusing.add(target)
 
-    def left(self) -> None:
-        """Note that the caller left; that is nothing to the attempt if it had its whole answer."""
+    def left(self, end: BaseException) -> None:
+        """Note that the caller left, or was cut off; that is nothing to the attempt if it had its whole answer."""
         if self.failure is not None:
-            self.failure = UpstreamFailure(FailureClass.CLIENT_GONE)
+            detail = str(end) if isinstance(end, ClientGone) else "cut off: this proxy ends"
+            self.failure = UpstreamFailure(FailureClass.CLIENT_GONE, detail)
 
     async def _end(self) -> None:
         await self._reply.sink.end()

@@ -5,11 +5,14 @@ from fairlead_proxy.decision.plan import Step
 from fairlead_proxy.dialects.dialect import Dialect
 from fairlead_proxy.exchange.answers import broken_off
 from fairlead_proxy.exchange.call import Sink
-from fairlead_proxy.exchange.errors import Answer, Relayed
+from fairlead_proxy.exchange.errors import Answer, ClientGone, Relayed
 from fairlead_proxy.exchange.record import CallRecord
 
 PASSED_HEADERS = frozenset({"openai-processing-ms", "openai-version"})
 """What of a provider's answer head goes to the caller, beside its content type."""
+
+DRAINED = "drained"
+"""The reason of a call that was cut off because the time to drain was up."""
 
 Headers = list[tuple[str, str]]
 
@@ -62,6 +65,13 @@ class Reply:
             self.sink.abort()
         else:
             await self.answer(answer)
+
+    def left(self, end: BaseException) -> None:
+        """Note that the caller left, or, where the call was cancelled, that the end of this process cut it off."""
+        if isinstance(end, ClientGone):
+            self.record.close(499, FailureClass.CLIENT_GONE)
+        else:
+            self.record.close(self.record.code if self.sink.started else 503, DRAINED)
 
     async def _send(
         self, status: int, content_type: str, body: bytes, headers: tuple[tuple[str, str], ...] = ()
