@@ -27,6 +27,8 @@ class Fault:
     status: int
     times: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    plain: bool = False
+    """Answer in plain text, as an API server does about a kind that it does not serve."""
 
 
 class ApiServer:
@@ -55,8 +57,9 @@ class ApiServer:
     def count(self, method: str, path: str) -> int:
         return sum(1 for each in self.requests if each == (method, path))
 
-    def refuse(self, path: str, status: int, *, times: int | None = None, **headers: str) -> Fault:
-        fault = Fault(path, status, times, {name.replace("_", "-"): value for name, value in headers.items()})
+    def refuse(self, path: str, status: int, *, times: int | None = None, plain: bool = False, **headers: str) -> Fault:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        fault = Fault(path, status, times, named, plain)
         self.faults.append(fault)
         return fault
 
@@ -69,6 +72,8 @@ class ApiServer:
         self.requests.append(("WATCH" if watching else request.method, path))
         self.seen_tokens.append(request.headers.get("authorization", ""))
         fault = self._fault(path)
+        if fault is not None and fault.plain:
+            return web.Response(text="404 page not found\n", status=fault.status)
         if fault is not None:
             return web.json_response({"message": "as told"}, status=fault.status, headers=fault.headers)
         if watching:

@@ -13,6 +13,7 @@ from fairlead_operator.fleet.render import FleetSettings, FleetSpec, Manifest, r
 from fairlead_operator.resources.gateway import ModelGatewaySpec
 
 SERVICES = "/api/v1/namespaces/ai/services"
+GATEWAYS = "/apis/fairlead.dev/v1alpha1/namespaces/ai/modelgateways"
 DEPLOYMENT = "/apis/apps/v1/namespaces/ai/deployments/main-proxy"
 
 
@@ -100,6 +101,22 @@ async def test_fleet_of_a_gateway_that_is_gone_is_removed_whole(server: ApiServe
 async def test_fleet_that_is_kept_is_left_alone(server: ApiServer, fleets: Fleets) -> None:
     await fleets.apply("ai/main", manifests())
     assert await fleets.retire([server.objects[DEPLOYMENT]], ["ai/main"]) == []
+    assert DEPLOYMENT in server.objects
+
+
+async def test_fleet_stays_as_long_as_its_gateway_is_there_though_we_do_not_see_it(
+    server: ApiServer, fleets: Fleets
+) -> None:
+    await fleets.apply("ai/main", manifests())
+    await server.put(f"{GATEWAYS}/main")
+    assert await fleets.retire([server.objects[DEPLOYMENT]], []) == []
+    assert DEPLOYMENT in server.objects
+
+
+async def test_fleet_stays_while_the_api_server_does_not_serve_gateways(server: ApiServer, fleets: Fleets) -> None:
+    await fleets.apply("ai/main", manifests())
+    server.refuse(GATEWAYS, 404, plain=True)
+    assert await fleets.retire([server.objects[DEPLOYMENT]], []) == []
     assert DEPLOYMENT in server.objects
 
 

@@ -59,8 +59,15 @@ def test_older_state_never_replaces_a_newer_one() -> None:
     assert wakes.number == 1
 
 
-def test_event_of_what_we_wrote_ourselves_wakes_nobody() -> None:
+def test_event_of_what_is_known_already_wakes_nobody() -> None:
     _, wakes = store_with(provider(7), provider(7))
+    assert wakes.number == 1
+
+
+def test_what_we_wrote_ourselves_is_kept_and_wakes_nobody() -> None:
+    store, wakes = store_with(provider(7))
+    store.note(provider(8), is_news=False)
+    assert version_in(store) == "8"
     assert wakes.number == 1
 
 
@@ -79,14 +86,20 @@ def test_late_deletion_does_not_hit_a_successor_of_the_same_name() -> None:
 
 def test_new_listing_drops_what_is_no_longer_there() -> None:
     store, _ = store_with(provider(7))
-    store.replace([])
+    store.replace([], [Kind.MODEL_PROVIDER])
     assert store.get(REF) is None
 
 
 def test_new_listing_does_not_take_back_a_newer_state() -> None:
     store, _ = store_with(provider(9))
-    store.replace([provider(8)])
+    store.replace([provider(8)], [Kind.MODEL_PROVIDER])
     assert version_in(store) == "9"
+
+
+def test_kind_that_is_not_listed_keeps_its_objects() -> None:
+    store, _ = store_with(provider(7))
+    store.replace([], [Kind.ROUTE_POLICY])
+    assert version_in(store) == "7"
 
 
 def test_status_write_does_not_parse_the_spec_again() -> None:

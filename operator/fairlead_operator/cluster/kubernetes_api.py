@@ -14,6 +14,7 @@ from fairlead_operator.cluster.kubernetes_access import Access
 from fairlead_operator.cluster.kubernetes_errors import (
     AccessError,
     KubernetesError,
+    NotServed,
     TooManyRequests,
     Unavailable,
     error_of,
@@ -230,8 +231,12 @@ def _selecting(selector: str, fields: str) -> dict[str, str]:
 async def _failure(what: str, answer: aiohttp.ClientResponse) -> KubernetesError:
     content = await answer.read()
     try:
-        message = str(json.loads(content).get("message", ""))
+        status = json.loads(content)
+        message = str(status.get("message", ""))
     except (ValueError, AttributeError):
+        # Where it does not serve a kind, it answers in plain text; about an object it answers with a Status.
+        if answer.status == 404:
+            return NotServed(f"{what}: the API server does not serve this")
         message = ""
     try:
         retry_after = float(answer.headers.get("retry-after", "1"))

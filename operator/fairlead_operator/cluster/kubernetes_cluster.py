@@ -113,6 +113,7 @@ class KubernetesCluster:
         await self._reports.close()
 
     async def wait_for_change(self, timeout_seconds: float) -> None:
+        self.counts["reconciliations"] += 1
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), timeout_seconds)
         self._changed.clear()
@@ -192,7 +193,8 @@ class KubernetesCluster:
             self.counts["status writes outdated"] += 1
             return Written.OUTDATED
         self.counts["status writes"] += 1
-        self.store.note(written)
+        self.store.note(written, is_news=False)
+        self._inventory = None
         return Written.DONE
 
     @property

@@ -6,6 +6,7 @@ ClusterError
     ├── TooManyRequests  429 that outlasted our patience; `retry_after` says how long the server asked for
     ├── Forbidden        401 or 403: not granted, now
     ├── NotFound         404
+    │   └── NotServed    the API server does not know the kind, perhaps only for now: no word about the object
     ├── Conflict         409: the object has changed, or a field has another owner
     ├── Gone             410: the resourceVersion is too old to watch from
     └── Refused          any other 4xx: the request itself is wrong, the same one will fail again
@@ -34,6 +35,10 @@ class Forbidden(KubernetesError):
 
 
 class NotFound(KubernetesError):
+    pass
+
+
+class NotServed(NotFound):
     pass
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from fairlead_operator.cluster.api import Manifest
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
 from fairlead_operator.cluster.kubernetes_claim import claim, is_of_fleet
-from fairlead_operator.cluster.kubernetes_errors import NotFound
+from fairlead_operator.cluster.kubernetes_errors import NotFound, NotServed
 from fairlead_operator.cluster.kubernetes_objects import Content, covers
-from fairlead_operator.cluster.kubernetes_paths import FLEET_KINDS, Resource, path_of
+from fairlead_operator.cluster.kubernetes_paths import FLEET_KINDS, OURS, Resource, path_of
 from fairlead_operator.resources.fleet_names import GATEWAY_LABEL, MANAGED_BY_LABEL, OPERATOR_NAME
+from fairlead_operator.resources.meta import Kind
 
 log = logging.getLogger(__name__)
 
@@ -81,14 +82,18 @@ class Fleets:
         self._applied.pop(gateway, None)
 
     async def retire(self, deployments: Iterable[Content], kept: Iterable[str]) -> list[str]:
-        """Remove the fleets of all gateways but these; `deployments` are those of all fleets. Return which went."""
+        """Remove the fleets of all gateways but these; `deployments` are those of all fleets. Return which went.
+
+        A fleet goes only where the API server itself says that its gateway is gone: what we do not see may be ours to
+        miss, and a fleet that serves is worth more than one that is tidied away.
+        """
         keep = set(kept)
         retired = []
         for deployment in deployments:
             metadata = deployment["metadata"]
             name = (metadata.get("labels") or {}).get(GATEWAY_LABEL, "")
             gateway = f"{metadata['namespace']}/{name}"
-            if gateway in keep or not is_of_fleet(deployment, name):
+            if gateway in keep or not is_of_fleet(deployment, name) or not await self._is_gone(gateway):
                 continue
             self._applied.pop(gateway, None)
             for resource in FLEET_KINDS:
@@ -97,6 +102,16 @@ class Fleets:
             log.info("retired a fleet whose gateway is gone", extra={"gateway": gateway})
             retired.append(gateway)
         return retired
+
+    async def _is_gone(self, gateway: str) -> bool:
+        namespace, _, name = gateway.partition("/")
+        try:
+            await self._api.get(OURS[Kind.MODEL_GATEWAY].path(namespace, name))
+        except NotServed:
+            return False
+        except NotFound:
+            return True
+        return False
 
     async def _remove_others(self, gateway: str, wanted: Sequence[Manifest]) -> None:
         namespace, _, name = gateway.partition("/")

@@ -20,15 +20,19 @@ class ObjectStore:
         self._objects: dict[str, dict[str, Content]] = {kind: {} for kind in (*Kind, NAMESPACES)}
         self._parsed: dict[str, tuple[tuple[str, str], Found[Any]]] = {}
 
-    def note(self, content: Content) -> None:
-        """Keep this state of an object, unless a newer one is known: events and answers have no common order."""
+    def note(self, content: Content, *, is_news: bool = True) -> None:
+        """Keep this state of an object, unless a newer one is known: events and answers have no common order.
+
+        What we wrote ourselves is no news: nobody is called for it.
+        """
         held = self._objects[content["kind"]]
         key = key_of(content)
         before = held.get(key)
         if before is not None and version_of(before) >= version_of(content):
             return
         held[key] = slim(content)
-        self._on_change()
+        if is_news:
+            self._on_change()
 
     def forget(self, content: Content) -> None:
         """Drop an object that was deleted; one of the same name that was created since stays."""
@@ -40,14 +44,17 @@ class ObjectStore:
             self._parsed.pop(f"{content['kind']}/{key}", None)
             self._on_change()
 
-    def replace(self, contents: Iterable[Content]) -> None:
-        """Hold exactly these objects: what a watch that started anew has listed."""
-        fresh: dict[str, dict[str, Content]] = {kind: {} for kind in self._objects}
+    def replace(self, contents: Iterable[Content], kinds: Iterable[str]) -> None:
+        """Hold exactly these objects of these kinds: what a watch that started anew has listed.
+
+        Objects of another kind stay: that it is not listed, since it is not served now, does not mean they are gone.
+        """
+        fresh: dict[str, dict[str, Content]] = {kind: {} for kind in kinds}
         for content in contents:
             known = self._objects[content["kind"]].get(key_of(content))
             newer = known is not None and version_of(known) > version_of(content)
             fresh[content["kind"]][key_of(content)] = known if newer and known is not None else slim(content)
-        self._objects = fresh
+        self._objects |= fresh
         self._parsed.clear()
         self._on_change()
 

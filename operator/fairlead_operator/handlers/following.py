@@ -21,6 +21,10 @@ CHECK_SECONDS = 60.0
 CHECK_AGAIN_SECONDS = 15.0
 """After a difference was found, or while a kind's definition is not yet installed."""
 
+DISCOVER_SECONDS = 2.0
+INSTALL_SECONDS = 60.0
+"""How long a kind may be missing before the others are followed without it."""
+
 SYNC_SECONDS = 600.0
 FIRST_LOOK_SECONDS = 0.1
 LONGEST_LOOK_SECONDS = 2.0
@@ -72,20 +76,27 @@ class Follower:
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _installed(self) -> list[Resource]:
-        """Return those of our kinds that the API server serves, waiting for the first."""
+        """Return those of our kinds that the API server serves: all of them, or some for as long as it may take.
+
+        What is missing for a moment only, as after an update of a definition, must not look as if all its objects were
+        deleted.
+        """
         told = False
+        since: float | None = None
         while True:
             try:
                 kinds = await self._discover()
             except ClusterError as error:
                 log.warning("the API server cannot be asked for our kinds", extra={"error": str(error)})
             else:
-                if kinds:
+                since = self._monotonic() if since is None else since
+                if len(kinds) == len(OURS) or (kinds and self._monotonic() - since >= INSTALL_SECONDS):
                     return kinds
                 if not told:
                     told = True
-                    log.warning("none of our kinds is installed: install the chart fairlead-crds")
-            await asyncio.sleep(CHECK_AGAIN_SECONDS / 3)
+                    missing = ",".join(kind.plural for kind in OURS.values() if kind not in kinds)
+                    log.warning("not all kinds are installed: see the chart fairlead-crds", extra={"missing": missing})
+            await asyncio.sleep(DISCOVER_SECONDS)
 
     async def _discover(self) -> list[Resource]:
         try:

@@ -59,7 +59,7 @@ class KopfWatch:
 
     def deliver_to(self, store: ObjectStore) -> None:
         """Have this store hold what was seen, and note there whatever happens from now on."""
-        store.replace(self.seen.contents())
+        store.replace(self.seen.contents(), [resource.kind for resource in self._resources])
         self.seen = store
 
     def _run(self) -> None:

@@ -1,21 +1,36 @@
-"""A thousand policies with five rules each in one gateway: what one edit and one lost pod cost."""
+"""A thousand policies with five rules each in one gateway: what one edit, one lost pod and quiet cost."""
 
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 
 import pytest
 import yaml
 from cluster.audit import Audit, Request
-from cluster.loop.stage import Json, Stage, gateway, policy, seconds_between, simulated
+from cluster.control_plane import ControlPlane
+from cluster.loop.conftest import KEY
+from cluster.loop.stage import Json, Stage, gateway, policy, seconds_between, simulated, staged, status_of
+from cluster.mini_node import MiniNode
 from cluster.processes import wait_until
 
 POLICIES = 1000
 RULES = 5
 
+SETTLING_SECONDS = 360.0
+QUIET_SECONDS = 120.0
 
-@pytest.fixture
-def crowded(stage: Stage) -> Stage:
-    """A stage on which everything is programmed and has been told."""
+
+@pytest.fixture(scope="module")
+def crowded(crds: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A stage on which everything is programmed and has been told; it takes minutes, so the tests share it."""
+    directory = tmp_path_factory.mktemp("crowded")
+    with MiniNode(crds, directory / "node") as node, staged(crds, node, directory) as stage:
+        fill(stage)
+        yield stage
+
+
+def fill(stage: Stage) -> None:
+    stage.secret("caller", labels={"fairlead.dev/key": "true"}, key=KEY)
     stage.create("ModelProvider", "sim", simulated())
     stage.create("ModelProvider", "spare", simulated())
     stage.create("ModelGateway", "main", gateway())
@@ -32,7 +47,6 @@ def crowded(stage: Stage) -> Stage:
     stage.kubectl("create", "-f", "-", stdin=listed, timeout_seconds=300)
     stage.serving(seconds=120)
     wait_until(lambda: len(programmed(stage)) == POLICIES, what="all are programmed", seconds=240, every=2.0)
-    return stage
 
 
 def name_of(number: int) -> str:
@@ -82,3 +96,17 @@ def test_one_lost_pod_among_a_thousand_policies_writes_no_policy(crowded: Stage,
     )
     assert lost not in [pod["metadata"]["name"] for pod in crowded.pods()]
     assert [each.name for each in status_writes(crowded, audit) if each.resource == "routepolicies/status"] == []
+
+
+def test_quiet_costs_no_write_but_the_lease(crowded: Stage, audit: Audit) -> None:
+    assert status_of(crowded.serving(), "model-7", key=KEY) == 200
+    pass_by(SETTLING_SECONDS)
+    audit.mark()
+    pass_by(QUIET_SECONDS)
+    assert {each.resource for each in audit.writes(user=crowded.user)} == {"leases"}
+
+
+def pass_by(seconds: float) -> None:
+    """Let this time pass: here it is what is measured, not what is waited for."""
+    until = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > until, what="the time has passed", seconds=seconds + 10, every=1.0)
