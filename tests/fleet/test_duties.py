@@ -91,6 +91,11 @@ def test_a_clock_that_is_ahead_is_corrected() -> None:
     assert duties_of([], heard)["b"].cooldowns[0].until == 1010.0
 
 
+def test_a_cooldown_is_told_by_the_clock_of_the_proxy_that_hears_it() -> None:
+    heard = [heard_of("a", report("a", opened(FailureClass.RATE_LIMITED))), heard_of("b", report("b"), at=1100.0)]
+    assert duties_of([], heard)["b"].cooldowns[0].until == 960.0
+
+
 def test_a_good_probe_lifts_what_others_opened_before_it() -> None:
     good = ProbeResult(provider="ai/p", credential="main", at=995.0)
     heard = [heard_of("a", report("a", probes=(good,))), heard_of("b", report("b", opened(FailureClass.UNREACHABLE)))]

@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from fairlead_operator.heard import HeardProxy
 from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.names import EJECTING_CLASSES, BreakerState, ProbeMode
@@ -22,14 +24,15 @@ def duties_of(providers: Iterable[Provider], proxies: Sequence[HeardProxy]) -> M
     probing = elect(providers, ready)
     shared = _shared_cooldowns(heard)
     lifted = _lifted_cooldowns(heard)
+    clocks = {proxy.name: proxy.ahead_seconds for proxy in heard}
     return {
         name: Duties(
             probe=probing.get(name, ()),
-            cooldowns=tuple(cooldown for origin, cooldown in (*shared, *lifted) if origin != name),
+            cooldowns=tuple(_told_to(ahead, cooldown) for origin, cooldown in (*shared, *lifted) if origin != name),
             replicas=len(ready),
             ttl_seconds=TTL_SECONDS,
         )
-        for name in ready
+        for name, ahead in clocks.items()
     }
 
 
@@ -46,6 +49,13 @@ def elect(providers: Iterable[Provider], ready: Sequence[str]) -> dict[str, tupl
             chosen = max(ready, key=lambda name: hashlib.sha256(f"{provider.id} {name}".encode()).digest())
             probing.setdefault(chosen, []).append(provider.id)
     return {name: tuple(sorted(ids)) for name, ids in probing.items()}
+
+
+def _told_to(ahead_seconds: float, cooldown: Cooldown) -> Cooldown:
+    """Return a cooldown by the clock of the proxy that it is told to."""
+    if not ahead_seconds:
+        return cooldown
+    return msgspec.structs.replace(cooldown, until=cooldown.until + ahead_seconds)
 
 
 def _shared_cooldowns(heard: Iterable[HeardProxy]) -> list[tuple[str, Cooldown]]:

@@ -1,6 +1,6 @@
 """What a proxy tells and is told over its admin port: `POST /report` takes a ReportRequest, answers a ProxyReport.
 
-All instants are Unix seconds on the clock of whoever wrote the document; `ProxyReport.now` lets the reader see a skew.
+All instants are Unix seconds on the clock of the proxy; `ProxyReport.now` lets the operator see a skew.
 """
 
 from msgspec import Struct
