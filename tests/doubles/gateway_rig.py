@@ -35,7 +35,7 @@ from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.gateway import Gateway
 from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
-from fairlead_proxy.telemetry.access_log import AccessLog
+from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRecord, DecisionRing
 from fairlead_proxy.telemetry.metrics import Metrics
 
@@ -75,6 +75,7 @@ class Rig:
     config: GatewayConfig
     scripts: dict[str, list[Answer]]
     keys: KeyRing = field(default_factory=KeyRing)
+    log_format: str = "json"
 
     def __post_init__(self) -> None:
         self.transport = ScriptedTransport({f"{TENANT}/{name}": answers for name, answers in self.scripts.items()})
@@ -91,7 +92,7 @@ class Rig:
             health=self.health,
             metrics=self.metrics,
             decisions=self.decisions,
-            log=AccessLog(self.lines.append),
+            log=AccessLog(self.lines.append, LINE_FORMATS[self.log_format]),
             clock=unix_now,
             rng=Random(2),
         )

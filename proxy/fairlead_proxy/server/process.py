@@ -37,8 +37,9 @@ from fairlead_proxy.server.process_log import LineWriter
 from fairlead_proxy.server.report import News, Reporter
 from fairlead_proxy.server.serving import Serving
 from fairlead_proxy.server.settings import Settings, StartRefused
+from fairlead_proxy.server.steady_clock import steady_clock
 from fairlead_proxy.server.tenant import Tenant
-from fairlead_proxy.telemetry.access_log import AccessLog
+from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.metrics import Metrics
 from fairlead_proxy.upstream.prober import Prober
@@ -68,6 +69,7 @@ class Proxy:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._limits = fit(settings.limits, raise_descriptor_limit())
+        self._clock = steady_clock()
         self._date = DateHeader()
         self._news = News()
         self._serving = Serving()
@@ -77,7 +79,7 @@ class Proxy:
         self._told_to_hurry = asyncio.Event()
         self._duties = DutiesHolder()
         self._lines = LineWriter(1)
-        self._access_log = AccessLog(self._lines.write)
+        self._access_log = AccessLog(self._lines.write, LINE_FORMATS[settings.log_format])
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library gives it no types
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
@@ -86,7 +88,7 @@ class Proxy:
         rng = Random()
         self._breakers = Breakers(rng, self._news.tell)
         self._health = HealthObserver(self._breakers, self._news.tell)
-        self._metrics.show_health(lambda: self._health.observations(time.time()))
+        self._metrics.show_health(lambda: self._health.observations(self._clock()))
         self._source = ConfigSource(settings.config, on_swap=self._swapped, on_refused=self._refused)
         self._transports = Transports(self._egress)
         self._gateway = Gateway(
@@ -96,7 +98,7 @@ class Proxy:
             metrics=self._metrics,
             decisions=decisions,
             log=self._access_log,
-            clock=time.time,
+            clock=self._clock,
             rng=rng,
         )
         self._prober = Prober(
@@ -105,7 +107,7 @@ class Proxy:
             duties=self._probes,
             observations=self._health.observations,
             probed=self._probed,
-            clock=time.time,
+            clock=self._clock,
             rng=rng,
         )
         self._tenant = Tenant(
@@ -117,7 +119,7 @@ class Proxy:
             clock=time.time,
             record_refusal=self._record_refusal,
         )
-        reporter = Reporter(settings.name, self._source, self._serving, self._health, self._news, time.time)
+        reporter = Reporter(settings.name, self._source, self._serving, self._health, self._news, self._clock)
         self._admin = Admin(self._source, self._serving, reporter, self._news, decisions, registry, self._take_duties)
         self._listeners: list[Listener] = []
         self._tenant_listeners: list[Listener] = []
@@ -216,7 +218,7 @@ class Proxy:
 
     def _take_duties(self, duties: Duties) -> None:
         self._duties.give(duties, time.monotonic())
-        self._breakers.apply_cooldowns(duties.cooldowns, time.time())
+        self._breakers.apply_cooldowns(duties.cooldowns, self._clock())
 
     def _probes(self) -> frozenset[str]:
         return self._duties.probes(time.monotonic())
@@ -240,7 +242,7 @@ class Proxy:
         self, call: str, request_id: str, identity: Identity | None, loaded: Loaded | None, answer: Answer
     ) -> None:
         """Book a call that was refused at the edge like any other call, but for the ring: refusals would flood it."""
-        now = time.time()
+        now = self._clock()
         record = CallRecord(
             call=call,
             request_id=request_id,

@@ -75,29 +75,36 @@ class LineWriter:
         self._pending_bytes -= size
 
 
+# The operator writes its lines in the same two forms, so that one reader serves both.
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "at": round(record.created, 3),
+            "time": datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
+            "logger": record.name,
             "message": record.getMessage(),
             **_fields(record),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 class _TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        at = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
-        fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
+        at = datetime.datetime.fromtimestamp(record.created).astimezone()
+        fields = "".join(f"  {name}={_quoted(value)}" for name, value in _fields(record).items() if value != "")
         text = f"{at:%H:%M:%S} {record.levelname.lower():7} {record.getMessage()}{fields}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if not text or set(text) & set(' "\n\r\t=') else text
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:

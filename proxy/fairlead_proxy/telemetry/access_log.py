@@ -1,6 +1,7 @@
-"""One JSON line a call: who called what, who answered, how long it took, what it cost. Never any content."""
+"""One line a call: who called what, who answered, how long it took, what it cost. Never any content."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
@@ -36,13 +37,44 @@ class AccessLine(msgspec.Struct, frozen=True, kw_only=True):
 class AccessLog:
     """Writes to whatever `write` is: it gets one whole line, with its line feed, and must not block."""
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
+    def __init__(self, write: Callable[[bytes], None], encode: Callable[[AccessLine], bytes]) -> None:
         self._write = write
-        self._encoder = msgspec.json.Encoder()
+        self._encode = encode
 
     def call(self, record: CallRecord) -> None:
         """Write the line of a call that has ended."""
-        self._write(self._encoder.encode(line_of(record)) + b"\n")
+        self._write(self._encode(line_of(record)) + b"\n")
+
+
+def text_line(line: AccessLine) -> bytes:
+    """Return a line for people: what matters at a glance, and the id under which the rest can be looked up."""
+    at = datetime.fromtimestamp(line.at, UTC).astimezone()
+    answered = f"{line.provider}/{line.model}" if line.provider else "-"
+    attempts = "1 attempt" if line.attempts == 1 else f"{line.attempts} attempts"
+    words = [
+        f"{at:%H:%M:%S}",
+        f"{line.code} {line.reason}",
+        f"{line.policy or line.namespace or '-'} {line.rule}".rstrip(),
+        answered,
+        f"{line.mode or '-'}, {attempts}, {line.duration_seconds:.3f}s",
+        f"{line.input_tokens}+{line.output_tokens} tokens",
+    ]
+    if line.ttft_seconds is not None:
+        words.insert(5, f"first token {line.ttft_seconds:.3f}s")
+    if line.cost_usd is not None:
+        words.append(f"{line.cost_usd:f} USD")
+    if line.caller:
+        words.append(f"caller={line.caller}")
+    if line.request_id:
+        words.append(f"request_id={line.request_id}")
+    return "  ".join([*words, f"call={line.call}"]).encode()
+
+
+LINE_FORMATS: Mapping[str, Callable[[AccessLine], bytes]] = {
+    "json": msgspec.json.Encoder().encode,
+    "text": text_line,
+}
+"""How a line is written, by the log format that a process was told."""
 
 
 def line_of(record: CallRecord) -> AccessLine:
