@@ -35,7 +35,7 @@ def test_a_wrong_field_is_told_with_file_line_and_remedy(source: Path) -> None:
     result = invoke("validate", "-f", source)
     assert result.exit_code == 1
     assert result.stdout.startswith(f"{source}:{line}: error: RoutePolicy default/policy: spec.rules[2].route.targets")
-    assert "1 errors" in result.stdout
+    assert result.stdout.endswith("3 objects: 1 error, 0 warnings\n")
 
 
 def test_a_file_that_cannot_be_read_is_an_error_with_its_line(tmp_path: Path) -> None:
@@ -115,3 +115,24 @@ def test_a_path_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["validate", "render", "explain", "run"])
 def test_a_command_without_files_is_refused(command: str) -> None:
     assert invoke(command).exit_code == 2
+
+
+def test_an_api_key_that_is_left_out_is_a_warning_that_does_not_show_it(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "keys.yaml",
+        """
+        apiVersion: fairlead.dev/v1alpha1
+        kind: ModelGateway
+        metadata: {name: main, namespace: default}
+        spec: {auth: {apiKeys: {}}}
+        ---
+        apiVersion: v1
+        kind: Secret
+        metadata: {name: odd, namespace: default, labels: {fairlead.dev/key: "true"}}
+        stringData: {key: a-key-that-expires-oddly, expiresAt: tomorrow}
+        """,
+    )
+    result = invoke("validate", "-f", path)
+    assert result.exit_code == 0
+    assert "warning: ModelGateway default/main: 1 API key left out: default/odd: expiresAt is no RFC" in result.stdout
+    assert "a-key-that-expires-oddly" not in result.stdout

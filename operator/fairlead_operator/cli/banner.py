@@ -1,6 +1,7 @@
 """What a person reads once a standalone run is ready: where it is, what it offers, how to try it and look at it."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -53,14 +54,21 @@ def _attempts(base: str, models: dict[str, list[str]], *, keys: bool) -> Iterato
     yield f"  curl     curl -s {base}/v1/chat/completions {headers} -d '{body}'"
     more = "" if keys or namespace == "default" else f', default_headers={{"x-fairlead-namespace": "{namespace}"}}'
     key = 'os.environ["KEY"]' if keys else '"none"'
-    yield f'  python   client = openai.OpenAI(base_url="{base}/v1", api_key={key}{more})'
+    yield f"  python   import {'os, ' if keys else ''}openai"
+    yield f'           client = openai.OpenAI(base_url="{base}/v1", api_key={key}{more})'
     message = '{"role": "user", "content": "Hello"}'
     yield f'           client.chat.completions.create(model="{names[0]}", messages=[{message}])'
 
 
+def program_of(on_path: str | None, python: str) -> str:
+    """Return how a shell in this directory calls fairlead: by its name, by the path beside this Python, or by it."""
+    if on_path is not None:
+        return "fairlead"
+    beside = Path(python).parent / "fairlead"
+    return os.path.relpath(beside) if beside.exists() else f"{shlex.quote(python)} -m fairlead_operator.cli.main"
+
+
 def _status_command(settings: LocalSettings) -> str:
-    program = "fairlead"
-    if shutil.which(program) is None:
-        program = os.path.relpath(Path(sys.argv[0]).parent / program)
-    state = "" if settings.state == DEFAULT_STATE else f" --state {settings.state}"
+    program = program_of(shutil.which("fairlead"), sys.executable)
+    state = "" if settings.state == DEFAULT_STATE else f" --state {shlex.quote(str(settings.state))}"
     return f"{program} get all -A{state}"

@@ -76,6 +76,8 @@ def _of_object(sources: Sources, ref: ObjectRef, verdict: Verdict, *, partial: b
     if refs.truth is Truth.FALSE:
         severity = Severity.WARNING if partial or _lacks_secrets_only(ref, verdict) else Severity.ERROR
         findings.append(_finding(sources, ref, severity, refs.reason, refs.message))
+    elif refs.truth is Truth.TRUE and refs.message:  # resolved, with something that its owner should know
+        findings.append(_finding(sources, ref, Severity.WARNING, refs.reason, refs.message))
     return findings
 
 

@@ -32,7 +32,11 @@ def validate(
         for finding in findings:
             print(finding)
         objects = sum(document.source != "(implied)" for document in sources.objects.documents.values())
-        counts = f"{errors} errors, {len(findings) - errors} warnings"
-        print(f"{objects} objects: {counts if findings else 'nothing to complain about'}")
+        counts = f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}"
+        print(f"{_count(objects, 'object')}: {counts if findings else 'nothing to complain about'}")
     if errors:
         raise typer.Exit(FINDINGS)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -219,7 +219,8 @@ class _Poll:
     def _note_unreachable(self, failure: ReportFailed) -> None:
         if self._reachable and self.heard is not None:
             self._reachable = False
-            log.info("a proxy is not heard", extra={"proxy": self._name, "detail": str(failure)})
+            if not self.heard.report.draining:  # one that said it would go has gone
+                log.info("a proxy is not heard", extra={"proxy": self._name, "detail": str(failure)})
             self._on_change()
 
 
