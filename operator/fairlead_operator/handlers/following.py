@@ -40,13 +40,22 @@ class Follower:
     """Runs one KopfWatch after another, as often as needed; `synced` is set once the store was whole."""
 
     def __init__(
-        self, api: KubernetesApi, access: Access, store: ObjectStore, *, monotonic: Callable[[], float]
+        self,
+        api: KubernetesApi,
+        access: Access,
+        store: ObjectStore,
+        *,
+        monotonic: Callable[[], float],
+        check_seconds: float = CHECK_SECONDS,
+        check_again_seconds: float = CHECK_AGAIN_SECONDS,
     ) -> None:
         self.synced = asyncio.Event()
         self._api = api
         self._access = access
         self._store = store
         self._monotonic = monotonic
+        self._check_seconds = check_seconds
+        self._check_again_seconds = check_again_seconds
         self._age = WatchAge()
 
     @property
@@ -123,7 +132,8 @@ class Follower:
 
     async def _watch_over(self, watch: KopfWatch, kinds: list[Resource]) -> None:
         """Return when a new listing is due: kopf has ended, other kinds are installed, or something is missed."""
-        pause = CHECK_SECONDS if len(kinds) == len(OURS) else CHECK_AGAIN_SECONDS
+        usual = self._check_seconds if len(kinds) == len(OURS) else self._check_again_seconds
+        pause = usual
         while not await _happens(watch.ended, pause):
             try:
                 await self._compare(kinds, self._store, self._age)
@@ -136,9 +146,9 @@ class Follower:
             now = self._monotonic()
             match self._age.finding(now):
                 case Finding.TRUE:
-                    pause = CHECK_SECONDS if len(kinds) == len(OURS) else CHECK_AGAIN_SECONDS
+                    pause = usual
                 case Finding.BEHIND:
-                    pause = CHECK_AGAIN_SECONDS
+                    pause = self._check_again_seconds
                 case Finding.RELIST:
                     log.warning("a watch is behind: listing anew", extra={"objects": ",".join(self._age.examples())})
                     return
