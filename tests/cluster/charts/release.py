@@ -1,5 +1,6 @@
 """The charts, installed on a real API server as a user installs them, and what the API server then lets whom do."""
 
+import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
@@ -40,7 +41,8 @@ class Ground:
 
     def namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
         metadata = {"name": name, "labels": dict(labels or {})}
-        self.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        # As JSON, since a namespace may be called 1e3.
+        self.kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
 
     def install(self, directory: Path, values: Json, *, crds: Path = CRD_CHART, chart: Path = CHART) -> str:
         """Install or upgrade both charts, ours with these values; return the notes that Helm prints."""
@@ -93,7 +95,7 @@ def wait_gone(kubectl: Kubectl, kinds: str, namespace: str, selector: str) -> No
     wait_until(
         lambda: not kubectl("get", kinds, "-n", namespace, "-l", selector, "-o", "name").split(),
         what=f"{kinds} with {selector} are gone from {namespace}",
-        seconds=60,
+        seconds=120,
     )
 
 

@@ -10,7 +10,7 @@ from cluster.processes import wait_until
 
 from fairlead_operator.fleet import rbac
 
-PLATFORM = "ai-platform"
+PLATFORM = "ai-rights"
 TEAM = "team-support"
 ELSEWHERE = "team-search"
 OPERATOR = f"system:serviceaccount:{OPS}:fairlead-operator"

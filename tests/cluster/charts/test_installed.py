@@ -17,7 +17,7 @@ from cluster.charts.rendered import CHART, CRD_CHART
 from cluster.helm import HelmFailed
 from cluster.processes import wait_until
 
-PLATFORM = "ai-platform"
+PLATFORM = "ai-first-look"
 VALUES: Json = {**IMAGES, "gatewayNamespaces": [PLATFORM], "quickstart": {"enabled": True}}
 OBJECTS = (("modelgateway", "main"), ("modelprovider", "quickstart"), ("routepolicy", "quickstart"))
 
