@@ -229,12 +229,15 @@ def test_the_first_signal_lets_a_call_end(tmp_path: Path) -> None:
         assert gateway.process.wait(10) == 0
 
 
-def test_the_second_signal_ends_a_call_at_once(tmp_path: Path) -> None:
-    with streaming(tmp_path, tokens=1000) as (gateway, _):
+def test_the_second_signal_ends_a_call_at_once_and_tells_its_caller(tmp_path: Path) -> None:
+    with streaming(tmp_path, tokens=1000) as (gateway, stream):
         gateway.process.send_signal(signal.SIGINT)
         eventually(lambda: "draining" in gateway.log.read_text(), within=5)
         gateway.process.send_signal(signal.SIGINT)
+        with pytest.raises(openai.APIError):
+            list(stream)
         assert gateway.process.wait(5) == 0
+        assert "200 drained" in gateway.log.read_text()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ LONGEST_PAUSE_SECONDS = 10.0
 STEADY_SECONDS = 30.0
 """A worker that lived so long has not crashed for the same cause as the last time."""
 
+LAST_WORDS_SECONDS = 3.0
+"""How long a worker gets to end the calls that it cuts off."""
+
 
 @dataclass(slots=True)
 class Worker:
@@ -58,9 +61,11 @@ class LocalWorkers:
         await asyncio.gather(*self._keepers, return_exceptions=True)
 
     def kill(self) -> None:
-        """End every worker at once; calls in flight are cut."""
+        """End every worker now: told twice, it cuts its calls off and tells their callers so; then it is killed."""
         self._ending = True
-        self._signal(signal.SIGKILL)
+        # Not SIGTERM: where the first one is still pending, a second one of its kind would be lost.
+        self._signal(signal.SIGINT)
+        asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._signal, signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         for worker in self.workers:
