@@ -296,3 +296,4 @@ async def test_calls_that_were_not_answered_before_the_drain_ended_get_a_503(tmp
         received = await answer
     assert status_of(received) == 503
     assert b"shutting_down" in received
+    assert served.refusals == []  # the gateway books it

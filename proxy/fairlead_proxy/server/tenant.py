@@ -49,7 +49,7 @@ RecordRefusal = Callable[[str, str, Identity | None, Loaded | None, Answer], Non
 
 @dataclass(slots=True)
 class Visit:
-    """One request on its way through the checks."""
+    """One request on its way through the checks. `handed_on`: the gateway has it, and books it whatever becomes of it."""
 
     id: str
     request: web.BaseRequest
@@ -60,6 +60,7 @@ class Visit:
     held_bytes: int = 0
     loaded: Loaded | None = None
     identity: Identity | None = None
+    handed_on: bool = False
 
 
 class Tenant:
@@ -184,6 +185,7 @@ class Tenant:
                 request_id=request_id_of(visit.headers),
                 key_name=identity.key_name,
             )
+            visit.handed_on = True
             await self._handler.handle(loaded.config, loaded.keys, call, visit.sink)
         except asyncio.CancelledError:
             if not self._ending:
@@ -229,7 +231,8 @@ class Tenant:
         headers = [*answer.headers, *self._echo(visit)]
         if visit.path == CHAT:
             headers.append((DECISION_HEADER, visit.id))
-            self._record_refusal(visit.id, request_id_of(visit.headers), visit.identity, visit.loaded, answer)
+            if not visit.handed_on:
+                self._record_refusal(visit.id, request_id_of(visit.headers), visit.identity, visit.loaded, answer)
         try:
             await sink.answer(answer.status, headers, OPENAI_CHAT.render_error(answer))
         except ClientGone:

@@ -19,7 +19,7 @@ class TargetView(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AttemptView(Struct, frozen=True, kw_only=True):
-    """One attempt, ended. Seconds count from its own start; `cost` is null where a price is unknown."""
+    """One attempt, ended. Seconds count from its own start; without a price `cost` is null, `currency` empty."""
 
     target: str
     credential: str
