@@ -49,7 +49,7 @@ RecordRefusal = Callable[[str, str, Identity | None, Loaded | None, Answer], Non
 
 @dataclass(slots=True)
 class Visit:
-    """One request on its way through the checks. `handed_on`: the gateway has it, and books it whatever becomes of it."""
+    """One request on its way through the checks. `handed_on`: the gateway has it, and will book it."""
 
     id: str
     request: web.BaseRequest
