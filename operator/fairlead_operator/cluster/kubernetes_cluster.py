@@ -147,6 +147,8 @@ class KubernetesCluster:
         if await self._publisher.publish(gateway, uid, snapshot, keys):
             self.counts["publishes"] += 1
             self._hear()
+            # Here and now: the task that repeats it would wait until the present pass is through.
+            await self._nudging.nudge_due(gateway)
             self._nudging.wake()
         return self._publisher.known(gateway).keys_version
 

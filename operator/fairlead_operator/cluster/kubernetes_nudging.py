@@ -59,6 +59,13 @@ class Nudging:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    async def nudge_due(self, gateway: str) -> float | None:
+        """Touch the pods of one fleet whose turn it is; return when the next turn is, by the clock of the loop."""
+        due, again = self._due(gateway, asyncio.get_running_loop().time())
+        if due:
+            await self.nudge(gateway, due)
+        return again
+
     async def nudge(self, gateway: str, pods: Iterable[str]) -> None:
         """Touch these pods now; a pod that is gone, or cannot be touched, is left to the next round."""
         revision, _ = self._wanted_of(gateway)
@@ -67,7 +74,6 @@ class Nudging:
         await asyncio.gather(*(self._touch(gateway, pod, mark) for pod in pods))
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             self._woken.clear()
             again: float | None = None
@@ -75,9 +81,7 @@ class Nudging:
             for gone in [gateway for gateway in self._nudges if gateway not in gateways]:
                 del self._nudges[gone]
             for gateway in gateways:
-                due, at = self._due(gateway, loop.time())
-                if due:
-                    await self.nudge(gateway, due)
+                at = await self.nudge_due(gateway)
                 again = at if again is None or (at is not None and at < again) else again
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(again):

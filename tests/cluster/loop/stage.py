@@ -106,7 +106,9 @@ class Stage:
         wanted = self.read("modelgateway", "main")["spec"]["proxy"]["replicas"]["min"]
         full = {"total": wanted, "ready": wanted, "programmed": wanted}
         wait_until(
-            lambda: self.read("modelgateway", "main")["status"]["proxies"] == full, what="all proxies serve", seconds=30
+            lambda: self.read("modelgateway", "main")["status"]["proxies"] == full,
+            what="all proxies serve",
+            seconds=seconds,
         )
         address = self.node.expose(self.platform, "main")
         wait_until(lambda: _answers(address), what="the Service answers")
