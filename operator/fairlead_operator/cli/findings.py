@@ -68,7 +68,8 @@ def findings_of(sources: Sources, *, partial: bool) -> list[Finding]:
 def _of_object(sources: Sources, ref: ObjectRef, verdict: Verdict, *, partial: bool) -> list[Finding]:
     problems = sources.objects.found[ref].problems
     if problems:
-        return [_finding(sources, ref, Severity.ERROR, Reason.INVALID, problem) for problem in problems]
+        reason = verdict.accepted.reason
+        return [_finding(sources, ref, Severity.ERROR, reason, problem) for problem in problems]
     findings = []
     if verdict.accepted.truth is not Truth.TRUE:
         findings.append(_finding(sources, ref, Severity.ERROR, verdict.accepted.reason, verdict.accepted.message))

@@ -182,7 +182,7 @@ class _Reading:
             found = parse_resource({**whole, "status": dict(known.status) if known else {}})
         if unset:
             others = tuple(line for line in found.problems if not line.startswith("spec.endpoint.url"))
-            found = replace(found, spec=None, problems=(unset, *others))
+            found = replace(found, spec=None, problems=(unset, *others), unsupported=False)
         self.contents[ref] = whole
         self._found[ref] = found
         self._documents[ref] = document

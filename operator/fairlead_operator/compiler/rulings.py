@@ -14,7 +14,8 @@ NOT_LOOKED_AT = Ruling(Truth.UNKNOWN, Reason.INVALID, "references are looked at 
 
 def refusal_of(found: Found[Any]) -> Ruling:
     """Return the Accepted ruling of an object that could not be read as its kind."""
-    return Ruling(Truth.FALSE, Reason.INVALID, clip("; ".join(found.problems) or "the spec is not valid"))
+    reason = Reason.UNSUPPORTED_VALUE if found.unsupported else Reason.INVALID
+    return Ruling(Truth.FALSE, reason, clip("; ".join(found.problems) or "the spec is not valid"))
 
 
 def internal_error(error: Exception) -> Ruling:

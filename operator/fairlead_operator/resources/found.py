@@ -17,6 +17,7 @@ S = TypeVar("S", bound=Spec)
 class Found(Generic[S]):
     """One object as it was read. `spec` is None where it is invalid, and `problems` says why, one line each.
 
+    `unsupported`: nothing is wrong but values of closed choices that this version does not know, or not yet.
     `created` is its creationTimestamp as RFC 3339 text (it sorts by age); `status` is the last status we know of it.
     """
 
@@ -27,4 +28,5 @@ class Found(Generic[S]):
     created: str
     spec: S | None
     problems: tuple[str, ...] = ()
+    unsupported: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.meta import API_VERSION, GROUP, NAME_PATTERN, Kind, ObjectRef
-from fairlead_operator.resources.problems import MAX_PROBLEMS, mistyped, problem_of
+from fairlead_operator.resources.problems import CHOICE_ERRORS, MAX_PROBLEMS, mistyped, problem_of
 from fairlead_operator.resources.rules import broken_rules
 from fairlead_operator.resources.schema import (
     GATEWAY_NAME_MESSAGE,
@@ -37,7 +37,8 @@ def parse_resource(content: Mapping[str, Any]) -> Found[Any]:
     metadata = content.get("metadata")
     problems = _problems_around(kind, content)
     facts: Mapping[str, Any] = metadata if isinstance(metadata, dict) else {}
-    spec, wrong = _spec_of(kind, content.get("spec"))
+    spec, wrong, unsupported = _spec_of(kind, content.get("spec"))
+    unsupported = unsupported and not problems
     problems += wrong
     if len(problems) > MAX_PROBLEMS:
         problems = [*problems[:MAX_PROBLEMS], f"{len(problems) - MAX_PROBLEMS} more problems are not listed"]
@@ -51,6 +52,7 @@ def parse_resource(content: Mapping[str, Any]) -> Found[Any]:
         created=_text(facts, "creationTimestamp"),
         spec=None if problems else spec,
         problems=tuple(problems),
+        unsupported=unsupported,
         status=status if isinstance(status, dict) else {},
     )
 
@@ -66,11 +68,12 @@ def kind_of(content: Mapping[str, Any]) -> Kind:
     raise UnknownKind(f"{api_version} {name} is not a kind of {GROUP}")
 
 
-def _spec_of(kind: Kind, given: object) -> tuple[Any, list[str]]:
+def _spec_of(kind: Kind, given: object) -> tuple[Any, list[str], bool]:
+    """Return the spec, what is wrong with it, and whether that is only values that this version does not know."""
     if given is None:
-        return None, ["spec: is missing; write it"]
+        return None, ["spec: is missing; write it"], False
     if not isinstance(given, dict):
-        return None, [f"spec: {mistyped(given, 'object')}"]
+        return None, [f"spec: {mistyped(given, 'object')}"], False
     model = KINDS[kind].spec
     try:
         spec = model.model_validate_json(json.dumps(given), strict=True)
@@ -78,11 +81,12 @@ def _spec_of(kind: Kind, given: object) -> tuple[Any, list[str]]:
         schema = resolved_schema(model)
         wrong = [each for each in error.errors(include_url=False) if each["type"] != "default_factory_not_called"]
         if wrong[0]["type"] == "json_invalid":
-            return None, [NOT_JSON]
-        return None, [problem_of(each, schema) for each in wrong]
+            return None, [NOT_JSON], False
+        unsupported = all(each["type"] in CHOICE_ERRORS for each in wrong)
+        return None, [problem_of(each, schema) for each in wrong], unsupported
     except (ValueError, TypeError, RecursionError):
-        return None, [NOT_JSON]
-    return spec, list(broken_rules(spec, "spec"))
+        return None, [NOT_JSON], False
+    return spec, list(broken_rules(spec, "spec")), False
 
 
 def _problems_around(kind: Kind, content: Mapping[str, Any]) -> list[str]:

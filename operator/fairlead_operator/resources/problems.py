@@ -32,6 +32,9 @@ Schema = Mapping[str, Any]
 MAX_PROBLEMS = 20
 """More lines than this help nobody; the last one then says how many there are."""
 
+CHOICE_ERRORS = ("enum", "literal_error")
+"""What pydantic calls a value that is none of a closed choice."""
+
 _QUIET = ("credentials", "url", "headers")
 """Fields below which no value is shown: people paste keys there."""
 
@@ -94,7 +97,7 @@ def mistyped(value: object, wanted: str) -> str:
 def _fault(error: ErrorDetails, node: Schema) -> str:
     kind, value = error["type"], error["input"]
     shown = _shown(error) or "the value"
-    if "enum" in node and kind in ("enum", "literal_error"):
+    if "enum" in node and kind in CHOICE_ERRORS:
         return f"{shown} is not one of {', '.join(node['enum'])}; {_nearest_value(value, node['enum'])}"
     if kind == "string_pattern_mismatch":
         return f"{shown} does not fit; {_REMEDIES[node['pattern']]}"
