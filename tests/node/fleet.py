@@ -62,6 +62,16 @@ class Fleet:
         except OSError:
             return False
 
+    def diagnosis(self) -> str:
+        """Return what helps to understand a failure: pods, status, events, and what the programs logged."""
+        namespace = ("-n", self.namespace)
+        told = [self.kubectl("get", "pods,modelgateways,modelproviders,routepolicies", *namespace)]
+        told.append(self.kubectl("get", "events", *namespace, "--field-selector=type=Warning"))
+        for name in self.kubectl("get", "pods", *namespace, "-o", "name").split():
+            lines = self.kubectl("logs", *namespace, name).splitlines()
+            told.append("\n".join([name, *[line for line in lines if '"call":' not in line][-20:]]))
+        return "\n\n".join(told)
+
     def wait_programmed(self, *, seconds: float = 60.0) -> None:
         """Return once both proxies are ready and serve the present configuration."""
         full = {"total": 2, "ready": 2, "programmed": 2}

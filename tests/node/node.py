@@ -30,6 +30,7 @@ NODE_ADDRESS = "10.250.0.2"
 CONTROL_GROUP = "fairlead-node"
 _LINKS = "flnode"
 _DIRECTORIES = "fairlead-node-"
+_LOCK = "/run/fairlead-node.lock"
 _TOOLS = ("containerd", "runc", "ctr", "ip", "iptables", "nft", "conntrack", "unshare", "nsenter", "setpriv", "mount")
 _HERE = Path(__file__).parent
 
@@ -68,7 +69,7 @@ class RealNode:
         """Prepare everything; raise NodeImpossible or BinariesMissing."""
         _require()
         # The addresses are the same for every node, so a machine has one at a time. The lock goes with this process.
-        self._lock = os.open(Path(tempfile.gettempdir(), "fairlead-node.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        self._lock = os.open(_LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         _sweep()
         # A short path: containerd's socket has to fit into 107 bytes.

@@ -25,6 +25,9 @@ KERNEL_SETTINGS = {
     "kernel/keys/root_maxkeys": "1000000",
     "kernel/keys/root_maxbytes": "25000000",
 }
+# All pods together are one competitor for the processor, and a single task outside of them is another: with the weight
+# that they begin with, a machine that has something else to do would starve them as no node of theirs would be.
+PODS_WEIGHT = {"cpu.shares": "16384", "cpu.weight": "2000"}
 PRIVATE_DIRECTORIES = ("/run/netns", "/run/containerd", "/var/lib/cni", "/var/log/pods", "/var/log/containers")
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -77,6 +80,7 @@ def _make_control_group(name: str) -> None:
         for controller in controllers.read_text().split():
             for level in (CGROUPS, CGROUPS / name):
                 (level / "cgroup.subtree_control").write_text(f"+{controller}")
+        _weigh(CGROUPS / name)
         return
     for hierarchy in (
         line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if " cgroup " in line
@@ -86,6 +90,13 @@ def _make_control_group(name: str) -> None:
         for limit in ("cpuset.cpus", "cpuset.mems"):
             if (group / limit).exists():
                 (group / limit).write_text(Path(hierarchy, limit).read_text())
+        _weigh(group)
+
+
+def _weigh(group: Path) -> None:
+    for setting, weight in PODS_WEIGHT.items():
+        if (group / setting).exists():
+            (group / setting).write_text(weight)
 
 
 def _wait_for(path: Path) -> None:
