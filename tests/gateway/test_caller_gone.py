@@ -79,9 +79,7 @@ DRAINED = [(hanging(), 503), (stream(chunk("12345678"), HANG), 200)]
 
 
 @pytest.mark.parametrize(("answer", "code"), DRAINED, ids=["before content", "after content"])
-def test_call_cut_off_by_the_end_of_the_process_is_told_from_one_whose_caller_left(
-    answer: Answer, code: int
-) -> None:
+def test_call_cut_off_by_the_end_of_the_process_is_told_from_one_whose_caller_left(answer: Answer, code: int) -> None:
     async def main() -> None:
         rig = Rig(config([provider("a")]), {"a": [answer]})
         call = asyncio.create_task(rig.call(stream=True))

@@ -12,6 +12,7 @@ from cluster.loop.conftest import KEY
 from cluster.loop.stage import Json, Stage, gateway, policy, seconds_between, simulated, staged, status_of
 from cluster.mini_node import MiniNode
 from cluster.processes import wait_until
+from doubles.figures import Figures
 
 POLICIES = 1000
 RULES = 5
@@ -71,8 +72,9 @@ def status_writes(stage: Stage, audit: Audit) -> Sequence[Request]:
     return [each for each in audit.writes(user=stage.user) if each.resource.endswith("/status")]
 
 
-def test_one_edit_among_a_thousand_policies(crowded: Stage, audit: Audit) -> None:
+def test_one_edit_among_a_thousand_policies(crowded: Stage, audit: Audit, figures: Figures) -> None:
     seconds = []
+    writes = []
     for number in range(5):
         audit.mark()
         crowded.create("RoutePolicy", name_of(number), many_rules(crowded, number, marker="two"))
@@ -80,9 +82,10 @@ def test_one_edit_among_a_thousand_policies(crowded: Stage, audit: Audit) -> Non
         wait_until(lambda: audit.writes(resource="modelgateways/status"), what="the gateway tells the new revision")
         (edit,) = audit.writes(resource="routepolicies", namespace=crowded.platform)
         told = status_writes(crowded, audit)
-        assert len(told) <= 3
+        writes.append(len(told))
         seconds.append(seconds_between(edit.at, told[0].at))
-    assert statistics.median(seconds) <= 2.0, seconds
+    figures.hold("1,000 policies: edit to programmed, median of 5", statistics.median(seconds), bound=2.0)
+    assert statistics.median(writes) <= 3, writes
 
 
 def test_one_lost_pod_among_a_thousand_policies_writes_no_policy(crowded: Stage, audit: Audit) -> None:
