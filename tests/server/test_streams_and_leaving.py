@@ -261,12 +261,25 @@ async def test_once_it_stops_accepting_idle_connections_end_and_busy_ones_go_on(
         busy_writer.write(post(closing=False))
         await until(lambda: served.handler.calls and len(served.server.connections) == 2)
         served.serving.draining = True
-        served.listener.stop_accepting()
+        await served.listener.stop_accepting()
         assert await idle.read() == b""
         release.set()
         assert (await busy.read()).endswith(b"0\r\n\r\n")
         await close(idle_writer)
         await close(busy_writer)
+
+
+async def test_a_connection_that_was_made_in_time_is_served_though_the_port_has_closed(tmp_path: Path) -> None:
+    async with edge(tmp_path) as served:
+        # Made by the kernel alone: nothing here has run in between, so that nobody has accepted it.
+        client = socket.create_connection(("127.0.0.1", served.port))
+        stopping = asyncio.create_task(served.listener.stop_accepting())
+        await until(lambda: len(served.server.connections) == 1)
+        reader, writer = await asyncio.open_connection(sock=client)
+        writer.write(post())
+        assert status_of(await reader.read()) == 200
+        await stopping
+        await close(writer)
 
 
 async def test_calls_that_outlast_the_drain_end_with_an_error_that_their_client_understands(tmp_path: Path) -> None:

@@ -166,6 +166,10 @@ class ClientConnection(RequestHandler):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
 
+    def is_arriving(self, now: float, patience_seconds: float) -> bool:
+        """Say whether a request may be on its way: the connection is new, or a head has begun. `now`: loop's clock."""
+        return self._head_since is not None and now - self._head_since < patience_seconds
+
     def end_if_idle(self) -> None:
         """Close, unless a request is being served or has come whole and waits for its turn."""
         if not self.busy and not self._messages:

@@ -12,6 +12,10 @@ from fairlead_proxy.server.connection import ClientConnection, ClientServer
 
 BACKLOG = 4096
 SWEEP_SECONDS = 0.5
+ARRIVAL_SECONDS = 1.0
+"""How long a connection without a request, or with a part of a head, is waited for when the port closes."""
+
+ARRIVAL_LOOK_SECONDS = 0.02
 
 
 class Listener:
@@ -49,17 +53,28 @@ class Listener:
         self._sweeper = asyncio.create_task(self._sweep(), name=f"sweep {address}")
         return address
 
-    def stop_accepting(self) -> None:
-        """Take no more connections, and end those on which nothing is being served."""
-        if self._accepting is not None:
+    async def stop_accepting(self) -> None:
+        """Take no more connections, and end those on which nothing is being served, or about to be.
+
+        What the kernel has taken for us is ours to serve: where others share the port, closing would reset it.
+        """
+        loop = asyncio.get_running_loop()
+        if self._accepting is not None and self._accepting.is_serving():
+            # All at once, with no turn of the loop in between: what came meanwhile would be lost.
+            waiting = _stop_listening(self._accepting)
             self._accepting.close()
-        for connection in self._server.connections:
-            if isinstance(connection, ClientConnection):
-                connection.end_if_idle()
+            for connection in waiting:
+                await loop.connect_accepted_socket(self._server, connection)
+        # A request may yet come within this time, of which no event tells.
+        while any(each.is_arriving(loop.time(), ARRIVAL_SECONDS) for each in self._connections()):  # noqa: ASYNC110
+            await asyncio.sleep(ARRIVAL_LOOK_SECONDS)
+        self._end_idle()
 
     async def close(self) -> None:
         """End every connection at once."""
-        self.stop_accepting()
+        if self._accepting is not None:
+            self._accepting.close()
+        self._end_idle()
         if self._sweeper is not None:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -69,14 +84,37 @@ class Listener:
             with contextlib.suppress(OSError):
                 os.unlink(self._address.path)
 
+    def _end_idle(self) -> None:
+        for connection in self._connections():
+            connection.end_if_idle()
+
+    def _connections(self) -> list[ClientConnection]:
+        return [each for each in self._server.connections if isinstance(each, ClientConnection)]
+
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = loop.time()
-            for connection in self._server.connections:
-                if isinstance(connection, ClientConnection):
-                    connection.sweep(now)
+            for connection in self._connections():
+                connection.sweep(now)
+
+
+def _stop_listening(accepting: asyncio.Server) -> list[socket.socket]:
+    """Return the connections that clients have made and that we have not seen yet; no more can be made after that."""
+    waiting: list[socket.socket] = []
+    for listening in accepting.sockets:
+        with socket.socket(fileno=os.dup(listening.fileno())) as ours:
+            ours.setblocking(False)
+            with contextlib.suppress(OSError):  # BlockingIOError once none is left
+                while True:
+                    with contextlib.suppress(ConnectionAbortedError):
+                        waiting.append(ours.accept()[0])
+            with contextlib.suppress(OSError):
+                ours.shutdown(socket.SHUT_RDWR)
+    for connection in waiting:
+        connection.setblocking(False)
+    return waiting
 
 
 def _remove_stale_socket(path: Path) -> None:

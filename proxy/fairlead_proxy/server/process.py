@@ -162,8 +162,7 @@ class Proxy:
         self._news.tell()
         log.info("draining", extra={"proxy": self._settings.name, "in_flight": self._serving.in_flight})
         await _first_of(self._told_to_hurry.wait(), asyncio.sleep(self._settings.drain_delay_seconds))
-        for listener in self._tenant_listeners:
-            listener.stop_accepting()
+        await _first_of(self._stop_accepting(), self._told_to_hurry.wait())
         loaded = self._source.current()
         patience = loaded.config.gateway.drain_seconds if loaded else 0.0
         await _first_of(self._serving.idle(), self._told_to_hurry.wait(), asyncio.sleep(patience))
@@ -171,6 +170,9 @@ class Proxy:
             log.warning("calls are cut off, the time to drain is up", extra={"in_flight": self._serving.in_flight})
             self._tenant.end_calls()
             await _first_of(self._serving.idle(), asyncio.sleep(LAST_WORDS_SECONDS))
+
+    async def _stop_accepting(self) -> None:
+        await asyncio.gather(*(listener.stop_accepting() for listener in self._tenant_listeners))
 
     async def _end(self) -> None:
         await self._prober.stop()
