@@ -26,7 +26,7 @@ class MiniNode:
         self._directory = directory
         self._plane = plane
         self._loop = asyncio.new_event_loop()
-        self._errors: list[BaseException] = []
+        self._errors: list[Exception] = []
         self._thread = threading.Thread(target=self._serve, name="mini-kubelet")
         self._services: list[ServiceProxy] = []
 
@@ -45,7 +45,7 @@ class MiniNode:
             self._thread.join()
             self._loop.close()
         if self._errors:
-            raise ExceptionGroup("the mini-kubelet met errors", [e for e in self._errors if isinstance(e, Exception)])
+            raise ExceptionGroup("the mini-kubelet met errors", self._errors)
 
     def pid(self, namespace: str, pod: str, container: str = "") -> int:
         """Return the process id of a container; without a name, of the pod's first one."""
@@ -116,4 +116,7 @@ class MiniNode:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60.0)
 
     def _note_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self._errors.append(context.get("exception") or RuntimeError(context["message"]))
+        error = context.get("exception", RuntimeError(context["message"]))
+        # A relay that is cut when its Service closes is told by asyncio as if it were an error.
+        if isinstance(error, Exception):
+            self._errors.append(error)
