@@ -248,6 +248,43 @@ async def test_while_draining_answers_end_their_connections(tmp_path: Path) -> N
     assert (status_of(answer), header_of(answer, "connection")) == (200, "close")
 
 
+async def test_a_call_in_flight_when_draining_begins_tells_that_its_connection_ends(tmp_path: Path) -> None:
+    release = asyncio.Event()
+
+    async def wait(call: ClientCall, sink: Sink) -> None:
+        await release.wait()
+        await stream_three(call, sink)
+
+    async with edge(tmp_path, script=wait) as served:
+        reader, writer = await served.connect()
+        writer.write(post(closing=False))
+        await until(lambda: bool(served.handler.calls))
+        served.serving.draining = True
+        release.set()
+        assert header_of(await reader.read(), "connection") == "close"
+        await close(writer)
+
+
+async def test_a_connection_that_was_promised_to_go_on_serves_one_more_call_while_draining(tmp_path: Path) -> None:
+    release = asyncio.Event()
+
+    async def halt_within(call: ClientCall, sink: Sink) -> None:
+        await sink.head(200, [("content-type", "text/event-stream")])
+        await release.wait()
+        await sink.end()
+
+    async with edge(tmp_path, script=halt_within) as served:
+        reader, writer = await served.connect()
+        writer.write(post(closing=False))
+        assert header_of(await reader.readuntil(b"\r\n\r\n"), "connection") != "close"
+        served.serving.draining = True
+        release.set()
+        assert await reader.readuntil(b"0\r\n\r\n") == b"0\r\n\r\n"
+        writer.write(post(closing=False))
+        assert header_of(await reader.read(), "connection") == "close"
+        await close(writer)
+
+
 async def test_once_it_stops_accepting_idle_connections_end_and_busy_ones_go_on(tmp_path: Path) -> None:
     release = asyncio.Event()
 

@@ -1,5 +1,7 @@
 """The sink of a call over a client's connection: bytes straight to the transport, with back-pressure."""
 
+from collections.abc import Callable
+
 from fairlead_proxy.server.answer_head import JSON, DateHeader, encode_head
 from fairlead_proxy.server.connection import CLOSE, KEEP, ClientConnection, Written
 
@@ -10,7 +12,11 @@ EVENT_STREAM = "text/event-stream"
 
 
 class AiohttpSink:
-    """Implements exchange.call.Sink. `keep_alive`: the connection may serve another call after this one."""
+    """Implements exchange.call.Sink. `keep_alive`: the connection may serve another call after this one.
+
+    `leaving` says whether this process is about to go; it is asked when the head is written, since the client must be
+    told what becomes of its connection, and nothing else.
+    """
 
     def __init__(
         self,
@@ -19,12 +25,14 @@ class AiohttpSink:
         *,
         http_1_0: bool,
         keep_alive: bool,
+        leaving: Callable[[], bool] = lambda: False,
         head_only: bool = False,
     ) -> None:
         self._connection = connection
         self._date = date
         self._http_1_0 = http_1_0
         self._keep_alive = keep_alive and not http_1_0
+        self._leaving = leaving
         self._head_only = head_only
         self._started = False
         self._ended = False
@@ -97,6 +105,7 @@ class AiohttpSink:
 
     def _framing(self) -> list[tuple[str, str]]:
         framing = [self._date.now()]
+        self._keep_alive = self._keep_alive and not self._leaving()
         if self._chunked:
             framing.append(("transfer-encoding", "chunked"))
         if not self._keep_alive:

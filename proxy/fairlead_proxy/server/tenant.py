@@ -105,7 +105,8 @@ class Tenant:
             connection,
             self._date,
             http_1_0=request.version != HTTP_1_1,
-            keep_alive=request.keep_alive and not self._serving.draining,
+            keep_alive=request.keep_alive,
+            leaving=lambda: self._serving.draining,
             head_only=request.method == "HEAD",
         )
         visit = Visit(secrets.token_hex(10), request, connection, sink, request.raw_path.partition("?")[0], {})
@@ -121,8 +122,6 @@ class Tenant:
             await self._refuse(visit, INTERNAL_ERROR)
         finally:
             connection.busy = False
-        if self._serving.draining:
-            sink.end_connection_after()
         return sink.written
 
     def end_calls(self) -> None:

@@ -62,6 +62,9 @@ def test_invalid_edit_harms_only_itself_and_its_last_good_version_serves_on(
 ) -> None:
     stage.create("RoutePolicy", "other", policy(stage.platform, ["sim/small"], models=["other"]))
     stage.wait_for("routepolicy", "other", "Programmed", "True")
+    # The first call makes the provider's health known, which every policy that uses it tells: that is no harm.
+    assert status_of(serving, "other", key=KEY) == 200
+    stage.wait_for("routepolicy", "other", "Available", "True")
     before = statuses(stage, "other")
     make_invalid(stage, "smart")
     told = stage.wait_for("routepolicy", "smart", "Accepted", "False", "Invalid")
