@@ -28,7 +28,7 @@ def run_pod(kubectl: Kubectl, namespace: str, mini_node: MiniNode) -> Write:
     def create(*, ready: bool = True, spec: Json | None = None, **container: Any) -> None:
         kubectl.apply(pod(namespace, spec=spec, **container))
         if ready:
-            kubectl("wait", "--for=condition=Ready", "pod/web", "-n", namespace, "--timeout=20s")
+            kubectl("wait", "--for=condition=Ready", "pod/web", "-n", namespace, "--timeout=60s", timeout_seconds=90)
 
     return create
 
@@ -214,7 +214,7 @@ def test_a_pod_waits_for_a_source_that_is_not_optional(
     )
     assert 'configmap "colours" not found' in waiting
     kubectl("create", "configmap", "colours", "-n", namespace, "--from-literal=sky=blue")
-    kubectl("wait", "--for=condition=Ready", "pod/web", "-n", namespace, "--timeout=20s")
+    kubectl("wait", "--for=condition=Ready", "pod/web", "-n", namespace, "--timeout=60s", timeout_seconds=90)
     assert ask("/files") == {"sky": "blue"}
 
 
@@ -283,7 +283,7 @@ def test_a_deleted_pod_is_told_to_end_and_then_removed(
     run_pod()
     pid = mini_node.pid(namespace, "web")
     log = mini_node.log_file(namespace, "web")
-    kubectl("delete", "pod", "web", "-n", namespace, "--timeout=20s")
+    kubectl("delete", "pod", "web", "-n", namespace, "--timeout=60s", timeout_seconds=90)
     assert not is_alive(pid)
     assert log.read_text().splitlines()[-1] == "told to end by signal 15"
 
@@ -293,7 +293,7 @@ def test_a_pod_that_lingers_is_killed_when_its_grace_is_over(
 ) -> None:
     run_pod(env=[{"name": "LINGER", "value": "60"}], spec={"terminationGracePeriodSeconds": 1})
     pid = mini_node.pid(namespace, "web")
-    kubectl("delete", "pod", "web", "-n", namespace, "--timeout=20s")
+    kubectl("delete", "pod", "web", "-n", namespace, "--timeout=60s", timeout_seconds=90)
     assert not is_alive(pid)
 
 
@@ -313,7 +313,7 @@ def test_a_cordoned_node_takes_pods_only_once_it_is_uncordoned(
     run_pod(ready=False)
     assert mini_node.pods(namespace) == []
     kubectl("uncordon", mini_node.settings.node_name)
-    kubectl("wait", "--for=condition=Ready", "pod/web", "-n", namespace, "--timeout=20s")
+    kubectl("wait", "--for=condition=Ready", "pod/web", "-n", namespace, "--timeout=60s", timeout_seconds=90)
 
 
 def test_init_containers_come_first_and_a_finished_pod_has_succeeded(
@@ -329,7 +329,15 @@ def test_init_containers_come_first_and_a_finished_pod_has_succeeded(
     spec = {"initContainers": [first], "restartPolicy": "Never", "volumes": [{"name": "shared", "emptyDir": {}}]}
     check = ["-c", "import sys; assert open(sys.argv[1]).read() == 'done'", "/shared/mark"]
     run_pod(ready=False, args=check, volumeMounts=shared, spec=spec)
-    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/web", "-n", namespace, "--timeout=20s")
+    kubectl(
+        "wait",
+        "--for=jsonpath={.status.phase}=Succeeded",
+        "pod/web",
+        "-n",
+        namespace,
+        "--timeout=60s",
+        timeout_seconds=90,
+    )
 
 
 def test_a_service_reaches_only_pods_that_are_ready(
@@ -337,7 +345,7 @@ def test_a_service_reaches_only_pods_that_are_ready(
 ) -> None:
     run_pod()
     kubectl.apply(pod(namespace, name="other"))
-    kubectl("wait", "--for=condition=Ready", "pod/other", "-n", namespace, "--timeout=20s")
+    kubectl("wait", "--for=condition=Ready", "pod/other", "-n", namespace, "--timeout=60s", timeout_seconds=90)
     kubectl("expose", "pod", "web", "-n", namespace, "--port=80", "--target-port=http", "--selector=app=web")
     address = mini_node.expose(namespace, "web")
     both = {mini_node.pid(namespace, "web"), mini_node.pid(namespace, "other")}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from cluster.binaries import locate
 from cluster.helm import Helm
+from doubles.figures import Figures
 from node.faults import BATCHES, CALLS_PER_SECOND, FAULTS, WELL, Fault, Outcome, experiment
 from node.fleet import Fleet, installed
 from node.node import Node
@@ -57,15 +58,17 @@ def test_the_fault_had_an_effect(fault: Fault, outcomes: Mapping[str, Outcome]) 
 
 @each_fault
 def test_status_tells_the_fault_with_its_reason_in_under_ten_seconds(
-    fault: Fault, outcomes: Mapping[str, Outcome]
+    fault: Fault, outcomes: Mapping[str, Outcome], figures: Figures
 ) -> None:
     outcome = outcomes[fault.name]
     assert outcome.told_after is not None, outcome.last_status
-    assert outcome.told_after < 10
+    figures.hold(f"{fault.name}: from the fault to its reason in status", outcome.told_after, bound=10.0)
 
 
 @each_fault
-def test_status_tells_within_thirty_seconds_that_it_is_healed(fault: Fault, outcomes: Mapping[str, Outcome]) -> None:
+def test_status_tells_within_thirty_seconds_that_it_is_healed(
+    fault: Fault, outcomes: Mapping[str, Outcome], figures: Figures
+) -> None:
     outcome = outcomes[fault.name]
     assert outcome.healed_after is not None, outcome.last_status
-    assert outcome.healed_after < 30
+    figures.hold(f"{fault.name}: from the healing to True in status", outcome.healed_after, bound=30.0)
