@@ -1,10 +1,13 @@
-"""The one seam towards providers: a request of bytes goes out, a head and chunks of bytes come back."""
+"""The one seam towards providers: a request of bytes goes out, a head comes back, and the body is poured as it comes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from fairlead_proxy.contract.config import Provider
+
+Take = Callable[[bytes], bool]
+"""Takes a piece of a body, never an empty one; returns whether it wants more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +26,32 @@ class UpstreamRequest:
 
 
 class UpstreamResponse(Protocol):
-    """The answer's head, and its body as chunks. The body raises UpstreamFailure where the connection breaks."""
+    """The answer's head, and its body to be poured. To be closed, or released, by whoever sent the request."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     """Lower-case names."""
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes; ends only where the protocol's framing says that it is whole."""
+    async def pour(self, take: Take) -> bool:
+        """Hand the body to `take`, piece by piece as it comes. To be awaited once.
+
+        Return True once the body is whole, as its framing says, and False as soon as `take` wants no more. Raise
+        UpstreamFailure where the connection breaks before that, and whatever `take` raises. `take` is called from the
+        event loop, not from this coroutine, so that a piece costs no switch of tasks.
+        """
         ...
 
-    async def close(self) -> None:
+    def pause(self) -> None:
+        """Hand out nothing more until `resume`: whoever takes the body has no room. May be repeated."""
+        ...
+
+    def resume(self) -> None: ...
+
+    def release(self) -> None:
+        """Nobody needs the rest: give the connection back if the body's end is there, or comes soon; else close it."""
+        ...
+
+    def close(self) -> None:
         """Give the connection back if the body was read whole, else close it at once. Never raises, may be repeated."""
         ...
 
