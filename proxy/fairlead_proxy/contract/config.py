@@ -98,11 +98,19 @@ class Simulation(Struct, frozen=True, kw_only=True):
 
 
 class Provider(Struct, frozen=True, kw_only=True):
-    """One upstream account. `id` is `namespace/name`; `url` is what an SDK calls base_url, without a trailing slash."""
+    """One upstream account. `id` is `namespace/name`; `url` is what an SDK calls base_url, without a trailing slash.
+
+    `ca_pem`: PEM certificates that its certificate is verified against instead of the system's authorities; empty: the
+    system's. `ca_secret`: where the compiler reads them, as `Secret/key` in the provider's namespace; the proxy has no
+    use for it. `forward_proxy`: the http url of a proxy that every connection goes through by CONNECT; empty: none.
+    """
 
     id: str
     type: ProviderType
     url: str = ""
+    ca_pem: str = ""
+    ca_secret: str = ""
+    forward_proxy: str = ""
     credentials: tuple[Credential, ...] = (ANONYMOUS,)
     models: tuple[Model, ...] = ()
     failure_domain: str = ""
