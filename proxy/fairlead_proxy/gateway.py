@@ -24,6 +24,7 @@ from fairlead_proxy.resilience.caller import CallerWatch
 from fairlead_proxy.resilience.deadline import Deadlines
 from fairlead_proxy.resilience.retry import Allowance, RetryBudget
 from fairlead_proxy.resilience.watch import Watch
+from fairlead_proxy.resilience.wheel import Wheel
 from fairlead_proxy.telemetry.access_log import AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.faults import log_fault
@@ -69,6 +70,7 @@ class Gateway:
         self._metrics, self._decisions, self._log = metrics, decisions, log
         self._clock, self._rng = clock, rng
         self._budget = RetryBudget()
+        self._wheel = Wheel()
         self._refusing_usage: set[tuple[str, str]] = set()
         self._config: GatewayConfig | None = None
 
@@ -91,14 +93,14 @@ class Gateway:
         self.in_flight += 1
         self._metrics.call_began()
         try:
-            async with CallerWatch(sink) as caller:
+            with CallerWatch(sink) as caller:
                 try:
                     await self._serve(config, keys, call, reply, caller)
                 except (ClientGone, asyncio.CancelledError):
                     raise
                 except Exception as error:  # one call's fault must not become the connection's, or the process's
                     log_fault(call.id, error)
-                    await reply.fail(INTERNAL_ERROR)
+                    reply.fail(INTERNAL_ERROR)
         except (ClientGone, asyncio.CancelledError) as end:
             reply.left(end)
             raise
@@ -116,12 +118,12 @@ class Gateway:
         try:
             request = reply.dialect.read_request(call.body)
         except InvalidCall as invalid:
-            return await reply.answer(invalid.answer)
+            return reply.answer(invalid.answer)
         facts = record.facts = facts_of(call, request, config.header_names)
         now, began = self._clock(), asyncio.get_running_loop().time()
         plan = record.plan = decide(config, facts, self._breakers.world(keys, now), self._rng)
         if plan.route is None or not plan.steps:
-            return await reply.answer(refused(plan.refusal, now))
+            return reply.answer(refused(plan.refusal, now))
         resilience = plan.route.rule.resilience
         allowance = self._budget.open_allowance(plan.route, config.gateway.max_attempts, began)
         await self._follow(_Course(call, request, reply, keys, plan.steps, resilience, began, allowance), caller)
@@ -140,17 +142,17 @@ class Gateway:
                 if failure is None:
                     return
                 if reply.sink.started:
-                    return await reply.break_off(failure.failure)
+                    return reply.break_off(failure.failure)
                 if failure.relayed is not None:
-                    return await reply.relay_refusal(failure.relayed, failure.failure)
+                    return reply.relay_refusal(failure.relayed, failure.failure)
                 if failure.failure not in course.resilience.fallback_when:
-                    return await self._give_up(course)
+                    return self._give_up(course)
                 delay = course.allowance.repeat_delay(failure, repeat, loop.time(), self._rng)
                 if delay is None:
                     break
                 await caller.wait(delay)
                 repeat += 1
-        await self._give_up(course)
+        self._give_up(course)
 
     async def _attempt(self, course: _Course, caller: CallerWatch, position: int) -> UpstreamFailure | None:
         """Make one attempt, whose cell has been acquired, and book it; return the failure that it ended in."""
@@ -159,15 +161,16 @@ class Gateway:
         waiting = self._breakers.begin(
             cell, course.call.operation, began, lambda: self._move_on(course, watch, position)
         )
-        deadlines = Deadlines(timeouts, cell.mode, course.began, asyncio.get_running_loop().time())
-        watch = Watch(deadlines, self._breakers, waiting, self._clock)
+        now = asyncio.get_running_loop().time()
+        deadlines = Deadlines(timeouts, cell.mode, course.began, now)
+        watch = Watch(deadlines, self._breakers, waiting, self._clock, self._wheel, now)
         key = course.keys.credentials.get(f"{cell.provider}/{cell.credential}", "")
         errand = Errand(course.request, step, key, course.call.headers, timeouts.per_try_seconds, self._refusing_usage)
         attempt = Attempt(errand, self._transports.for_provider(step.provider), reply, watch, self._clock)
         course.allowance.spend()
         caller.attend(watch)
         try:
-            async with watch:
+            with watch:
                 await attempt.run()
         except UpstreamFailure as failure:
             attempt.failure = failure
@@ -190,8 +193,8 @@ class Gateway:
         if able and failure in course.resilience.fallback_when and course.allowance.allows(watch.now()):
             watch.interrupt(failure, "its provider has stopped answering")
 
-    async def _give_up(self, course: _Course) -> None:
+    def _give_up(self, course: _Course) -> None:
         """Answer a call that no target answered."""
         now, record = self._clock(), course.reply.record
         retry_at = self._breakers.retry_at([course.cell(step) for step in course.steps], now)
-        await course.reply.answer(exhausted(record.virtual_model, record.outcomes, retry_at, now))
+        course.reply.answer(exhausted(record.virtual_model, record.outcomes, retry_at, now))

@@ -30,9 +30,9 @@ Script = Callable[[ClientCall, Sink], Awaitable[None]]
 async def answer_ok(call: ClientCall, sink: Sink) -> None:
     """Answer with the body's length, as a plain answer of the gateway comes."""
     body = b'{"ok": %d}' % len(call.body)
-    await sink.head(200, [("content-type", "application/json"), ("content-length", str(len(body)))])
-    await sink.write(body)
-    await sink.end()
+    sink.head(200, [("content-type", "application/json"), ("content-length", str(len(body)))])
+    sink.write(body)
+    sink.end()
 
 
 @dataclass

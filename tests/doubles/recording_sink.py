@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 from fairlead_proxy.exchange.errors import ClientGone
 
 
 class RecordingSink:
-    """See Sink. `write_seconds`: how long each write takes; `leave_at`: seconds from now until it hangs up."""
+    """See Sink. `write_seconds`: how long it is full after each write; `leave_after`: seconds until it hangs up."""
 
     def __init__(self, *, write_seconds: float = 0.0, leave_after: float | None = None) -> None:
         self.status = 0
@@ -18,38 +19,62 @@ class RecordingSink:
         self.ended = 0
         self.aborted = False
         self._write_seconds = write_seconds
-        self._left = asyncio.Event()
+        self._left = False
+        self._full_until = 0.0
+        self._on_lost: Callable[[], None] | None = None
+        self._on_room: list[Callable[[], None]] = []
         if leave_after is not None:
-            asyncio.get_running_loop().call_later(leave_after, self._left.set)
+            asyncio.get_running_loop().call_later(leave_after, self.leave)
 
     @property
     def started(self) -> bool:
         return self.heads > 0
 
-    async def head(self, status: int, headers: list[tuple[str, str]]) -> None:
+    @property
+    def full(self) -> bool:
+        return not self._left and asyncio.get_running_loop().time() < self._full_until
+
+    def head(self, status: int, headers: list[tuple[str, str]]) -> None:
         self._check()
         self.heads += 1
         self.status = status
         self.headers = dict(headers)
 
-    async def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes) -> None:
         self._check()
         self.body += chunk
         if self._write_seconds:
-            await asyncio.sleep(self._write_seconds)
+            loop = asyncio.get_running_loop()
+            self._full_until = loop.time() + self._write_seconds
+            loop.call_at(self._full_until, self._make_room)
 
-    async def end(self) -> None:
+    def end(self) -> None:
         self._check()
         self.ended += 1
 
     def abort(self) -> None:
         self.aborted = True
 
-    async def gone(self) -> None:
-        await self._left.wait()
+    async def room(self) -> None:
+        if self.full:
+            room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.when_room(lambda: None if room.done() else room.set_result(None))
+            await room
+        self._check()
+
+    def when_room(self, call: Callable[[], None]) -> None:
+        self._on_room.append(call)
+
+    def when_lost(self, call: Callable[[], None] | None) -> None:
+        self._on_lost = call
+        if call is not None and self._left:
+            call()
 
     def leave(self) -> None:
-        self._left.set()
+        self._left = True
+        self._make_room()
+        if self._on_lost is not None:
+            self._on_lost()
 
     @property
     def error(self) -> dict[str, Any]:
@@ -65,5 +90,11 @@ class RecordingSink:
         return found
 
     def _check(self) -> None:
-        if self._left.is_set():
+        if self._left:
             raise ClientGone("the caller has left")
+
+    def _make_room(self) -> None:
+        if not self.full:
+            waiting, self._on_room = self._on_room, []
+            for call in waiting:
+                call()

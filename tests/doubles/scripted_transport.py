@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.upstream.transport import UpstreamRequest, UpstreamResponse
+from fairlead_proxy.upstream.transport import Take, UpstreamRequest, UpstreamResponse
 
 JSON = (("content-type", "application/json"),)
 EVENTS = (("content-type", "text/event-stream"),)
@@ -39,18 +39,35 @@ class ScriptedResponse:
     body: Sequence[Part]
     closed: bool = False
     read_whole: bool = False
+    flowing: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        for part in self.body:
+    def __post_init__(self) -> None:
+        self.flowing.set()
+
+    async def pour(self, take: Take) -> bool:
+        parts = iter(self.body)
+        for part in parts:
+            await self.flowing.wait()
             if isinstance(part, Exception):
                 raise part
-            if isinstance(part, bytes):
-                yield part
-            else:
+            if not isinstance(part, bytes):
                 await _pause(part)
+            elif not take(part):
+                self.read_whole = next(parts, None) is None
+                return False
         self.read_whole = True
+        return True
 
-    async def close(self) -> None:
+    def pause(self) -> None:
+        self.flowing.clear()
+
+    def resume(self) -> None:
+        self.flowing.set()
+
+    def release(self) -> None:
+        self.closed = True
+
+    def close(self) -> None:
         self.closed = True
 
 

@@ -24,7 +24,7 @@ def test_no_attempt_outlives_its_call(timeouts: Timeouts, mode: Mode, heard: flo
     deadlines = Deadlines(timeouts, mode, 0.0, 0.0)
     assert deadlines.due()[0] <= timeouts.total_seconds
     deadlines.commit(heard)
-    deadlines.heard(heard)
+    deadlines.heard_at = heard
     assert deadlines.due()[0] <= timeouts.total_seconds
 
 

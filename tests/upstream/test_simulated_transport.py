@@ -51,7 +51,14 @@ def transport_on(clock: ManualTime) -> SimulatedTransport:
 
 
 async def read(response: SimulatedResponse) -> bytes:
-    return b"".join([chunk async for chunk in response.chunks()])
+    chunks: list[bytes] = []
+
+    def take(chunk: bytes) -> bool:
+        chunks.append(chunk)
+        return True
+
+    assert await response.pour(take)
+    return b"".join(chunks)
 
 
 async def ask(simulation: Simulation | None = None, clock: ManualTime | None = None, **members: object) -> Any:
@@ -158,8 +165,12 @@ async def outcome_of(failure: FailureClass, mode: Mode) -> FailureClass | str | 
         sent = request_of(provider_of(simulation), stream=stream)
         response = await transport_on(ManualTime()).send(sent)
         if stream and OPENAI_CHAT.is_stream(response.status, response.headers):
-            async for chunk in response.chunks():
+
+            def take(chunk: bytes) -> bool:
                 relay.feed(chunk)
+                return True
+
+            await response.pour(take)
             relay.finish()
         else:
             body = await read(response)

@@ -9,31 +9,33 @@ from fairlead_proxy.exchange.call import Sink
 from fairlead_proxy.exchange.errors import ClientGone
 from fairlead_proxy.resilience.watch import Watch
 
+_GONE = "the caller closed its connection"
+
 
 class CallerWatch:
-    """An async context around a call. `attempt` is the watch over the attempt under way, if any."""
+    """A context around a call. `attend` names the watch over the attempt under way, if any."""
+
+    __slots__ = ("_attempt", "_left", "_pause", "_sink")
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._gone: asyncio.Task[None] | None = None
+        self._left = False
         self._attempt: Watch | None = None
+        self._pause: asyncio.Future[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        self._gone = asyncio.create_task(self._sink.gone())
-        self._gone.add_done_callback(self._left)
+    def __enter__(self) -> Self:
+        self._sink.when_lost(self._lost)
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._gone is not None:
-            self._gone.cancel()
-            await asyncio.wait([self._gone])
+        self._sink.when_lost(None)
 
     def check(self) -> None:
         """Raise ClientGone if the caller has left."""
-        if self._gone is not None and self._gone.done():
-            raise ClientGone("the caller closed its connection")
+        if self._left:
+            raise ClientGone(_GONE)
 
     def attend(self, attempt: Watch) -> None:
         """End this attempt when the caller leaves; until another one takes its place."""
@@ -41,12 +43,22 @@ class CallerWatch:
 
     async def wait(self, seconds: float) -> None:
         """Wait; raise ClientGone as soon as the caller leaves."""
-        if self._gone is not None:
-            await asyncio.wait([self._gone], timeout=seconds)
+        loop = asyncio.get_running_loop()
+        self._pause = loop.create_future()
+        timer = loop.call_later(seconds, self._go_on)
+        try:
+            await self._pause
+        finally:
+            timer.cancel()
+            self._pause = None
         self.check()
 
-    def _left(self, gone: asyncio.Task[None]) -> None:
-        if gone.cancelled() or gone.exception() is not None:
-            return
+    def _lost(self) -> None:
+        self._left = True
+        self._go_on()
         if self._attempt is not None:
-            self._attempt.interrupt(FailureClass.CLIENT_GONE, "the caller closed its connection")
+            self._attempt.interrupt(FailureClass.CLIENT_GONE, _GONE)
+
+    def _go_on(self) -> None:
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(None)

@@ -10,43 +10,71 @@ from fairlead_proxy.exchange.errors import ClientGone, UpstreamFailure
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.resilience.deadline import Deadlines
 from fairlead_proxy.resilience.overdue import Waiting
+from fairlead_proxy.resilience.wheel import Wheel
+
+_NEVER = float("inf")
 
 
 class Watch:
-    """An async context around one attempt: what runs in it is cancelled and raises UpstreamFailure or ClientGone.
+    """A context around one attempt: what runs in it is cancelled and raises UpstreamFailure or ClientGone.
 
-    It tells the breakers of the first byte, of the commit point, and when the attempt is overdue. One timer per
-    attempt, which is set again only when it goes off: a chunk costs an assignment. `clock`: Unix seconds.
+    It tells the breakers of the first byte, of the commit point, and when the attempt is overdue. It stands on the
+    wheel, and is looked at only when something may be due: a chunk costs an assignment. `clock`: Unix seconds.
     """
 
-    def __init__(self, deadlines: Deadlines, breakers: Breakers, waiting: Waiting, clock: Callable[[], float]) -> None:
+    __slots__ = (
+        "_breakers",
+        "_cancels_before",
+        "_clock",
+        "_deadlines",
+        "_heard_before",
+        "_loop",
+        "_overdue_at",
+        "_task",
+        "_verdict",
+        "_waiting",
+        "_wheel",
+        "look_at",
+    )
+
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        breakers: Breakers,
+        waiting: Waiting,
+        clock: Callable[[], float],
+        wheel: Wheel,
+        now: float,
+    ) -> None:
+        """`now` is on the loop's clock."""
         self._loop = asyncio.get_running_loop()
         self._deadlines = deadlines
         self._breakers = breakers
         self._waiting = waiting
         self._clock = clock
+        self._wheel = wheel
         after = waiting.overdue_after
-        self._overdue_at = None if after is None else self._loop.time() + after
+        self._overdue_at = _NEVER if after is None else now + after
         self._heard_before = False
-        self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[object] | None = None
         self._cancels_before = 0
         self._verdict: tuple[FailureClass, str] | None = None
+        self.look_at = min(deadlines.due()[0], self._overdue_at)
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.current_task()
-        if self._task is not None:
-            self._cancels_before = self._task.cancelling()
-        self._arm()
+    def __enter__(self) -> Self:
+        task = self._task = asyncio.current_task()
+        if task is not None:
+            self._cancels_before = task.cancelling()
+        self._wheel.add(self)
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         task, self._task = self._task, None
-        self._breakers.heard(self._waiting)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._wheel.discard(self)
+        if not self._heard_before:
+            self._breakers.heard(self._waiting)
         if self._verdict is None or task is None:
             return
         if task.uncancel() > self._cancels_before or kind is not asyncio.CancelledError:
@@ -64,18 +92,19 @@ class Watch:
         """A byte of the answer's body came."""
         if not self._heard_before:
             self._heard_before = True
-            self._overdue_at = None
+            self._overdue_at = _NEVER
             self._breakers.heard(self._waiting)
-        self._deadlines.heard(self._loop.time())
+        self._deadlines.heard_at = self._loop.time()
 
     def commit(self) -> None:
         """Real content came: from now on other deadlines hold."""
+        now = self._loop.time()
         self._breakers.committed(self._waiting.cell, self._waiting.started_at, self._clock())
-        self._deadlines.commit(self._loop.time())
-        self._arm()
+        self._deadlines.commit(now)
+        self._look_again(now)
 
     def pause(self) -> None:
-        """The caller is being written to: the provider is not being waited for."""
+        """The caller does not take what comes: the provider is not being waited for."""
         self._deadlines.pause()
 
     def resume(self) -> None:
@@ -84,32 +113,27 @@ class Watch:
     def done(self) -> None:
         """The caller has its whole answer: nothing can go wrong any more."""
         self._task = None
-        if self._timer is not None:
-            self._timer.cancel()
+        self._wheel.discard(self)
 
     def interrupt(self, failure: FailureClass, detail: str) -> None:
         """End the attempt now, as this class; without effect once it has ended. Not to be called from within it."""
         if self._task is None or self._verdict is not None:
             return
         self._verdict = (failure, detail)
+        self._wheel.discard(self)
         self._task.cancel()
 
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        at = self._deadlines.look_again_at(self._loop.time())
-        if self._overdue_at is not None:
-            at = min(at, self._overdue_at)
-        self._timer = self._loop.call_at(at, self._look)
-
-    def _look(self) -> None:
-        now = self._loop.time()
+    def look(self, now: float) -> None:
         at, failure = self._deadlines.due()
         if at <= now:
             self.interrupt(failure, "at its deadline")
             return
-        if self._overdue_at is not None and self._overdue_at <= now:
-            self._overdue_at = None
+        if self._overdue_at <= now:
+            self._overdue_at = _NEVER
             self._breakers.overdue(self._waiting, self._clock())
         if self._verdict is None:
-            self._arm()
+            self._look_again(now)
+
+    def _look_again(self, now: float) -> None:
+        self.look_at = min(self._deadlines.look_again_at(now), self._overdue_at)
+        self._wheel.add(self)

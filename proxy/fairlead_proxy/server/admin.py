@@ -75,7 +75,7 @@ class Admin:
         try:
             await self._serve(request, connection, sink)
         except CallRefused as refused:
-            await self._refuse(request, sink, refused.answer)
+            self._refuse(request, sink, refused.answer)
         except ClientGone:
             sink.abort()
         except Exception:
@@ -90,31 +90,31 @@ class Admin:
         path = request.raw_path.partition("?")[0]
         match request.method, path:
             case "GET" | "HEAD", "/healthz":
-                await sink.answer(200, [], b"ok\n", PLAIN)
+                sink.answer(200, [], b"ok\n", PLAIN)
             case "GET" | "HEAD", "/readyz":
                 why = self._serving.unready(self._source.current())
-                await sink.answer(503 if why else 200, [], f"{why or 'ready'}\n".encode(), PLAIN)
+                sink.answer(503 if why else 200, [], f"{why or 'ready'}\n".encode(), PLAIN)
             case "GET", "/metrics":
-                await sink.answer(200, [], generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4)
+                sink.answer(200, [], generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4)
             case "POST", "/report":
                 self._authorize(headers)
                 body = await read_body(connection, request.content, headers, ADMIN_LIMITS)
-                await self._report(sink, body)
+                await self._report(connection, sink, body)
             case "GET", "/debug/config":
                 self._authorize(headers)
                 report = self._reporter.report(fragments=True)
                 shown = {name: getattr(report, name) for name in ("revision", "keys", "refused", "fragments")}
-                await sink.answer(200, [], msgspec.json.encode(shown))
+                sink.answer(200, [], msgspec.json.encode(shown))
             case "GET", str() if path.startswith(DECISIONS):
                 self._authorize(headers)
                 record = self._decisions.get(path.removeprefix(DECISIONS))
                 if record is None:
                     raise CallRefused(_NO_RECORD)
-                await sink.answer(200, [], msgspec.json.encode(record))
+                sink.answer(200, [], msgspec.json.encode(record))
             case _:
                 raise CallRefused(_NOT_FOUND)
 
-    async def _report(self, sink: AiohttpSink, body: bytes) -> None:
+    async def _report(self, connection: ClientConnection, sink: AiohttpSink, body: bytes) -> None:
         try:
             asked = msgspec.json.decode(body, type=ReportRequest)
         except (msgspec.MsgspecError, ValueError):
@@ -124,7 +124,7 @@ class Admin:
         waiting = asyncio.ensure_future(
             self._news.newer_than(asked.after, min(max(asked.wait_seconds, 0.0), LONGEST_WAIT_SECONDS))
         )
-        leaving = asyncio.ensure_future(sink.gone())
+        leaving = asyncio.ensure_future(connection.lost.wait())
         try:
             done, _ = await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
             if waiting in done and asked.wait_seconds > 0:
@@ -132,7 +132,7 @@ class Admin:
         finally:
             waiting.cancel()
             leaving.cancel()
-        await sink.answer(200, [], msgspec.json.encode(self._reporter.report(fragments=asked.fragments)))
+        sink.answer(200, [], msgspec.json.encode(self._reporter.report(fragments=asked.fragments)))
 
     def _authorize(self, headers: dict[str, str]) -> None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -141,11 +141,11 @@ class Admin:
         if scheme.lower() != "bearer" or not any(known):
             raise CallRefused(_UNAUTHORIZED)
 
-    async def _refuse(self, request: web.BaseRequest, sink: AiohttpSink, answer: Answer) -> None:
+    def _refuse(self, request: web.BaseRequest, sink: AiohttpSink, answer: Answer) -> None:
         if not request.content.is_eof():
             sink.end_connection_after()
         body = msgspec.json.encode({"error": {"code": answer.code, "message": answer.message}})
         try:
-            await sink.answer(answer.status, list(answer.headers), body, JSON)
+            sink.answer(answer.status, list(answer.headers), body, JSON)
         except ClientGone:
             sink.abort()

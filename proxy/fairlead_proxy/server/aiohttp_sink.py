@@ -5,9 +5,6 @@ from collections.abc import Callable
 from fairlead_proxy.server.answer_head import JSON, DateHeader, encode_head
 from fairlead_proxy.server.connection import CLOSE, KEEP, ClientConnection, Written
 
-SLICE_BYTES = 64 * 1024
-"""No more than this is handed to the transport at once, so that a slow reader holds little."""
-
 EVENT_STREAM = "text/event-stream"
 
 
@@ -62,23 +59,24 @@ class AiohttpSink:
         """Let this answer be the connection's last."""
         self._keep_alive = False
 
-    async def head(self, status: int, headers: list[tuple[str, str]]) -> None:
-        length = next((value for name, value in headers if name.lower() == "content-length"), None)
+    @property
+    def full(self) -> bool:
+        return self._connection.full
+
+    def head(self, status: int, headers: list[tuple[str, str]]) -> None:
+        length = next((value for name, value in headers if name == "content-length"), None)
         self._left = int(length) if length is not None else None
         self._chunked = length is None and not self._http_1_0
-        self._events = any(name.lower() == "content-type" and EVENT_STREAM in value for name, value in headers)
+        self._events = any(name == "content-type" and EVENT_STREAM in value for name, value in headers)
         self._connection.write(encode_head(status, [*headers, *self._framing()]))
         self._started = True
 
-    async def write(self, chunk: bytes) -> None:
-        for start in range(0, len(chunk), SLICE_BYTES):
-            part = chunk if len(chunk) <= SLICE_BYTES else chunk[start : start + SLICE_BYTES]
-            if self._left is not None:
-                self._left -= len(part)
-            self._connection.write(b"%x\r\n%b\r\n" % (len(part), part) if self._chunked else part)
-            await self._connection.room()
+    def write(self, chunk: bytes) -> None:
+        if self._left is not None:
+            self._left -= len(chunk)
+        self._connection.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk)
 
-    async def end(self) -> None:
+    def end(self) -> None:
         if self._left:
             # Fewer, or more, bytes than the head promised: the connection cannot be trusted with another answer.
             self.abort()
@@ -87,21 +85,26 @@ class AiohttpSink:
             self._connection.write(b"0\r\n\r\n")
         self._ended = True
 
-    async def answer(self, status: int, headers: list[tuple[str, str]], body: bytes, content_type: str = JSON) -> None:
+    def answer(self, status: int, headers: list[tuple[str, str]], body: bytes, content_type: str = JSON) -> None:
         """Send a whole answer."""
         described = [*headers, ("content-type", content_type), ("content-length", str(len(body)))]
         head = encode_head(status, [*described, *self._framing()])
         self._started = True
         self._connection.write(head if self._head_only else head + body)
-        await self._connection.room()
         self._ended = True
 
     def abort(self) -> None:
         self._keep_alive = False
         self._connection.abort(reset=self._http_1_0)
 
-    async def gone(self) -> None:
-        await self._connection.lost.wait()
+    async def room(self) -> None:
+        await self._connection.room()
+
+    def when_room(self, call: Callable[[], None]) -> None:
+        self._connection.when_room(call)
+
+    def when_lost(self, call: Callable[[], None] | None) -> None:
+        self._connection.when_lost(call)
 
     def _framing(self) -> list[tuple[str, str]]:
         framing = [self._date.now()]

@@ -71,12 +71,15 @@ class ClientConnection(RequestHandler):
     __slots__ = (
         "_body",
         "_body_since",
+        "_full_since",
         "_head_bytes",
         "_head_since",
         "_limits",
+        "_on_lost",
+        "_on_room",
         "_render",
-        "_room",
         "_server",
+        "_unsent_bytes",
         "busy",
         "lost",
         "shed",
@@ -91,7 +94,10 @@ class ClientConnection(RequestHandler):
         self._body_since: float | None = None
         self._head_since: float | None = None
         self._head_bytes = 0
-        self._room: asyncio.Future[None] | None = None
+        self._full_since: float | None = None
+        self._unsent_bytes = 0
+        self._on_room: list[Callable[[], None]] = []
+        self._on_lost: Callable[[], None] | None = None
         self.busy = False
         self.shed = False
         self.lost = asyncio.Event()
@@ -112,6 +118,8 @@ class ClientConnection(RequestHandler):
         super().connection_lost(exc)
         self.lost.set()
         self._make_room()
+        if self._on_lost is not None:
+            self._on_lost()
 
     def data_received(self, data: bytes) -> None:
         body, heads = self._body, self._request_count
@@ -131,24 +139,40 @@ class ClientConnection(RequestHandler):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        if self._room is None:
-            self._room = self._loop.create_future()
+        if self._full_since is None and self.transport is not None:
+            self._full_since = self._loop.time()
+            self._unsent_bytes = self.transport.get_write_buffer_size()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._make_room()
 
+    @property
+    def full(self) -> bool:
+        """Say whether the client does not take what was written as fast as it comes."""
+        return self._full_since is not None
+
+    def when_room(self, call: Callable[[], None]) -> None:
+        """Call this, once, when there is room again or the client has left; at once, if that is so already."""
+        if self._full_since is None or self.lost.is_set():
+            call()
+        else:
+            self._on_room.append(call)
+
+    def when_lost(self, call: Callable[[], None] | None) -> None:
+        """Call this when the client leaves; at once, if it has left already. Only one can be told."""
+        self._on_lost = call
+        if call is not None and self.lost.is_set():
+            call()
+
     async def room(self) -> None:
-        """Return once the client has taken most of what was written; end the connection if it takes too long."""
-        room = self._room
-        if room is None:
-            return
-        try:
-            async with asyncio.timeout(self._limits.write_seconds):
-                await asyncio.shield(room)
-        except TimeoutError:
-            self.abort()
-            raise ClientGone("the client stopped reading") from None
+        """Return once the client has taken most of what was written; raise ClientGone if it leaves instead."""
+        if self.full:
+            room: asyncio.Future[None] = self._loop.create_future()
+            self.when_room(lambda: None if room.done() else room.set_result(None))
+            await room
+        if self.lost.is_set():
+            raise ClientGone("the client has closed its connection")
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the client; raise ClientGone where it has left."""
@@ -184,6 +208,7 @@ class ClientConnection(RequestHandler):
 
     def sweep(self, now: float) -> None:
         """End what has been too slow. `now` is on the loop's clock."""
+        self._sweep_unsent(now)
         if self._body_since is not None and self._body is not None:
             elapsed = now - self._body_since
             too_few = self._body.total_bytes < elapsed * self._limits.body_bytes_per_second
@@ -191,6 +216,16 @@ class ClientConnection(RequestHandler):
                 self._body.set_exception(BodyFault(BODY_TOO_SLOW))
         elif self._head_since is not None and not self.busy and now - self._head_since > self._limits.head_seconds:
             self._refuse(HEAD_TOO_SLOW if self._head_bytes else None)
+
+    def _sweep_unsent(self, now: float) -> None:
+        """End a client that has taken nothing for too long of what waits for it."""
+        if self._full_since is None or self.transport is None:
+            return
+        unsent = self.transport.get_write_buffer_size()
+        if unsent < self._unsent_bytes:
+            self._full_since, self._unsent_bytes = now, unsent
+        elif now - self._full_since > self._limits.write_seconds:
+            self.abort()
 
     def handle_error(
         self,
@@ -224,9 +259,10 @@ class ClientConnection(RequestHandler):
         self.force_close()
 
     def _make_room(self) -> None:
-        room, self._room = self._room, None
-        if room is not None and not room.done():
-            room.set_result(None)
+        self._full_since = None
+        waiting, self._on_room = self._on_room, []
+        for call in waiting:
+            call()
 
 
 class ClientServer(web.Server):

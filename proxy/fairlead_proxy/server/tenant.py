@@ -114,12 +114,12 @@ class Tenant:
         try:
             await self._serve(visit)
         except CallRefused as refused:
-            await self._refuse(visit, refused.answer)
+            self._refuse(visit, refused.answer)
         except ClientGone:
             sink.abort()
         except Exception as error:  # one request's fault must not become the connection's, or the process's
             log_fault(visit.id, error)
-            await self._refuse(visit, INTERNAL_ERROR)
+            self._refuse(visit, INTERNAL_ERROR)
         finally:
             connection.busy = False
         return sink.written
@@ -149,19 +149,19 @@ class Tenant:
 
     async def _describe(self, visit: Visit) -> None:
         body = msgspec.json.encode({"service": "fairlead", "serves": answers.SUPPORTED.split(", ")})
-        await visit.sink.answer(200, self._echo(visit), body)
+        visit.sink.answer(200, self._echo(visit), body)
 
     async def _list_models(self, visit: Visit) -> None:
         loaded, identity = self._admit(visit)
         names = loaded.config.virtual_models(identity.tenant)
-        await visit.sink.answer(200, self._echo(visit), OPENAI_CHAT.render_models(names))
+        visit.sink.answer(200, self._echo(visit), OPENAI_CHAT.render_models(names))
 
     async def _show_model(self, visit: Visit) -> None:
         loaded, identity = self._admit(visit)
         name = unquote(visit.path.removeprefix(MODEL))
         if (identity.tenant, name) not in loaded.config.routes:
             raise CallRefused(answers.UNKNOWN_MODEL)
-        await visit.sink.answer(200, self._echo(visit), OPENAI_CHAT.render_model(name))
+        visit.sink.answer(200, self._echo(visit), OPENAI_CHAT.render_model(name))
 
     async def _chat(self, visit: Visit) -> None:
         loaded, identity = self._admit(visit)
@@ -190,7 +190,7 @@ class Tenant:
             if not self._ending:
                 raise
             task.uncancel()
-            await self._say_that_it_ends(visit)
+            self._say_that_it_ends(visit)
         finally:
             self._calls.discard(task)
             self._held_bytes -= visit.held_bytes
@@ -219,7 +219,7 @@ class Tenant:
         visit.identity = found
         return loaded, found
 
-    async def _refuse(self, visit: Visit, answer: Answer) -> None:
+    def _refuse(self, visit: Visit, answer: Answer) -> None:
         sink = visit.sink
         if sink.started:
             sink.abort()
@@ -233,18 +233,18 @@ class Tenant:
             if not visit.handed_on:
                 self._record_refusal(visit.id, request_id_of(visit.headers), visit.identity, visit.loaded, answer)
         try:
-            await sink.answer(answer.status, headers, OPENAI_CHAT.render_error(answer))
+            sink.answer(answer.status, headers, OPENAI_CHAT.render_error(answer))
         except ClientGone:
             sink.abort()
 
-    async def _say_that_it_ends(self, visit: Visit) -> None:
+    def _say_that_it_ends(self, visit: Visit) -> None:
         sink = visit.sink
         sink.end_connection_after()
         if not sink.started:
             raise CallRefused(answers.SHUTTING_DOWN)
         if sink.streams_events and not sink.ended:
-            await sink.write(OPENAI_CHAT.render_stream_error(answers.SHUTTING_DOWN))
-            await sink.end()
+            sink.write(OPENAI_CHAT.render_stream_error(answers.SHUTTING_DOWN))
+            sink.end()
         else:
             sink.abort()
 

@@ -1,7 +1,6 @@
 """One attempt: a call sent to one target, its answer relayed to the caller, or the failure that it ended in."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,10 +18,6 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
 MAX_CONNECT_SECONDS = 10.0
 """DNS, connect and TLS together. A default; a shorter `perTry` shortens it."""
-
-_TAIL_SECONDS = 0.25
-_TAIL_BYTES = 64 * 1024
-"""How long, and how far, a body is read on after its protocol's end, so that its connection can be used again."""
 
 
 class TransportChoice(Protocol):
@@ -97,6 +92,7 @@ class Attempt:
         self._reply = reply
         self._progress = progress
         self._clock = clock
+        self._response: UpstreamResponse | None = None
         reply.step = errand.step
 
     async def run(self) -> None:
@@ -117,11 +113,6 @@ class Attempt:
         if self.failure is not None:
             detail = str(end) if isinstance(end, ClientGone) else "cut off: this proxy ends"
             self.failure = UpstreamFailure(FailureClass.CLIENT_GONE, detail)
-
-    async def _end(self) -> None:
-        await self._reply.sink.end()
-        self.failure = None
-        self._progress.done()
 
     def outcome(self, began: float, ended: float) -> Outcome:
         """Return what came of it, from when to when (Unix seconds)."""
@@ -156,7 +147,7 @@ class Attempt:
 
     async def _exchange(self, *, include_usage: bool) -> None:
         dialect, request = self._dialect, self._errand.request
-        response = await self._transport.send(self._upstream_request(include_usage))
+        response = self._response = await self._transport.send(self._upstream_request(include_usage))
         try:
             self.trace.status = response.status
             if request.mode is Mode.STREAM and dialect.is_stream(response.status, response.headers):
@@ -169,7 +160,7 @@ class Attempt:
                     raise _UsageRefused
                 raise dialect.classify(response.status, response.headers, body, self._clock())
         finally:
-            await response.close()
+            response.close()
 
     def _upstream_request(self, include_usage: bool) -> UpstreamRequest:
         errand, dialect = self._errand, self._dialect
@@ -190,75 +181,101 @@ class Attempt:
     async def _answer(self, response: UpstreamResponse) -> None:
         parts: list[bytes] = []
         size = 0
-        async for chunk in response.chunks():
+
+        def take(chunk: bytes) -> bool:
+            nonlocal size
             self._heard()
             size += len(chunk)
             if size > MAX_ANSWER_BYTES:
                 raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the answer is longer than 32 MiB")
             parts.append(chunk)
-        errand = self._errand
+            return True
+
+        await response.pour(take)
         answered = self._dialect.read_answer(
             response.status,
             response.headers,
-            b"".join(parts),
-            prompt_tokens=errand.request.prompt_tokens,
+            parts[0] if len(parts) == 1 else b"".join(parts),
+            prompt_tokens=self._errand.request.prompt_tokens,
             now=self._clock(),
         )
         self.trace.answered = answered.usage
+        sink = self._reply.sink
         headers = self._reply.head(response.status, answered.content_type, response.headers)
         headers.append(("content-length", str(len(answered.body))))
-        await self._commit(response.status, headers)
-        await self._write(answered.body)
-        await self._end()
+        self._commit(response.status, headers)
+        sink.write(answered.body)
+        if sink.full:
+            self._progress.pause()
+            await sink.room()
+        self._end()
 
     async def _relay(self, response: UpstreamResponse, include_usage: bool) -> None:
         relay = self.trace.relay = self._dialect.open_relay(self._errand.request, include_usage=include_usage)
-        chunks = response.chunks()
-        async for chunk in chunks:
-            self._heard()
-            await self._pass_on(self._feed(relay, chunk), response)
-            if relay.ended:
-                await self._end()
-                await _read_tail(chunks)
-                return
-        await self._pass_on(relay.finish(), response)
-        await self._end()
+        whole = await response.pour(self._take)
+        if whole:
+            self._pass_on(relay.finish())
+        if self._reply.sink.full:
+            await self._reply.sink.room()
+        self._end()
+        if not whole:
+            response.release()
 
-    def _feed(self, relay: Relay, chunk: bytes) -> bytes:
+    def _take(self, chunk: bytes) -> bool:
+        """Relay what has come of a stream: this is called for each piece, and by nobody who could wait."""
+        self._heard()
+        relay = self.trace.relay
+        assert relay is not None
         try:
-            return relay.feed(chunk)
+            sendable = relay.feed(chunk)
         except UpstreamFailure:
             self._reply.rest = relay.take_rest() if relay.committed else b""
             raise
+        if sendable:
+            self._pass_on(sendable)
+        return not relay.ended
 
-    async def _pass_on(self, sendable: bytes, response: UpstreamResponse) -> None:
-        if not sendable:
+    def _pass_on(self, sendable: bytes) -> None:
+        response, sink = self._response, self._reply.sink
+        if not sendable or response is None:
             return
         if not self.trace.committed:
             self.trace.first_token_at = self._clock()
             content_type = dict(response.headers).get("content-type", "text/event-stream")
-            await self._commit(response.status, self._reply.head(response.status, content_type, response.headers))
-        await self._write(sendable)
+            self._commit(response.status, self._reply.head(response.status, content_type, response.headers))
+        sink.write(sendable)
+        if sink.full:
+            self._progress.pause()
+            response.pause()
+            sink.when_room(self._go_on)
 
-    async def _commit(self, status: int, headers: list[tuple[str, str]]) -> None:
+    def _go_on(self) -> None:
+        """The caller takes more again."""
+        self._progress.resume()
+        if self._response is not None:
+            self._response.resume()
+
+    def _commit(self, status: int, headers: list[tuple[str, str]]) -> None:
         self._progress.commit()
         self.trace.committed = True
-        await self._reply.sink.head(status, headers)
+        self._reply.sink.head(status, headers)
 
-    async def _write(self, chunk: bytes) -> None:
-        self._progress.pause()
-        await self._reply.sink.write(chunk)
-        self._progress.resume()
+    def _end(self) -> None:
+        self._reply.sink.end()
+        self.failure = None
+        self._progress.done()
 
     async def _error_body(self, response: UpstreamResponse) -> bytes:
         """Return the first MAX_ERROR_BYTES of an error's body; one that breaks off is as good as what came of it."""
         body = bytearray()
+
+        def take(chunk: bytes) -> bool:
+            self._heard()
+            body.extend(chunk)
+            return len(body) < MAX_ERROR_BYTES
+
         try:
-            async for chunk in response.chunks():
-                self._heard()
-                body += chunk
-                if len(body) >= MAX_ERROR_BYTES:
-                    break
+            await response.pour(take)
         except UpstreamFailure:
             return bytes(body)
         return bytes(body[:MAX_ERROR_BYTES])
@@ -279,16 +296,3 @@ class _UsageRefused(Exception):
 
 def _status_of(trace: Trace, failure: UpstreamFailure | None) -> int | None:
     return trace.status if failure is None or failure.status is None else failure.status
-
-
-async def _read_tail(chunks: AsyncIterator[bytes]) -> None:
-    """Read on to the end of the body, which is mostly there already; give up soon. The caller has all of its answer."""
-    size = 0
-    try:
-        async with asyncio.timeout(_TAIL_SECONDS):
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > _TAIL_BYTES:
-                    return
-    except (TimeoutError, UpstreamFailure):
-        return

@@ -182,7 +182,7 @@ class Prober:
                 body = await _first_bytes(response)
                 raise dialect.classify(response.status, response.headers, body, self._clock())
         finally:
-            await response.close()
+            response.close()
 
 
 def _state_of(observations: Iterable[Observation]) -> tuple[set[_Key], dict[_Key, float]]:
@@ -200,11 +200,13 @@ def _state_of(observations: Iterable[Observation]) -> tuple[set[_Key], dict[_Key
 
 async def _first_bytes(response: UpstreamResponse) -> bytes:
     body = bytearray()
+
+    def take(chunk: bytes) -> bool:
+        body.extend(chunk)
+        return len(body) < MAX_ERROR_BYTES
+
     try:
-        async for chunk in response.chunks():
-            body += chunk
-            if len(body) >= MAX_ERROR_BYTES:
-                break
+        await response.pour(take)
     except UpstreamFailure:
         return bytes(body)
     return bytes(body[:MAX_ERROR_BYTES])

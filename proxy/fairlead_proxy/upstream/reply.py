@@ -38,33 +38,33 @@ class Reply:
             passed.append(("cache-control", "no-cache"))
         return [("content-type", content_type), *self._own_headers(1), *passed]
 
-    async def answer(self, answer: Answer) -> None:
+    def answer(self, answer: Answer) -> None:
         """Send an answer of our own."""
         self.record.close(answer.status, answer.code)
-        await self._send(answer.status, "application/json", self.dialect.render_error(answer), answer.headers)
+        self._send(answer.status, "application/json", self.dialect.render_error(answer), answer.headers)
 
-    async def relay_refusal(self, relayed: Relayed, reason: str) -> None:
+    def relay_refusal(self, relayed: Relayed, reason: str) -> None:
         """Send the provider's own word on a call that is at fault itself."""
         self.record.close(relayed.status, reason)
-        await self._send(relayed.status, relayed.content_type or "application/json", relayed.body)
+        self._send(relayed.status, relayed.content_type or "application/json", relayed.body)
 
-    async def break_off(self, failure: FailureClass) -> None:
+    def break_off(self, failure: FailureClass) -> None:
         """End an answer that was under way: a stream with a typed error, a plain one without its proper end."""
         self.record.close(self.record.code, failure)
         last = self.record.last
         if last is None or last.mode is Mode.PLAIN:
             self.sink.abort()
             return
-        await self.sink.write(self.rest + self.dialect.render_stream_error(broken_off(last)))
-        await self.sink.end()
+        self.sink.write(self.rest + self.dialect.render_stream_error(broken_off(last)))
+        self.sink.end()
 
-    async def fail(self, answer: Answer) -> None:
+    def fail(self, answer: Answer) -> None:
         """A fault of ours: say so, or, if something was sent already, leave it visibly incomplete."""
         if self.sink.started:
             self.record.close(self.record.code, answer.code)
             self.sink.abort()
         else:
-            await self.answer(answer)
+            self.answer(answer)
 
     def left(self, end: BaseException) -> None:
         """Note that the caller left, or, where the call was cancelled, that the end of this process cut it off."""
@@ -73,13 +73,11 @@ class Reply:
         else:
             self.record.close(self.record.code if self.sink.started else 503, DRAINED)
 
-    async def _send(
-        self, status: int, content_type: str, body: bytes, headers: tuple[tuple[str, str], ...] = ()
-    ) -> None:
+    def _send(self, status: int, content_type: str, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
         framing = [("content-type", content_type), ("content-length", str(len(body)))]
-        await self.sink.head(status, [*framing, *self._own_headers(0), *headers])
-        await self.sink.write(body)
-        await self.sink.end()
+        self.sink.head(status, [*framing, *self._own_headers(0), *headers])
+        self.sink.write(body)
+        self.sink.end()
 
     def _own_headers(self, under_way: int) -> Headers:
         """`under_way`: 1 while an attempt has not been booked yet, else 0."""

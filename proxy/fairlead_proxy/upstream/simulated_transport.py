@@ -18,7 +18,7 @@ from fairlead_proxy.upstream.simulated_answer import (
     error_event,
     list_models,
 )
-from fairlead_proxy.upstream.transport import UpstreamRequest
+from fairlead_proxy.upstream.transport import Take, UpstreamRequest
 
 SIMULATED_HEADER = ("x-fairlead-simulated", "true")
 
@@ -64,11 +64,26 @@ class SimulatedResponse:
         self.status = status
         self.headers = (("content-type", content_type), SIMULATED_HEADER, *more)
         self._body = body
+        self._flowing = asyncio.Event()
+        self._flowing.set()
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        return self._body
+    async def pour(self, take: Take) -> bool:
+        async for chunk in self._body:
+            await self._flowing.wait()
+            if not take(chunk):
+                return False
+        return True
 
-    async def close(self) -> None:
+    def pause(self) -> None:
+        self._flowing.clear()
+
+    def resume(self) -> None:
+        self._flowing.set()
+
+    def release(self) -> None:
+        """There is no connection."""
+
+    def close(self) -> None:
         """There is no connection."""
 
 

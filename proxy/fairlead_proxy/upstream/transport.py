@@ -1,4 +1,4 @@
-"""The one seam towards providers: a request of bytes goes out, a head comes back, and the body is poured as it comes."""
+"""The one seam towards providers: a request of bytes goes out, a head comes back, its body is poured as it comes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
