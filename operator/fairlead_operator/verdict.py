@@ -65,13 +65,14 @@ class RuleView:
     """One rule of a policy as it is served: `targets` are the resolved ones, in written form and order of trial.
 
     `first`: so many of them share the first place (one priority, or all of a weighted rule). `keyless`: those whose
-    provider has none of its keys, so that they cannot serve.
+    provider has none of its keys, so that they cannot serve. `withheld`: those whose provider is not published.
     """
 
     name: str
     targets: tuple[str, ...]
     first: int = 1
     keyless: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ IMPLIED_GATEWAY_SPEC: Mapping[str, Any] = {
 }
 """The gateway that exists when no file gives one: open to every namespace, and to providers on this machine."""
 
+ADDRESSES = ("url", "forwardProxy")
+"""The fields of a provider's endpoint that may name the environment."""
+
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -170,10 +173,10 @@ class _Reading:
         content = document.content
         metadata = content["metadata"]
         ref = ObjectRef(kind, metadata.get("namespace") or DEFAULT_NAMESPACE, metadata["name"])
-        unset = ""
+        unset: dict[str, str] = {}
         spec = content.get("spec")
         if kind is Kind.MODEL_PROVIDER and isinstance(spec, Mapping):
-            spec, unset = _with_url(spec, self._environ)
+            spec, unset = _with_addresses(spec, self._environ)
         known = self._known(ref)
         whole = _as_served(ref, content, spec, known, self._created)
         if known is not None and known.found is not None and not unset and known.content == whole:
@@ -181,8 +184,8 @@ class _Reading:
         else:
             found = parse_resource({**whole, "status": dict(known.status) if known else {}})
         if unset:
-            others = tuple(line for line in found.problems if not line.startswith("spec.endpoint.url"))
-            found = replace(found, spec=None, problems=(unset, *others), unsupported=False)
+            others = tuple(line for line in found.problems if line.partition(":")[0] not in unset)
+            found = replace(found, spec=None, problems=(*unset.values(), *others), unsupported=False)
         self.contents[ref] = whole
         self._found[ref] = found
         self._documents[ref] = document
@@ -261,13 +264,17 @@ def _uid_of(ref: ObjectRef) -> str:
     return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
 
 
-def _with_url(spec: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Mapping[str, Any], str]:
-    """Return the spec with the variables of `endpoint.url` filled in, and a problem where one is not set."""
+def _with_addresses(spec: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Mapping[str, Any], dict[str, str]]:
+    """Return the spec with the variables of its endpoint's addresses filled in, and by field the problems of others."""
     endpoint = spec.get("endpoint")
-    url = endpoint.get("url") if isinstance(endpoint, Mapping) else None
-    if not isinstance(url, str) or not isinstance(endpoint, Mapping):
-        return spec, ""
-    try:
-        return {**spec, "endpoint": {**endpoint, "url": expand(url, environ)}}, ""
-    except VariableUnset as unset:
-        return spec, f"spec.endpoint.url: {unset}"
+    if not isinstance(endpoint, Mapping):
+        return spec, {}
+    filled, problems = dict(endpoint), {}
+    for name in ADDRESSES:
+        address = endpoint.get(name)
+        if isinstance(address, str):
+            try:
+                filled[name] = expand(address, environ)
+            except VariableUnset as unset:
+                problems[f"spec.endpoint.{name}"] = f"spec.endpoint.{name}: {unset}"
+    return {**spec, "endpoint": filled}, problems

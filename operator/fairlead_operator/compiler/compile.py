@@ -122,7 +122,7 @@ def _held(gateways: Iterable[str], providers: Mapping[str, ProviderResult]) -> d
     for key, result in providers.items():
         keyless = result.keyless
         for gateway, (document, _) in result.held.items():
-            held[gateway][key] = HeldProvider.of(document, keyless=keyless)
+            held[gateway][key] = HeldProvider.of(document, keyless=keyless, withheld=result.withheld)
     return held
 
 
@@ -133,7 +133,8 @@ def _loads(
     served: Mapping[str, PolicyResult],
 ) -> dict[str, _Load]:
     loads = {key: _Load(result.fragment) for key, result in results.items() if result.fragment is not None}
-    for provider in sorted(inventory.providers.values(), key=_age):
+    published = (found for found in inventory.providers.values() if not providers[found.ref.id].withheld)
+    for provider in sorted(published, key=_age):
         for gateway, (_, fragment) in providers[provider.ref.id].held.items():
             loads[gateway].providers.append(fragment)
     for policy in sorted((result.found for result in served.values()), key=_age):

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from fairlead_operator.compiler.provider_document import ca_secret_of
 from fairlead_operator.compiler.references import OpenGateway
 from fairlead_operator.compiler.scope import Scope, attached_namespaces
 from fairlead_operator.inventory import Inventory, SecretData
 from fairlead_operator.resources.meta import KEY_LABEL, TENANT_NAMESPACE_LABEL, LabelSelector
+from fairlead_operator.resources.provider import ModelProviderSpec
 from fairlead_proxy.contract.keys import CallerKey, fingerprint
 
 KEY_ENTRY = "key"
@@ -68,15 +70,18 @@ def labelled_secrets(inventory: Inventory) -> dict[str, list[SecretData]]:
 
 def secret_namespaces_of(inventory: Inventory, gateways: Mapping[str, OpenGateway]) -> frozenset[str]:
     """Return the namespaces whose Secrets the present resources refer to, readable or not."""
-    wanted = {
-        found.ref.namespace for found in inventory.providers.values() if found.spec is None or found.spec.credentials
-    }
+    wanted = {found.ref.namespace for found in inventory.providers.values() if _may_need_secrets(found.spec)}
     attached = attached_namespaces(inventory, gateways, {})
     for gateway in gateways.values():
         if gateway.document.api_keys:
             wanted.add(gateway.document.namespace)
             wanted.update(attached[gateway.document.id])
     return frozenset(wanted)
+
+
+def _may_need_secrets(spec: ModelProviderSpec | None) -> bool:
+    """Say whether a provider names a Secret; an invalid one may go on with the Secrets of its last good version."""
+    return spec is None or bool(spec.credentials or ca_secret_of(spec))
 
 
 def _read(secret: SecretData, gateway: OpenGateway) -> CallerKey | str:

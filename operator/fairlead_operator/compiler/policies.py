@@ -128,7 +128,8 @@ def _rule_view(rule: Rule, held: Mapping[str, HeldProvider]) -> RuleView:
     else:
         first = len(targets)
     keyless = tuple(str(target) for target in targets if held[target.provider].keyless)
-    return RuleView(rule.name, tuple(str(target) for target in targets), first, keyless)
+    withheld = tuple(str(target) for target in targets if held[target.provider].withheld)
+    return RuleView(rule.name, tuple(str(target) for target in targets), first, keyless, withheld)
 
 
 def redundancy(policy: Policy, held: Mapping[str, HeldProvider]) -> Ruling:

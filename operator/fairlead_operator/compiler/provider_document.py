@@ -3,7 +3,14 @@
 from decimal import Decimal
 
 from fairlead_operator.resources.meta import duration_seconds
-from fairlead_operator.resources.provider import CredentialSpec, HealthSpec, ModelProviderSpec, ModelSpec, SimulatedSpec
+from fairlead_operator.resources.provider import (
+    CredentialSpec,
+    Endpoint,
+    HealthSpec,
+    ModelProviderSpec,
+    ModelSpec,
+    SimulatedSpec,
+)
 from fairlead_proxy.contract.config import (
     ANONYMOUS,
     ActiveHealth,
@@ -22,11 +29,18 @@ DEFAULT_URLS = {ProviderType.OPENAI: "https://api.openai.com/v1"}
 PROBED_BY_DEFAULT = frozenset({ProviderType.OPENAI, ProviderType.OPENAI_COMPATIBLE})
 
 
-def provider_document(provider_id: str, spec: ModelProviderSpec, consumers: Consumers) -> Provider:
+def provider_document(
+    provider_id: str, spec: ModelProviderSpec, consumers: Consumers, authorities: str = ""
+) -> Provider:
+    """`authorities`: the certificates that `ca_secret_of(spec)` names, as PEM."""
+    endpoint = spec.endpoint or Endpoint()
     return Provider(
         id=provider_id,
         type=spec.type,
-        url=spec.endpoint.url.rstrip("/") if spec.endpoint else DEFAULT_URLS.get(spec.type, ""),
+        url=(endpoint.url or DEFAULT_URLS.get(spec.type, "")).rstrip("/"),
+        ca_pem=authorities,
+        ca_secret=ca_secret_of(spec),
+        forward_proxy=(endpoint.forward_proxy or "").rstrip("/"),
         credentials=tuple(_credential(credential) for credential in spec.credentials) or (ANONYMOUS,),
         models=tuple(_model(model) for model in spec.models),
         failure_domain=spec.placement.failure_domain or provider_id,
@@ -35,6 +49,12 @@ def provider_document(provider_id: str, spec: ModelProviderSpec, consumers: Cons
         active=_active(spec),
         simulation=_simulation(spec),
     )
+
+
+def ca_secret_of(spec: ModelProviderSpec) -> str:
+    """Return where the certificates of the provider's authorities stand, as `Secret/key`; empty: the system's."""
+    reference = spec.endpoint.ca_ref if spec.endpoint else None
+    return f"{reference.name}/{reference.key}" if reference else ""
 
 
 def _credential(spec: CredentialSpec) -> Credential:

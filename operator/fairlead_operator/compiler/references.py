@@ -13,15 +13,16 @@ _SHOWN_MODELS = 8
 
 @dataclass(frozen=True, slots=True)
 class HeldProvider:
-    """A provider as one gateway holds it. `keyless`: none of its credentials has a key."""
+    """A provider as one gateway holds it. `keyless`: none of its credentials has a key. `withheld`: not published."""
 
     document: Provider
     keyless: bool
     consumers: frozenset[str]
+    withheld: bool = False
 
     @classmethod
-    def of(cls, document: Provider, *, keyless: bool) -> "HeldProvider":
-        return cls(document, keyless, frozenset((document.namespace, *document.consumers.namespaces)))
+    def of(cls, document: Provider, *, keyless: bool, withheld: bool = False) -> "HeldProvider":
+        return cls(document, keyless, frozenset((document.namespace, *document.consumers.namespaces)), withheld)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,23 @@ def find_key(inventory: Inventory, namespace: str, secret: str, account: str) ->
 
     `account`: the operator's ServiceAccount as `namespace:name`, for the command that permits it to read.
     """
+    value = find_value(inventory, namespace, secret, account, wanted="the API key")
+    if isinstance(value, Ruling):
+        return value
+    if any(not 0x20 < byte < 0x7F for byte in value):
+        name, _, key = secret.partition("/")
+        return _failed(
+            Reason.SECRET_KEY_MISSING,
+            f"the key {key} of the Secret {name} holds spaces, control or non-ASCII characters, which no API key has",
+        )
+    return value.decode("ascii")
+
+
+def find_value(inventory: Inventory, namespace: str, secret: str, account: str, *, wanted: str) -> bytes | Ruling:
+    """Return what `Secret/key` of this namespace holds, without line ends behind it, or why it is not to be had.
+
+    `wanted` says what belongs there; `account` as in `find_key`.
+    """
     name, _, key = secret.partition("/")
     if namespace not in inventory.readable:
         return not_permitted(namespace, account)
@@ -83,14 +101,9 @@ def find_key(inventory: Inventory, namespace: str, secret: str, account: str) ->
     value = found.data.get(key, b"").rstrip(b"\r\n")
     if not value:
         return _failed(
-            Reason.SECRET_KEY_MISSING, f"the Secret {name} has no data under the key {key}; put the API key there"
+            Reason.SECRET_KEY_MISSING, f"the Secret {name} has no data under the key {key}; put {wanted} there"
         )
-    if any(not 0x20 < byte < 0x7F for byte in value):
-        return _failed(
-            Reason.SECRET_KEY_MISSING,
-            f"the key {key} of the Secret {name} holds spaces, control or non-ASCII characters, which no API key has",
-        )
-    return value.decode("ascii")
+    return value
 
 
 def not_permitted(namespace: str, account: str) -> Ruling:

@@ -21,6 +21,9 @@ def within(least: str, most: str) -> Checked:
 URL_PATTERN = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!$->@-~]*)?$"
 
 
+FORWARD_PROXY_PATTERN = r"^http://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$"
+
+
 def _is_base_url(text: str) -> bool:
     if re.search(r"%(?![0-9A-Fa-f]{2})", text):
         return False

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from fairlead_operator.resources.checks import BROKEN
-from fairlead_operator.resources.fields import URL_PATTERN
+from fairlead_operator.resources.fields import FORWARD_PROXY_PATTERN, URL_PATTERN
 from fairlead_operator.resources.gateway import CIDR_PATTERN, HOST_PATTERN
 from fairlead_operator.resources.meta import (
     DECIMAL_PATTERN,
@@ -35,7 +35,7 @@ MAX_PROBLEMS = 20
 CHOICE_ERRORS = ("enum", "literal_error")
 """What pydantic calls a value that is none of a closed choice."""
 
-_QUIET = ("credentials", "url", "headers")
+_QUIET = ("credentials", "url", "forwardProxy", "headers")
 """Fields below which no value is shown: people paste keys there."""
 
 _REMEDIES: dict[str, str] = {
@@ -45,6 +45,7 @@ _REMEDIES: dict[str, str] = {
     FRACTION_PATTERN: 'write a number from 0 to 1 in quotes, such as "0.5"',
     LABEL_KEY_PATTERN: "write the name of a label, such as example.com/team",
     URL_PATTERN: "write https://host/path in ASCII, without user, query or fragment",
+    FORWARD_PROXY_PATTERN: "write http://host:port in ASCII, without user or path; a proxy's password is not supported",
     CIDR_PATTERN: "write a network such as 10.20.0.0/16 or fd00::/8",
     HOST_PATTERN: "write a host such as api.example.com, or *.example.com, in lower case",
     MODEL_NAME_PATTERN: "write letters, digits and . _ : @ - only (a slash may stand in upstreamName)",

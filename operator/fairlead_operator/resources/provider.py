@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from fairlead_operator.resources.checks import BY_NAME, SET
-from fairlead_operator.resources.fields import BASE_URL, URL_PATTERN, within
+from fairlead_operator.resources.fields import BASE_URL, FORWARD_PROXY_PATTERN, URL_PATTERN, within
 from fairlead_operator.resources.meta import (
     DECIMAL_PATTERN,
     Duration,
@@ -28,19 +28,51 @@ ModelName = Annotated[str, Field(min_length=1, max_length=128, pattern=MODEL_NAM
 Amount = Annotated[str, Field(max_length=20, pattern=DECIMAL_PATTERN)]
 
 
-class Endpoint(Resource):
-    """Where the provider is reached."""
+class AuthorityReference(Resource):
+    """PEM certificates in a Secret of this object's namespace."""
 
-    url: Annotated[
+    name: Annotated[
+        str,
+        Field(description="Name of the Secret.", min_length=1, max_length=253, pattern=SECRET_NAME_PATTERN),
+    ]
+    key: Annotated[
         str,
         Field(
-            description="What an SDK calls base_url, for example https://api.openai.com/v1: the operation's path is "
-            "appended. No query, no fragment, no user.",
-            max_length=512,
-            pattern=URL_PATTERN,
+            description="Key within the Secret's data. Only the certificates under it are read, 256 KiB at most.",
+            min_length=1,
+            max_length=253,
+            pattern=SECRET_KEY_PATTERN,
         ),
-        BASE_URL,
-    ]
+    ] = "ca.crt"
+
+
+class Endpoint(Resource):
+    """Where the provider is reached, by which way, and who vouches for it."""
+
+    url: Annotated[
+        Annotated[str, Field(max_length=512, pattern=URL_PATTERN), BASE_URL] | None,
+        Field(
+            description="What an SDK calls base_url, for example https://api.openai.com/v1: the operation's path is "
+            "appended. No query, no fragment, no user. Required for OpenAICompatible; omitted: the type's own.",
+        ),
+    ] = None
+    ca_ref: Annotated[
+        AuthorityReference | None,
+        Field(
+            description="Certificates of the authorities that the provider's own certificate is verified against, "
+            "INSTEAD of those that the system trusts; to trust both, put both there. While they cannot be read, the "
+            "provider is not served. Omitted: the system's."
+        ),
+    ] = None
+    forward_proxy: Annotated[
+        Annotated[str, Field(max_length=512, pattern=FORWARD_PROXY_PATTERN), BASE_URL] | None,
+        Field(
+            description="A proxy that every connection to the provider goes through by CONNECT, for example "
+            "http://proxy.example:3128; port 80 unless it names one. No user, no path: proxies that ask for a "
+            "password are not supported. The gateway's egress.allowHosts judges the provider's host, its address "
+            "rules the proxy's address. Omitted: connections go straight to the provider.",
+        ),
+    ] = None
 
 
 class SecretKeyReference(Resource):
@@ -213,7 +245,9 @@ class ModelProviderSpec(Resource):
     type: Annotated[ProviderType, Field(description="The provider's API.")]
     endpoint: Annotated[
         Endpoint | None,
-        Field(description="Where it is reached. Required for OpenAICompatible; OpenAI: https://api.openai.com/v1."),
+        Field(
+            description="Where and how it is reached. Required for OpenAICompatible; OpenAI: https://api.openai.com/v1."
+        ),
     ] = None
     credentials: Annotated[
         list[CredentialSpec],

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from fairlead_operator.resources.fields import URL_PATTERN
+from fairlead_operator.resources.fields import FORWARD_PROXY_PATTERN, URL_PATTERN
 from fairlead_operator.resources.meta import API_VERSION, DECIMAL_PATTERN, DURATION_PATTERN, FRACTION_PATTERN, Kind
 from fairlead_operator.resources.schema import KINDS, Schema, resolved_schema
 
@@ -13,6 +13,7 @@ _WRITTEN_AS = {
     DECIMAL_PATTERN: "decimal, quoted",
     FRACTION_PATTERN: "0 to 1, quoted",
     URL_PATTERN: "URL",
+    FORWARD_PROXY_PATTERN: "URL",
 }
 
 _HEAD = f"""# Resources

@@ -22,6 +22,7 @@ from fairlead_operator.resources.policy import (
     TokenRange,
 )
 from fairlead_operator.resources.provider import (
+    Endpoint,
     ModelProviderSpec,
     OutageSpec,
     PassiveHealthSpec,
@@ -103,8 +104,15 @@ PROVIDER_RULES: tuple[Rule[Any], ...] = (
         ModelProviderSpec,
         "endpoint",
         "type OpenAICompatible has no address of its own; set endpoint.url",
-        lambda spec: spec.type == ProviderType.OPENAI_COMPATIBLE and spec.endpoint is None,
-        "self.type != 'OpenAICompatible' || has(self.endpoint)",
+        lambda spec: spec.type == ProviderType.OPENAI_COMPATIBLE and (spec.endpoint is None or not spec.endpoint.url),
+        "self.type != 'OpenAICompatible' || (has(self.endpoint) && has(self.endpoint.url))",
+    ),
+    Rule(
+        Endpoint,
+        "caRef",
+        "nothing is verified over http://; write an https:// url or remove caRef",
+        lambda spec: spec.ca_ref is not None and spec.url is not None and spec.url.startswith("http://"),
+        "!has(self.caRef) || !has(self.url) || !self.url.startsWith('http://')",
     ),
     Rule(
         ModelProviderSpec,

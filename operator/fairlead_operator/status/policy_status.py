@@ -25,6 +25,7 @@ RULES_CERTAIN_BYTES = 2 * 1024
 REASON_LIMIT = 512
 RULES_SHOWN_IN_MESSAGE = 10
 KEYLESS = TargetSight(able=False, reason="has no key")
+WITHHELD = TargetSight(able=False, reason="is not served: its ModelProvider says why")
 UNRULED = Ruling(Truth.UNKNOWN, Reason.NO_TARGET)
 
 
@@ -79,7 +80,7 @@ def policy_status(verdict: Verdict, programmed: Condition, facts: Facts, previou
 
 def rule_status(rule: RuleView, facts: Facts) -> RuleStatus:
     """Return which target of a rule serves now: the first one that is able, in the order of trial."""
-    sights = [KEYLESS if target in rule.keyless else facts.sight_of(target) for target in rule.targets]
+    sights = [_sight(target, rule, facts) for target in rule.targets]
     active = next((position for position, sight in enumerate(sights) if sight.able), None)
     if active is None:
         why = "; ".join(_why(target, sight) for target, sight in zip(rule.targets[:3], sights, strict=False))
@@ -91,6 +92,12 @@ def rule_status(rule: RuleView, facts: Facts) -> RuleStatus:
         return RuleStatus(rule.name, RuleState.FALLEN_BACK, target, why, observed)
     state = RuleState.SERVING if observed else RuleState.UNKNOWN
     return RuleStatus(rule.name, state, target, observed=observed)
+
+
+def _sight(target: str, rule: RuleView, facts: Facts) -> TargetSight:
+    if target in rule.withheld:
+        return WITHHELD
+    return KEYLESS if target in rule.keyless else facts.sight_of(target)
 
 
 def _why(target: str, sight: TargetSight) -> str:
