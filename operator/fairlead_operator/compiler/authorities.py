@@ -22,7 +22,7 @@ def find_authorities(inventory: Inventory, namespace: str, secret: str, account:
     They are public. What else stands beside them, a private key above all, is left where it is: it goes nowhere.
     `account` as in `find_key`.
     """
-    value = find_value(inventory, namespace, secret, account, wanted="the certificates, in PEM")
+    value = find_value(inventory, namespace, secret, account, wanted="PEM certificates")
     if isinstance(value, Ruling):
         return value
     name, _, key = secret.partition("/")

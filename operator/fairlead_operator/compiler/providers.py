@@ -70,24 +70,23 @@ def _compile(
 
 
 def _last_good(found: Found[ModelProviderSpec], accepted: Ruling, scope: Scope) -> ProviderResult:
-    """Keep what each gateway serves of it, where its namespace is still admitted; its Secrets are read as of now."""
+    """Keep what each gateway serves of it, where its namespace is still admitted; its Secrets are read as of now.
+
+    A version whose authorities are gone is not kept: once it is out of the snapshot, nothing is left to go back to.
+    """
     held: dict[str, tuple[Provider, Fragment]] = {}
-    untrusted: list[Ruling] = []
     for gateway_id in scope.gateways:
         kept = find_last_good(scope.last_good, gateway_id, found, Provider)
         if kept is not None and find_gateway(scope.gateways, gateway_id, found.ref.namespace):
-            authorities, failures = _authorities_of(found, kept[0].ca_secret, scope)
-            held[gateway_id] = _with_authorities(*kept, authorities)
-            untrusted += failures
+            authorities, untrusted = _authorities_of(found, kept[0].ca_secret, scope)
+            if not untrusted:
+                held[gateway_id] = _with_authorities(*kept, authorities)
     if not held:
         return ProviderResult(_verdict(found, accepted, NOT_LOOKED_AT, {}, withdrawn=True))
     newest, fragment = max(held.values(), key=lambda kept: kept[1].header.generation)
     secrets = [(credential.name, credential.secret) for credential in newest.credentials if credential.secret]
     keys, missing = _keys_of(found, secrets, scope)
-    failures = [*untrusted, *missing]
-    resolved = resolution(failures, serves=bool(keys) and not untrusted) if failures else NOT_LOOKED_AT
-    if untrusted:
-        return ProviderResult(_verdict(found, accepted, resolved, {}, withdrawn=True), held, withheld=True)
+    resolved = resolution(missing, serves=bool(keys)) if missing else NOT_LOOKED_AT
     verdict = _verdict(found, accepted, resolved, held, rolled_back_to=fragment.header.generation)
     return ProviderResult(verdict, held, keys)
 
