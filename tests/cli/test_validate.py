@@ -70,6 +70,16 @@ def test_an_absent_secret_is_a_warning(tmp_path: Path) -> None:
     assert "(SecretNotFound)" in result.stdout
 
 
+def test_absent_authorities_are_a_warning_at_their_line(tmp_path: Path) -> None:
+    text = SECRET_REF.replace("type: OpenAI", "type: OpenAI\n      endpoint:\n        caRef: {name: authorities}")
+    text = text.replace("credentials:\n      - {name: main, secretRef: {name: lab, key: apiKey}}", "credentials: []")
+    result = invoke("validate", "-f", write(tmp_path / "lab.yaml", text))
+    assert result.exit_code == 0
+    assert (
+        "lab.yaml:7: warning: ModelProvider default/lab: spec.endpoint.caRef: the Secret authorities" in result.stdout
+    )
+
+
 def test_an_unset_variable_of_a_secret_is_a_warning_that_names_it(tmp_path: Path) -> None:
     secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: lab}\nstringData: {apiKey: '${LAB_KEY_OF_TEST}'}\n"
     path = write(tmp_path / "secret.yaml", secret)

@@ -177,6 +177,21 @@ spec:
     assert secret_namespaces(read_inventory(text)) == {"payer", "platform", "tenant"}
 
 
+def test_secrets_matter_where_a_provider_without_a_key_names_its_authorities() -> None:
+    text = """
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelProvider
+metadata: {name: own, namespace: private}
+spec: {type: OpenAI, models: [{name: m}], endpoint: {caRef: {name: authorities}}}
+---
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelProvider
+metadata: {name: own, namespace: public}
+spec: {type: OpenAI, models: [{name: m}], endpoint: {url: "https://models.example/v1"}}
+"""
+    assert secret_namespaces(read_inventory(text)) == {"private"}
+
+
 def test_an_unreadable_namespace_still_matters() -> None:
     assert secret_namespaces(read_inventory(TEAM, unreadable=["team"])) == {"team"}
 

@@ -161,6 +161,19 @@ def test_an_unset_variable_in_a_url_makes_that_object_invalid_and_no_other() -> 
     assert loaded.found[FAST].spec is not None
 
 
+def test_the_forward_proxy_of_an_endpoint_is_filled_in() -> None:
+    text = COMPATIBLE.replace('"${BASE}"', 'http://127.0.0.1/v1, forwardProxy: "${PROXY:-http://127.0.0.1:3128}"')
+    assert spec_of(objects(text), LAB).endpoint.forward_proxy == "http://127.0.0.1:3128"
+
+
+def test_each_unset_variable_of_an_endpoint_is_told_once() -> None:
+    text = COMPATIBLE.replace('"${BASE}"', '"${BASE}", forwardProxy: "${PROXY}"')
+    assert [line.partition(";")[0] for line in objects(text).found[LAB].problems] == [
+        "spec.endpoint.url: the environment variable BASE is not set",
+        "spec.endpoint.forwardProxy: the environment variable PROXY is not set",
+    ]
+
+
 def test_variables_elsewhere_stay_as_they_are() -> None:
     text = PROVIDER.replace("{name: fast}", "{name: fast, annotations: {note: '${KEY}'}}")
     content = objects(text, environ={"KEY": "sk-2"}).contents[FAST]

@@ -169,6 +169,8 @@ def test_more_problems_than_anyone_reads_are_counted() -> None:
         {"credentials": [{"name": "main", "secretRef": {"name": "a", "key": "b"}, "weight": SECRET}]},
         {"endpoint": {"url": f"https://user:{SECRET}@example.com/v1"}},
         {"endpoint": {"url": f"https://example.com:99999/{SECRET}"}},
+        {"endpoint": {"forwardProxy": f"http://user:{SECRET}@proxy.example:3128"}},
+        {"endpoint": {"forwardProxy": f"http://{SECRET}:99999"}},
         {"endpoint": SECRET},
         {"apiKey": SECRET},
         {"models": SECRET},

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import openai
 import pytest
+import trustme
 from cluster.loop.conftest import KEY
 from cluster.loop.stage import Json, Stage, gateway, policy, reader_binding, status_of
 from cluster.processes import wait_until
@@ -121,6 +122,24 @@ def test_tenants_secret_is_read_as_long_as_its_owner_permits(
     wait_until(lambda: "sk-of-the-team" not in published_keys(stage), what="the key is withdrawn", seconds=LIVE_SECONDS)
     stage.wait_for("modelprovider", "own", "ResolvedRefs", "False", "SecretNotPermitted", namespace=team, seconds=5)
     wait_until(lambda: status_of(address, "smart", key=TENANT_KEY) == 401, what="proxies have forgotten it", seconds=5)
+
+
+def test_a_provider_is_out_of_service_while_its_authorities_cannot_be_read(stage: Stage, address: str) -> None:
+    bundle = trustme.CA().cert_pem.bytes().decode()
+    stage.secret("authorities", **{"ca.crt": bundle})
+    endpoint = {"url": "https://models.internal.example/v1", "caRef": {"name": "authorities"}}
+    private = {"type": "OpenAICompatible", "endpoint": endpoint, "models": [{"name": "small"}]}
+    stage.create("ModelProvider", "private", private)
+    stage.wait_for("modelprovider", "private", "Programmed", "True", "Programmed")
+
+    stage.secret("authorities", **{"ca.crt": "no certificate"})
+    told = stage.wait_for("modelprovider", "private", "ResolvedRefs", "False", "SecretKeyMissing", seconds=LIVE_SECONDS)
+    assert "the key ca.crt of the Secret authorities holds no PEM certificate" in told["message"]
+    stage.wait_for("modelprovider", "private", "Programmed", "False", "Withdrawn", seconds=LIVE_SECONDS)
+    assert status_of(address, "smart", key=KEY) == 200
+
+    stage.secret("authorities", **{"ca.crt": bundle})
+    stage.wait_for("modelprovider", "private", "Programmed", "True", "Programmed", seconds=LIVE_SECONDS)
 
 
 def published_keys(stage: Stage) -> str:
