@@ -126,19 +126,19 @@ def test_tenants_secret_is_read_as_long_as_its_owner_permits(
 
 def test_a_provider_is_out_of_service_while_its_authorities_cannot_be_read(stage: Stage, address: str) -> None:
     bundle = trustme.CA().cert_pem.bytes().decode()
-    stage.secret("authorities", **{"ca.crt": bundle})
-    endpoint = {"url": "https://models.internal.example/v1", "caRef": {"name": "authorities"}}
+    stage.secret("authorities", bundle=bundle)
+    endpoint = {"url": "https://models.internal.example/v1", "caRef": {"name": "authorities", "key": "bundle"}}
     private = {"type": "OpenAICompatible", "endpoint": endpoint, "models": [{"name": "small"}]}
     stage.create("ModelProvider", "private", private)
     stage.wait_for("modelprovider", "private", "Programmed", "True", "Programmed")
 
-    stage.secret("authorities", **{"ca.crt": "no certificate"})
+    stage.secret("authorities", bundle="no certificate")
     told = stage.wait_for("modelprovider", "private", "ResolvedRefs", "False", "SecretKeyMissing", seconds=LIVE_SECONDS)
-    assert "the key ca.crt of the Secret authorities holds no PEM certificate" in told["message"]
+    assert "the key bundle of the Secret authorities holds no PEM certificate" in told["message"]
     stage.wait_for("modelprovider", "private", "Programmed", "False", "Withdrawn", seconds=LIVE_SECONDS)
     assert status_of(address, "smart", key=KEY) == 200
 
-    stage.secret("authorities", **{"ca.crt": bundle})
+    stage.secret("authorities", bundle=bundle)
     stage.wait_for("modelprovider", "private", "Programmed", "True", "Programmed", seconds=LIVE_SECONDS)
 
 
