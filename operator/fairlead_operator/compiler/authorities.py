@@ -45,7 +45,7 @@ def _written(body: bytes) -> str:
     return "\n".join([_BEGIN, *lines, _END, ""])
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _can_be_read(pem: str) -> bool:
     """Ask the reader that the proxies use; it reads memory only, and a large bundle takes milliseconds."""
     try:
