@@ -2,19 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 
-from fairlead_proxy.contract.config import GatewayConfig, Resilience
+from msgspec import Struct
+
+from fairlead_proxy.contract.cell import Cell
+from fairlead_proxy.contract.config import GatewayConfig, Resilience, Step
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.decision.decide import decide
-from fairlead_proxy.decision.plan import Step
 from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
 from fairlead_proxy.dialects.registry import DIALECTS
 from fairlead_proxy.exchange.answers import INTERNAL_ERROR, exhausted, refused
 from fairlead_proxy.exchange.call import ClientCall, Sink
-from fairlead_proxy.exchange.cell import Cell
 from fairlead_proxy.exchange.errors import ClientGone, UpstreamFailure
 from fairlead_proxy.exchange.facts import facts_of
 from fairlead_proxy.exchange.record import CallRecord
@@ -33,8 +33,7 @@ from fairlead_proxy.upstream.attempt import Attempt, Errand, TransportChoice
 from fairlead_proxy.upstream.reply import Reply
 
 
-@dataclass(frozen=True, slots=True)
-class _Course:
+class _Course(Struct, frozen=True):
     """A call that has been planned, and what it may still do. `began`: seconds on the loop's clock."""
 
     call: ClientCall
@@ -47,7 +46,7 @@ class _Course:
     allowance: Allowance
 
     def cell(self, step: Step) -> Cell:
-        return Cell.of(step, self.request.mode)
+        return step.cell(self.request.mode)
 
 
 class Gateway:
@@ -121,7 +120,8 @@ class Gateway:
             return reply.answer(invalid.answer)
         facts = record.facts = facts_of(call, request, config.header_names)
         now, began = self._clock(), asyncio.get_running_loop().time()
-        plan = record.plan = decide(config, facts, self._breakers.world(keys, now), self._rng)
+        plan = decide(config, facts, self._breakers.world(keys, now), self._rng)
+        record.planned(plan)
         if plan.route is None or not plan.steps:
             return reply.answer(refused(plan.refusal, now))
         resilience = plan.route.rule.resilience
@@ -164,7 +164,7 @@ class Gateway:
         now = asyncio.get_running_loop().time()
         deadlines = Deadlines(timeouts, cell.mode, course.began, now)
         watch = Watch(deadlines, self._breakers, waiting, self._clock, self._wheel, now)
-        key = course.keys.credentials.get(f"{cell.provider}/{cell.credential}", "")
+        key = course.keys.credentials.get(step.key_name, "")
         errand = Errand(course.request, step, key, course.call.headers, timeouts.per_try_seconds, self._refusing_usage)
         attempt = Attempt(errand, self._transports.for_provider(step.provider), reply, watch, self._clock)
         course.allowance.spend()

@@ -1,12 +1,12 @@
 """Which targets serve a call, in which order, and why the others do not."""
 
-from dataclasses import replace
 from random import Random
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from fairlead_proxy.contract.config import (
     Consumers,
@@ -18,6 +18,7 @@ from fairlead_proxy.contract.config import (
     Policy,
     Provider,
     Rule,
+    Step,
     Target,
 )
 from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType, Strategy
@@ -160,11 +161,11 @@ def test_every_credential_of_a_target_comes_before_the_next_target() -> None:
 
 def test_all_targets_cooling_names_the_soonest() -> None:
     class Cooling:
-        def has_key(self, provider: str, credential: str) -> bool:
+        def has_key(self, step: Step) -> bool:
             return True
 
-        def state_of(self, provider: str, credential: str, model: str, mode: Mode) -> CellState:
-            return CellState(False, FailureClass.RATE_LIMITED, {"team/a": 50.0, "team/b": 40.0}[provider])
+        def state_of(self, step: Step, mode: Mode) -> CellState:
+            return CellState(False, FailureClass.RATE_LIMITED, {"team/a": 50.0, "team/b": 40.0}[step.provider.id])
 
     served = config([provider("a"), provider("b")], [rule("r", target("a"), target("b"))])
     plan = decide(served, FACTS, Cooling(), Random(1))
@@ -175,10 +176,10 @@ def test_all_targets_cooling_names_the_soonest() -> None:
 
 def test_a_credential_without_key_is_passed_over() -> None:
     class OneKey:
-        def has_key(self, provider: str, credential: str) -> bool:
-            return credential == "y"
+        def has_key(self, step: Step) -> bool:
+            return step.credential.name == "y"
 
-        def state_of(self, provider: str, credential: str, model: str, mode: Mode) -> CellState:
+        def state_of(self, step: Step, mode: Mode) -> CellState:
             return ABLE
 
     two = provider("a", credentials=(Credential(name="x"), Credential(name="y")))

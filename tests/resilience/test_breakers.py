@@ -4,12 +4,12 @@ from random import Random
 
 from doubles.gateway_rig import config, provider
 
-from fairlead_proxy.contract.config import PassiveHealth
+from fairlead_proxy.contract.cell import Cell
+from fairlead_proxy.contract.config import Credential, PassiveHealth, Step, Target
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, Operation
 from fairlead_proxy.contract.report import ALL_MODELS, Cooldown, ProbeResult
 from fairlead_proxy.decision.facts import ABLE
-from fairlead_proxy.exchange.cell import Cell
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.resilience.breaker import Breakers
 
@@ -33,6 +33,11 @@ def outcome(failure: FailureClass | None, *, at: float = NOW, cell: Cell = CELL,
         failure=failure,
         retry_after_seconds=wait,
     )
+
+
+def step_of(credential: str) -> Step:
+    one = provider("a", credentials=["one", "two"])
+    return Step(Target(provider=one.id, model="m"), one, one.models[0], Credential(name=credential))
 
 
 class Changes:
@@ -60,14 +65,14 @@ def test_each_cell_has_a_breaker_of_its_own() -> None:
 def test_world_tells_why_a_cell_is_not_able_and_until_when() -> None:
     breakers = breakers_of()
     breakers.after(outcome(FailureClass.RATE_LIMITED, wait=9.0))
-    state = breakers.world(KeyRing(), NOW).state_of(*CELL)
+    state = breakers.world(KeyRing(), NOW).state_of(step_of("one"), Mode.PLAIN)
     assert (state.able, state.reason, state.until) == (False, FailureClass.RATE_LIMITED, NOW + 9.0)
-    assert breakers.world(KeyRing(), NOW + 9.0).state_of(*CELL) == ABLE
+    assert breakers.world(KeyRing(), NOW + 9.0).state_of(step_of("one"), Mode.PLAIN) == ABLE
 
 
 def test_world_knows_which_keys_there_are() -> None:
     world = breakers_of().world(KeyRing(credentials={"team/a/one": "sk"}), NOW)
-    assert [world.has_key("team/a", name) for name in ("one", "two", "anonymous")] == [True, False, True]
+    assert [world.has_key(step_of(name)) for name in ("one", "two", "anonymous")] == [True, False, True]
 
 
 def test_change_is_told_when_a_breaker_opens_and_when_it_closes_and_not_else() -> None:

@@ -6,9 +6,11 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.names import (
     FALLBACK_CLASSES,
     FailureClass,
+    Mode,
     Operation,
     ProbeMode,
     ProviderType,
@@ -245,23 +247,50 @@ class Gateway(Struct, frozen=True, kw_only=True):
         return self.tenants is None or namespace == self.namespace or namespace in self.tenants
 
 
+class Step:
+    """One attempt that may be made: a target with the credential to use. Made once, when a revision is loaded."""
+
+    __slots__ = ("_cells", "credential", "key_name", "model", "provider", "target")
+
+    def __init__(self, target: Target, provider: Provider, model: Model, credential: Credential) -> None:
+        self.target = target
+        self.provider = provider
+        self.model = model
+        self.credential = credential
+        self.key_name = f"{provider.id}/{credential.name}"
+        self._cells = {mode: Cell(provider.id, credential.name, model.name, mode) for mode in Mode}
+
+    def cell(self, mode: Mode) -> Cell:
+        """Return the cell that an attempt in this mode asks."""
+        return self._cells[mode]
+
+
 @dataclass(frozen=True, slots=True)
 class LinkedTarget:
-    """A target with what it refers to; None where the snapshot does not hold it, or it has no such model."""
+    """A target with what it refers to; None where the snapshot does not hold it, or it has no such model.
+
+    `permitted`: the provider's owner lets the policy's namespace use it. `steps`: one for each credential.
+    """
 
     target: Target
     provider: Provider | None
     model: Model | None
+    permitted: bool
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A rule as it applies to one virtual model: only the entries that may match it, and its linked targets."""
+    """A rule as it applies to one virtual model: only the entries that may match it, and its linked targets.
+
+    `windows`: some target states how long a context it takes.
+    """
 
     policy: Policy
     rule: Rule
     entries: tuple[Match, ...]
     targets: tuple[LinkedTarget, ...]
+    windows: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +332,7 @@ class GatewayConfig:
                 found = known.get((policy.namespace, name), ())
                 if not found or found[0].policy is not policy:
                     if linked is None:
-                        linked = [(rule, tuple(_link(each, by_id) for each in rule.targets)) for rule in policy.rules]
+                        linked = [(rule, _linked_targets(rule, policy.namespace, by_id)) for rule in policy.rules]
                     found = tuple(_routes_of(policy, linked, name))
                 routes[policy.namespace, name] = found
             header_names.update(name for rule in policy.rules for entry in rule.match for name in entry.headers)
@@ -323,13 +352,24 @@ def _refers_to(policy: Policy, providers: frozenset[str]) -> bool:
     return bool(providers) and any(target.provider in providers for rule in policy.rules for target in rule.targets)
 
 
-def _link(target: Target, providers: Mapping[str, Provider]) -> LinkedTarget:
-    provider = providers.get(target.provider)
-    return LinkedTarget(target, provider, provider.model(target.model) if provider else None)
+def _linked_targets(rule: Rule, namespace: str, providers: Mapping[str, Provider]) -> tuple[LinkedTarget, ...]:
+    return tuple(_link(target, namespace, providers.get(target.provider)) for target in rule.targets)
+
+
+def _link(target: Target, namespace: str, provider: Provider | None) -> LinkedTarget:
+    if provider is None:
+        return LinkedTarget(target, None, None, permitted=False, steps=())
+    permitted = provider.consumers.admits(provider.namespace, namespace)
+    model = provider.model(target.model)
+    if model is None:
+        return LinkedTarget(target, provider, None, permitted, steps=())
+    steps = tuple(Step(target, provider, model, credential) for credential in provider.credentials)
+    return LinkedTarget(target, provider, model, permitted, steps)
 
 
 def _routes_of(policy: Policy, linked: Iterable[tuple[Rule, tuple[LinkedTarget, ...]]], model: str) -> Iterable[Route]:
     for rule, targets in linked:
         entries = tuple(entry for entry in rule.match if not entry.models or model in entry.models)
         if entries or not rule.match:
-            yield Route(policy, rule, entries, targets)
+            windows = any(linked.model is not None and linked.model.context_window is not None for linked in targets)
+            yield Route(policy, rule, entries, targets, windows)

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from random import Random
 
-from fairlead_proxy.contract.config import Credential, GatewayConfig, LinkedTarget, Model, Provider
+from fairlead_proxy.contract.config import GatewayConfig, LinkedTarget, Model, Step
 from fairlead_proxy.decision.facts import CallFacts, World
 from fairlead_proxy.decision.match import match_route
-from fairlead_proxy.decision.plan import Considered, Plan, Refusal, RefusalKind, Skip, SkipReason, Step
+from fairlead_proxy.decision.plan import Considered, Plan, Refusal, RefusalKind, Skip, SkipReason
 from fairlead_proxy.decision.strategies import STRATEGIES, draw
 
 _NO_CREDENTIAL = Skip(SkipReason.NO_KEY, "the provider has no credential")
+_LASTING = frozenset({SkipReason.OPERATION_UNSUPPORTED, SkipReason.CAPABILITY_MISSING})
+"""What the owner of a model says of it. Everything else may pass: a key comes, a provider returns."""
 
 
 def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -> Plan:
@@ -21,16 +23,16 @@ def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -
     if route is None:
         return _refused(RefusalKind.NO_RULE, f"no rule for the model {facts.model!r} matches this call")
     ordered = STRATEGIES[route.rule.strategy](route.targets, rng)
-    window = _window_demanded(ordered, facts)
+    window = _window_demanded(ordered, facts) if route.windows else 0
     steps: list[Step] = []
     considered: list[Considered] = []
     for linked in ordered:
         skip = _misfit(linked, facts, window)
-        if skip is not None or linked.provider is None or linked.model is None:
+        if skip is not None:
             considered.append(Considered(linked.target, skip))
             continue
-        usable, passed_over = _credentials(linked.provider, linked.model, facts, world, rng)
-        steps.extend(Step(linked.target, linked.provider, linked.model, credential) for credential in usable)
+        usable, passed_over = _credentials(linked.steps, facts, world, rng)
+        steps += usable
         considered.append(Considered(linked.target, None if usable else _foremost(passed_over), passed_over))
     refusal = None if steps else _refusal_of(facts, considered)
     return Plan(route, tuple(steps), tuple(considered), refusal)
@@ -41,13 +43,13 @@ def _misfit(linked: LinkedTarget, facts: CallFacts, window: int) -> Skip | None:
     provider, model = linked.provider, linked.model
     if provider is None:
         return Skip(SkipReason.PROVIDER_MISSING)
-    if not provider.consumers.admits(provider.namespace, facts.tenant):
+    if not linked.permitted:
         return Skip(SkipReason.NOT_PERMITTED)
     if model is None:
         return Skip(SkipReason.MODEL_MISSING)
     if facts.operation not in model.operations:
         return Skip(SkipReason.OPERATION_UNSUPPORTED, facts.operation)
-    missing = _missing(model, facts)
+    missing = _missing(model, facts) if facts.needs else None
     if missing:
         return Skip(SkipReason.CAPABILITY_MISSING, ", ".join(missing))
     if model.context_window is not None and model.context_window < window:
@@ -56,7 +58,7 @@ def _misfit(linked: LinkedTarget, facts: CallFacts, window: int) -> Skip | None:
 
 
 def _missing(model: Model, facts: CallFacts) -> list[str]:
-    if model.capabilities is None or not facts.needs:
+    if model.capabilities is None:
         return []
     return sorted(facts.needs.difference(model.capabilities))
 
@@ -71,21 +73,24 @@ def _window_demanded(targets: Sequence[LinkedTarget], facts: CallFacts) -> int:
 
 
 def _credentials(
-    provider: Provider, model: Model, facts: CallFacts, world: World, rng: Random
-) -> tuple[list[Credential], tuple[tuple[str, Skip], ...]]:
-    """Return the credentials to try, in order, and those passed over with why."""
-    usable: list[Credential] = []
+    steps: Sequence[Step], facts: CallFacts, world: World, rng: Random
+) -> tuple[list[Step], tuple[tuple[str, Skip], ...]]:
+    """Return the steps of one target to take, in order, and the credentials passed over with why."""
+    usable: list[Step] = []
     passed_over: list[tuple[str, Skip]] = []
-    for credential in draw(provider.credentials, [credential.weight for credential in provider.credentials], rng):
-        if not world.has_key(provider.id, credential.name):
-            passed_over.append((credential.name, Skip(SkipReason.NO_KEY, credential.name)))
+    if len(steps) > 1:
+        steps = draw(steps, [step.credential.weight for step in steps], rng)
+    for step in steps:
+        name = step.credential.name
+        if not world.has_key(step):
+            passed_over.append((name, Skip(SkipReason.NO_KEY, name)))
             continue
-        state = world.state_of(provider.id, credential.name, model.name, facts.mode)
+        state = world.state_of(step, facts.mode)
         if state.able:
-            usable.append(credential)
+            usable.append(step)
         else:
             detail = str(state.reason) if state.reason else ""
-            passed_over.append((credential.name, Skip(SkipReason.COOLING, detail, state.reason, state.until)))
+            passed_over.append((name, Skip(SkipReason.COOLING, detail, state.reason, state.until)))
     return usable, tuple(passed_over)
 
 
@@ -96,15 +101,15 @@ def _foremost(passed_over: Sequence[tuple[str, Skip]]) -> Skip:
 
 
 def _refusal_of(facts: CallFacts, considered: Sequence[Considered]) -> Refusal:
+    """Blame the call only where every target is known to lack what it needs; else some target may serve it later."""
     skips = [entry.skip for entry in considered if entry.skip is not None]
-    cooling = [skip for skip in skips if skip.reason is SkipReason.COOLING]
-    if not cooling and any(skip.reason is SkipReason.CAPABILITY_MISSING for skip in skips):
-        missing = sorted({skip.detail for skip in skips if skip.reason is SkipReason.CAPABILITY_MISSING})
+    lacking = {skip.detail for skip in skips if skip.reason is SkipReason.CAPABILITY_MISSING}
+    if lacking and all(skip.reason in _LASTING for skip in skips):
         return Refusal(
             RefusalKind.CAPABILITY_MISSING,
-            f"no target of the model {facts.model!r} offers what this request needs: {'; '.join(missing)}",
+            f"no target of the model {facts.model!r} offers what this request needs: {'; '.join(sorted(lacking))}",
         )
-    soonest = min((skip.until for skip in cooling if skip.until is not None), default=None)
+    soonest = min((skip.until for skip in skips if skip.until is not None), default=None)
     return Refusal(RefusalKind.NO_TARGET, f"no target of the model {facts.model!r} can serve now", soonest)
 
 

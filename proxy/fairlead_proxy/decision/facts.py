@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from msgspec import Struct
+
+from fairlead_proxy.contract.config import Step
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
 
 INTENT_HEADER = "x-fairlead-intent"
 
 
-@dataclass(frozen=True, slots=True)
-class CallFacts:
+class CallFacts(Struct, frozen=True):
     """One call, without its content. `headers` holds lower-case names; `prompt_tokens` is an estimate.
 
     `needs` are capabilities that the request uses: tools, vision, jsonSchema, reasoning, audio.
@@ -20,14 +22,13 @@ class CallFacts:
     model: str
     operation: Operation = Operation.CHAT
     mode: Mode = Mode.PLAIN
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
     prompt_tokens: int = 0
     intent: str = ""
     needs: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class CellState:
+class CellState(Struct, frozen=True):
     """Whether a credential × model × mode may be asked now. `until`: Unix seconds of the soonest next try."""
 
     able: bool
@@ -41,11 +42,11 @@ ABLE = CellState(able=True)
 class World(Protocol):
     """The state of providers, as breakers, probes or a what-if know it."""
 
-    def has_key(self, provider: str, credential: str) -> bool:
-        """Say whether the key ring holds this credential."""
+    def has_key(self, step: Step) -> bool:
+        """Say whether the key ring holds the step's credential."""
         ...
 
-    def state_of(self, provider: str, credential: str, model: str, mode: Mode) -> CellState: ...
+    def state_of(self, step: Step, mode: Mode) -> CellState: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ class AssumedWorld:
 
     down: Mapping[str, FailureClass] = field(default_factory=dict)
 
-    def has_key(self, provider: str, credential: str) -> bool:
+    def has_key(self, step: Step) -> bool:
         return True
 
-    def state_of(self, provider: str, credential: str, model: str, mode: Mode) -> CellState:
-        reason = self.down.get(provider)
+    def state_of(self, step: Step, mode: Mode) -> CellState:
+        reason = self.down.get(step.provider.id)
         return ABLE if reason is None else CellState(able=False, reason=reason)

@@ -1,9 +1,10 @@
 """What a decision is: the steps to try in order, and every target with why it is used or skipped."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
-from fairlead_proxy.contract.config import Credential, Model, Policy, Provider, Route, Rule, Target
+from msgspec import Struct
+
+from fairlead_proxy.contract.config import Policy, Route, Rule, Step, Target
 from fairlead_proxy.contract.names import FailureClass
 
 
@@ -27,18 +28,7 @@ class RefusalKind(StrEnum):
     NO_TARGET = "no_target"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One attempt to make: a target with the credential to use."""
-
-    target: Target
-    provider: Provider
-    model: Model
-    credential: Credential
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(Struct, frozen=True):
     """Why a target, or one credential of it, is not tried. `until`: Unix seconds of the soonest next try."""
 
     reason: SkipReason
@@ -50,8 +40,7 @@ class Skip:
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Considered:
+class Considered(Struct, frozen=True):
     """One target of the rule: used unless `skip` says why not. `skipped_credentials` names those passed over."""
 
     target: Target
@@ -59,15 +48,13 @@ class Considered:
     skipped_credentials: tuple[tuple[str, Skip], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     kind: RefusalKind
     message: str
     retry_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The answer of `decide`. Without a refusal there is at least one step."""
 
     route: Route | None

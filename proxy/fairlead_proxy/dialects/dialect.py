@@ -1,8 +1,9 @@
 """The seam of the dialects: what the core asks of a wire format, whichever it is."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Protocol
+
+from msgspec import Struct
 
 from fairlead_proxy.contract.names import Mode, ProviderType
 from fairlead_proxy.dialects.json_members import Member
@@ -30,8 +31,7 @@ class InvalidCall(Exception):
         self.answer = Answer(400, code, message, param)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRequest:
+class ReadRequest(Struct, frozen=True):
     """What a request says, without its content. `model` is the virtual model that the caller named.
 
     `wants_usage`: the caller itself asked for token counts (streams). `prompt_text_bytes`: text in messages and tools.
@@ -45,7 +45,7 @@ class ReadRequest:
     needs: frozenset[str] = frozenset()
     prompt_text_bytes: int = 0
     max_tokens: int | None = None
-    members: Mapping[str, Member] = field(default_factory=dict)
+    members: dict[str, Member] = {}
 
     @property
     def prompt_tokens(self) -> int:
@@ -53,8 +53,7 @@ class ReadRequest:
         return -(-self.prompt_text_bytes // BYTES_PER_TOKEN)
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """A whole plain answer, to be sent as it is. `usage` is the provider's count, or our estimate of the output."""
 
     body: bytes

@@ -1,10 +1,10 @@
 """Where the members of a JSON object stand in its bytes, so that one can be changed and every other byte stays."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 MAX_DEPTH = 64
 """Deeper than any request that makes sense; a default."""
@@ -43,6 +43,28 @@ def members_of(text: bytes, start: int = 0) -> Iterator[tuple[str, Member]]:
         yield _text_of(found[1]), Member(found.start(1), found.end(), value_end)
         comma = _COMMA.match(text, value_end)
         found = _KEY.match(text, comma.end()) if comma is not None else None
+
+
+def members_as_written(text: bytes, values: Mapping[str, Raw]) -> dict[str, Member] | None:
+    """Return where the members of the object that is the whole text stand, `values` being what it decodes to.
+
+    A short cut for the ways in which nearly everybody writes: no spaces, or Python's `", "` and `": "`. None for any
+    other, and where a member comes twice: `members_of` finds its way then.
+    """
+    found: dict[str, Member] = {}
+    spaced = text.find(b'": ', 1, 256) > 0
+    gap, colon = (2, b'": ') if spaced else (1, b'":')
+    position = 1
+    for key, raw in values.items():
+        name = b'"' + key.encode() + colon
+        if not text.startswith(name, position):
+            return None
+        start = position + len(name)
+        end = start + len(memoryview(raw))
+        found[key] = Member(position, start, end)
+        position = end + gap
+    whole = text[:1] == b"{" and text[position - gap :].rstrip() == b"}"
+    return found if whole else None
 
 
 def check_depth(text: bytes) -> None:

@@ -14,19 +14,25 @@ from fairlead_proxy.dialects.openai_errors import (
 from fairlead_proxy.dialects.openai_usage import OpenAIUsage
 from fairlead_proxy.exchange.outcome import Usage
 
+_NULL = Raw(b"null")
+"""Stands for what was not given, by identity."""
+
+_NOTHING = frozenset({b"null", b'""', b"{}"})
+
 
 class _Choice(Struct):
-    message: Raw = Raw(b"null")
-    error: Raw = Raw(b"null")
+    message: Raw = _NULL
+    error: Raw = _NULL
 
 
 class _Completion(Struct):
     choices: list[_Choice] = []
-    usage: Raw = Raw(b"null")
-    error: Raw = Raw(b"null")
+    usage: Raw = _NULL
+    error: Raw = _NULL
 
 
 _COMPLETION = msgspec.json.Decoder(_Completion)
+_USAGE: msgspec.json.Decoder[OpenAIUsage | None] = msgspec.json.Decoder(OpenAIUsage | None)
 
 
 def read_chat_answer(status: int, headers: Headers, body: bytes, *, prompt_tokens: int, now: float) -> Answered:
@@ -50,8 +56,8 @@ def read_chat_answer(status: int, headers: Headers, body: bytes, *, prompt_token
 
 def _error_in(completion: _Completion) -> VendorError | None:
     """Return the error that an answer holds: at its top, or in a choice (OpenRouter: a provider that failed late)."""
-    for raw in (completion.error, *(choice.error for choice in completion.choices)):
-        if bytes(raw) not in (b"null", b'""', b"{}"):
+    for raw in (completion.error, *[choice.error for choice in completion.choices]):
+        if raw is not _NULL and bytes(raw) not in _NOTHING:
             return vendor_error_of(msgspec.json.decode(raw))
     return None
 
@@ -59,7 +65,7 @@ def _error_in(completion: _Completion) -> VendorError | None:
 def _usage_of(completion: _Completion, prompt_tokens: int) -> Usage:
     """Return the provider's count; without one an estimate, from the messages' bytes."""
     try:
-        reported = msgspec.json.decode(completion.usage, type=OpenAIUsage | None)
+        reported = _USAGE.decode(completion.usage)
     except msgspec.MsgspecError:
         reported = None
     if reported is not None:

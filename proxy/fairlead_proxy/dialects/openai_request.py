@@ -7,7 +7,15 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
-from fairlead_proxy.dialects.json_members import Member, TooDeep, check_depth, members_of, removal_of, splice
+from fairlead_proxy.dialects.json_members import (
+    Member,
+    TooDeep,
+    check_depth,
+    members_as_written,
+    members_of,
+    removal_of,
+    splice,
+)
 
 MODEL = "model"
 STREAM_OPTIONS = "stream_options"
@@ -17,6 +25,10 @@ _INNER_USAGE = f"{STREAM_OPTIONS}.{INCLUDE_USAGE}"
 _ASK_USAGE = b'{"include_usage":true}'
 _ESCAPE = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|[^u])")
 _FAULTY_FIELD = re.compile(r"`\$\.([a-z_.]+)`")
+
+
+_NULL = Raw(b"null")
+"""Stands for what was not given, by identity."""
 
 
 class _StreamOptions(Struct):
@@ -34,18 +46,19 @@ class _Peek(Struct):
     messages: Raw | UnsetType = UNSET
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
-    tools: Raw = Raw(b"null")
-    functions: Raw = Raw(b"null")
-    response_format: Raw = Raw(b"null")
-    reasoning_effort: Raw = Raw(b"null")
-    reasoning: Raw = Raw(b"null")
-    modalities: Raw = Raw(b"null")
-    audio: Raw = Raw(b"null")
-    max_completion_tokens: Raw = Raw(b"null")
-    max_tokens: Raw = Raw(b"null")
+    tools: Raw = _NULL
+    functions: Raw = _NULL
+    response_format: Raw = _NULL
+    reasoning_effort: Raw = _NULL
+    reasoning: Raw = _NULL
+    modalities: Raw = _NULL
+    audio: Raw = _NULL
+    max_completion_tokens: Raw = _NULL
+    max_tokens: Raw = _NULL
 
 
 _READ_FIELDS = frozenset(_Peek.__struct_fields__)
+_NO_NEEDS: frozenset[str] = frozenset()
 _EMPTY = frozenset({b"null", b"[]", b"{}", b'""', b"false"})
 
 
@@ -60,6 +73,7 @@ class _Message(Struct):
 
 
 _PEEK = msgspec.json.Decoder(_Peek)
+_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 _MESSAGES = msgspec.json.Decoder(list[_Message])
 _NEED_OF_PART = {"image_url": "vision", "input_image": "vision", "image": "vision", "input_audio": "audio"}
 
@@ -79,16 +93,16 @@ def read_chat_request(body: bytes) -> ReadRequest:
     if not messages.startswith(b"["):
         raise InvalidCall("'messages' must be a list", "messages")
     text_bytes, part_needs = _read_messages(messages)
-    tools = b"".join(bytes(raw) for raw in (peek.tools, peek.functions) if _given(raw))
+    tool_bytes = _given_bytes(peek.tools) + _given_bytes(peek.functions)
     return ReadRequest(
-        model=peek.model,
-        mode=Mode.STREAM if peek.stream else Mode.PLAIN,
-        body=body,
-        wants_usage=bool(peek.stream and peek.stream_options and peek.stream_options.include_usage),
-        needs=frozenset(part_needs | _needs_of(peek, tools)),
-        prompt_text_bytes=text_bytes + len(tools),
-        max_tokens=_whole_number(peek.max_completion_tokens) or _whole_number(peek.max_tokens),
-        members=_locate(body),
+        peek.model,
+        Mode.STREAM if peek.stream else Mode.PLAIN,
+        body,
+        bool(peek.stream and peek.stream_options and peek.stream_options.include_usage),
+        _needs_of(peek, part_needs, tool_bytes),
+        text_bytes + tool_bytes,
+        _whole_number(peek.max_completion_tokens) or _whole_number(peek.max_tokens),
+        _locate(body),
     )
 
 
@@ -160,19 +174,29 @@ def _without_surrogate(escape: re.Match[bytes]) -> bytes:
 
 def _locate(body: bytes) -> dict[str, Member]:
     """Return where the model and the stream options stand; raise InvalidCall for a double of a field that is read."""
-    found: dict[str, Member] = {}
     seen: set[str] = set()
-    for key, member in members_of(body):
-        if key in _READ_FIELDS:
-            _refuse_double(key, seen)
-            if key in (MODEL, STREAM_OPTIONS):
-                found[key] = member
+    found = _find_members(body, seen)
     options = found.get(STREAM_OPTIONS)
     if options is not None and body[options.value_start : options.value_start + 1] == b"{":
         for key, member in members_of(body, options.value_start):
             if key == INCLUDE_USAGE:
                 _refuse_double(_INNER_USAGE, seen)
                 found[_INNER_USAGE] = member
+    return found
+
+
+def _find_members(body: bytes, seen: set[str]) -> dict[str, Member]:
+    try:
+        written = members_as_written(body, _MEMBERS.decode(body))
+    except msgspec.DecodeError:  # half of a surrogate pair in a key
+        written = None
+    if written is not None:
+        return written
+    found: dict[str, Member] = {}
+    for key, member in members_of(body):
+        if key in _READ_FIELDS:
+            _refuse_double(key, seen)
+            found[key] = member
     return found
 
 
@@ -202,24 +226,31 @@ def _read_messages(messages: bytes) -> tuple[int, set[str]]:
     return text_bytes, needs
 
 
-def _needs_of(peek: _Peek, tools: bytes) -> set[str]:
-    needs: set[str] = set()
-    if tools:
+def _needs_of(peek: _Peek, part_needs: set[str], tool_bytes: int) -> frozenset[str]:
+    """Return what a target must be capable of to serve this."""
+    needs = part_needs
+    if tool_bytes:
         needs.add("tools")
     if _format_of(peek.response_format) == "json_schema":
         needs.add("jsonSchema")
     if _given(peek.reasoning) or (_given(peek.reasoning_effort) and bytes(peek.reasoning_effort) != b'"none"'):
         needs.add("reasoning")
-    if _given(peek.audio) or b'"audio"' in bytes(peek.modalities):
+    if _given(peek.audio) or (_given(peek.modalities) and b'"audio"' in bytes(peek.modalities)):
         needs.add("audio")
-    return needs
+    return frozenset(needs) if needs else _NO_NEEDS
 
 
 def _given(raw: Raw) -> bool:
-    return bytes(raw) not in _EMPTY
+    return raw is not _NULL and bytes(raw) not in _EMPTY
+
+
+def _given_bytes(raw: Raw) -> int:
+    return len(bytes(raw)) if _given(raw) else 0
 
 
 def _format_of(raw: Raw) -> str:
+    if raw is _NULL:
+        return ""
     try:
         decoded = msgspec.json.decode(raw, type=_ResponseFormat | None)
     except (msgspec.MsgspecError, RecursionError):
@@ -228,6 +259,8 @@ def _format_of(raw: Raw) -> str:
 
 
 def _whole_number(raw: Raw) -> int | None:
+    if raw is _NULL:
+        return None
     try:
         return msgspec.json.decode(raw, type=int | None)
     except msgspec.MsgspecError:

@@ -1,24 +1,8 @@
-"""The grain at which health is kept: one credential of a provider, for one model, in one mode."""
+"""How a cell stands at one moment, as its breaker tells it."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode
-from fairlead_proxy.decision.plan import Step
-
-
-class Cell(NamedTuple):
-    """Provider × credential × model × mode: each has its own breaker and its own window."""
-
-    provider: str
-    credential: str
-    model: str
-    mode: Mode
-
-    @classmethod
-    def of(cls, step: Step, mode: Mode) -> "Cell":
-        """Return the cell that an attempt of this step asks."""
-        return cls(step.provider.id, step.credential.name, step.model.name, mode)
+from fairlead_proxy.contract.names import BreakerState, FailureClass
 
 
 @dataclass(frozen=True, slots=True)

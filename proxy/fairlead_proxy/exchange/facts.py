@@ -1,6 +1,5 @@
 """What a decision may know of a call: its facts, without its content."""
 
-from collections.abc import Iterable
 from typing import Protocol
 
 from fairlead_proxy.contract.names import Mode
@@ -24,14 +23,14 @@ class Asked(Protocol):
     def prompt_tokens(self) -> int: ...
 
 
-def facts_of(call: ClientCall, asked: Asked, header_names: Iterable[str]) -> CallFacts:
+def facts_of(call: ClientCall, asked: Asked, header_names: frozenset[str]) -> CallFacts:
     """Return the facts of a call; of its headers only those that some rule matches on."""
     return CallFacts(
         tenant=call.tenant,
         model=asked.model,
         operation=call.operation,
         mode=asked.mode,
-        headers={name: call.headers[name] for name in header_names if name in call.headers},
+        headers={name: call.headers[name] for name in header_names.intersection(call.headers)} if header_names else {},
         prompt_tokens=asked.prompt_tokens,
         intent=call.headers.get(INTENT_HEADER, ""),
         needs=asked.needs,

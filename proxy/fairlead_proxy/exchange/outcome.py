@@ -1,14 +1,17 @@
 """What came of one attempt: read by breaker, health window, metrics and log, none of which knows another."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from fairlead_proxy.contract.config import Price
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
 
+_NOTHING = Decimal(0)
+_MILLION = Decimal(1_000_000)
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+
+class Usage(Struct, frozen=True):
     """Tokens of one attempt. `input_tokens` includes cached ones; `estimated` where no provider reported them."""
 
     input_tokens: int = 0
@@ -22,27 +25,31 @@ class Usage:
         """Return what these tokens cost in the price's currency; None where a price that is needed is unknown."""
         if price is None:
             return None
-        cached = price.cached_input if price.cached_input is not None else price.input
-        written = price.cache_write if price.cache_write is not None else price.input
-        plain_input = self.input_tokens - self.cached_input_tokens - self.cache_write_tokens
-        parts = (
-            (plain_input, price.input),
-            (self.cached_input_tokens, cached),
-            (self.cache_write_tokens, written),
-            (self.output_tokens, price.output),
-        )
-        total = Decimal(0)
-        for tokens, per_million in parts:
-            if tokens <= 0:
-                continue
-            if per_million is None:
+        plain, cached, written = self.plain_input_tokens, self.cached_input_tokens, self.cache_write_tokens
+        total = _NOTHING
+        if plain > 0:
+            if price.input is None:
                 return None
-            total += tokens * per_million / 1_000_000
-        return total
+            total = plain * price.input
+        if cached > 0 or written > 0:
+            for tokens, per_million in ((cached, price.cached_input), (written, price.cache_write)):
+                per_million = per_million if per_million is not None else price.input
+                if tokens > 0 and per_million is None:
+                    return None
+                total += max(tokens, 0) * (per_million or _NOTHING)
+        if self.output_tokens > 0:
+            if price.output is None:
+                return None
+            total += self.output_tokens * price.output
+        return total / _MILLION
+
+    @property
+    def plain_input_tokens(self) -> int:
+        """The prompt's tokens that no cache had anything to do with."""
+        return self.input_tokens - self.cached_input_tokens - self.cache_write_tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One attempt, ended. Instants are Unix seconds; `failure` None means that it answered.
 
     `first_byte_at` is the first byte of the answer's body, `first_token_at` its first content (streams only).

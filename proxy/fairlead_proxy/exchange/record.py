@@ -29,6 +29,8 @@ class CallRecord:
     ended_at: float = 0.0
     code: int = 0
     reason: str = ""
+    policy: str = ""
+    rule: str = ""
     facts: CallFacts | None = None
     plan: Plan | None = None
     outcomes: list[Outcome] = field(default_factory=list)
@@ -45,20 +47,16 @@ class CallRecord:
         """Return the model as the caller named it: any text, cut to what a record should hold."""
         return self.facts.model[:MAX_NAME] if self.facts else ""
 
+    def planned(self, plan: Plan) -> None:
+        """Note what was decided."""
+        self.plan = plan
+        if plan.route is not None:
+            self.policy, self.rule = plan.route.policy.id, plan.route.rule.name
+
     def close(self, code: int, reason: str) -> None:
         """Note what the caller got."""
         self.code = code
         self.reason = reason
-
-    @property
-    def policy(self) -> str:
-        policy = self.plan.policy if self.plan else None
-        return policy.id if policy else ""
-
-    @property
-    def rule(self) -> str:
-        rule = self.plan.rule if self.plan else None
-        return rule.name if rule else ""
 
     @property
     def last(self) -> Outcome | None:
@@ -69,6 +67,13 @@ class CallRecord:
         """From the call's start to its first content (streams only), so it holds what failed attempts cost."""
         last = self.last
         return None if last is None or last.first_token_at is None else last.first_token_at - self.started_at
+
+    def cost_in(self, currency: str) -> Decimal | None:
+        """Return what the attempts cost that were priced in this currency; None where none was."""
+        priced = [each.cost for each in self.outcomes if each.cost is not None and each.currency == currency]
+        if len(priced) < 2:
+            return priced[0] if priced else None
+        return sum(priced, Decimal(0))
 
     @property
     def cost(self) -> dict[str, Decimal]:

@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 
 SLICES = 10
@@ -11,6 +12,10 @@ FINEST_SECONDS = 0.001
 GROWTH = 1.25
 BUCKETS = 62
 """Latencies are kept in buckets that grow by a quarter, from 1 ms to over 13 minutes: a quantile errs by a quarter."""
+
+
+_EDGES = [FINEST_SECONDS * float(GROWTH**bucket) for bucket in range(BUCKETS - 1)]
+"""The upper edges of all buckets but the last, which holds whatever is longer."""
 
 
 class Window:
@@ -25,7 +30,10 @@ class Window:
 
     def add(self, column: int, now: float) -> None:
         """Count one in this column."""
-        position = self._advance(now) % SLICES
+        number = int(now // self._slice_seconds)
+        if number != self._newest:
+            number = self._advance(now)
+        position = number % SLICES
         row = self._rows[position]
         if row is None:
             row = self._rows[position] = array("q", bytes(8 * self._width))
@@ -68,7 +76,7 @@ class LatencyWindow:
         self._counts = Window(span_seconds, BUCKETS)
 
     def add(self, seconds: float, now: float) -> None:
-        self._counts.add(_bucket_of(seconds), now)
+        self._counts.add(bisect_left(_EDGES, seconds), now)
 
     def quantile(self, share: float, now: float, *, least: int = 1) -> float | None:
         """Return the latency, in seconds, that `share` of them did not exceed; None below `least` samples.
@@ -86,9 +94,3 @@ class LatencyWindow:
             if seen >= rank:
                 return FINEST_SECONDS * float(GROWTH**bucket)
         return None
-
-
-def _bucket_of(seconds: float) -> int:
-    if seconds <= FINEST_SECONDS:
-        return 0
-    return min(BUCKETS - 1, math.ceil(math.log(seconds / FINEST_SECONDS, GROWTH) - 1e-9))

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Collection
 from typing import Protocol
 
+from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.config import GatewayConfig
 from fairlead_proxy.contract.names import HEALTH_REASON
 from fairlead_proxy.contract.report import Observation, ProbeResult
-from fairlead_proxy.exchange.cell import Cell, CellReading
+from fairlead_proxy.exchange.cell import CellReading
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.window import LatencyWindow, Window
 

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 
-from fairlead_proxy.contract.config import ANONYMOUS, GatewayConfig, PassiveHealth
+from fairlead_proxy.contract.cell import Cell
+from fairlead_proxy.contract.config import ANONYMOUS, GatewayConfig, PassiveHealth, Step
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.names import HEALTH_REASON, TIMEOUT_CLASSES, BreakerState, FailureClass, Mode, Operation
 from fairlead_proxy.contract.report import ALL_MODELS, Cooldown, ProbeResult
 from fairlead_proxy.decision.facts import ABLE, CellState
-from fairlead_proxy.exchange.cell import WELL, Cell, CellReading
+from fairlead_proxy.exchange.cell import WELL, CellReading
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.resilience.cell_breaker import CellBreaker
 from fairlead_proxy.resilience.overdue import Waiting, Waits
@@ -89,7 +90,7 @@ class Breakers:
     def committed(self, cell: Cell, began: float, now: float) -> None:
         """The attempt that began then brought real content."""
         breaker = self._cells.get(cell)
-        if breaker is not None:
+        if breaker is not None and breaker.opened_at is not None:
             with _Telling(breaker, self._changed):
                 breaker.commit(began, now)
 
@@ -111,6 +112,9 @@ class Breakers:
                 self._fail(cell, failure, outcome.retry_after_seconds, outcome.started_at, outcome.ended_at)
             return
         breaker = self._breaker(cell)
+        if failure is None and breaker.opened_at is None:
+            breaker.succeed(outcome.started_at, outcome.ended_at)  # as nearly every call ends: nothing to tell
+            return
         with _Telling(breaker, self._changed):
             if failure is None:
                 breaker.succeed(outcome.started_at, outcome.ended_at)
@@ -166,11 +170,11 @@ class BreakerWorld:
     keys: KeyRing
     now: float
 
-    def has_key(self, provider: str, credential: str) -> bool:
-        return credential == ANONYMOUS.name or f"{provider}/{credential}" in self.keys.credentials
+    def has_key(self, step: Step) -> bool:
+        return step.key_name in self.keys.credentials or step.credential.name == ANONYMOUS.name
 
-    def state_of(self, provider: str, credential: str, model: str, mode: Mode) -> CellState:
-        cell = Cell(provider, credential, model, mode)
+    def state_of(self, step: Step, mode: Mode) -> CellState:
+        cell = step.cell(mode)
         if self.breakers.admits(cell, self.now):
             return ABLE
         reading = self.breakers.read(cell, self.now)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.names import Mode, Operation
-from fairlead_proxy.exchange.cell import Cell
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.window import LatencyWindow
 
@@ -12,7 +12,9 @@ RECENT_SECONDS = 300.0
 LEAST_SAMPLES = 20
 FACTOR = 4.0
 LEAST_SECONDS = 1.0
-"""Design, section 5.3: overdue after max(1 s, 4 × recent p99); recent is 5 minutes and at least 20 samples."""
+RECKON_SECONDS = 1.0
+"""Design, section 5.3: overdue after max(1 s, 4 × recent p99); recent is 5 minutes and at least 20 samples.
+How often it is reckoned anew: a default."""
 
 
 @dataclass(slots=True, eq=False)
@@ -32,7 +34,7 @@ class Waits:
 
     def __init__(self) -> None:
         self._waiting: dict[Cell, set[Waiting]] = {}
-        self._recent: dict[tuple[str, str, Operation, Mode], LatencyWindow] = {}
+        self._recent: dict[tuple[str, str, Operation, Mode], _Recent] = {}
 
     def begin(self, cell: Cell, operation: Operation, now: float, move_on: Callable[[], None]) -> Waiting:
         """Note an attempt that starts now. It is to be declared overdue after `overdue_after` seconds; None: never."""
@@ -56,14 +58,13 @@ class Waits:
         key = (outcome.provider, outcome.model, outcome.operation, outcome.mode)
         window = self._recent.get(key)
         if window is None:
-            window = self._recent[key] = LatencyWindow(RECENT_SECONDS)
-        window.add(outcome.first_byte_at - outcome.started_at, outcome.ended_at)
+            window = self._recent[key] = _Recent()
+        window.latencies.add(outcome.first_byte_at - outcome.started_at, outcome.ended_at)
 
     def overdue_after(self, cell: Cell, operation: Operation, now: float) -> float | None:
         """Return after how many seconds without a byte an attempt is overdue; None while too little is known."""
         window = self._recent.get((cell.provider, cell.model, operation, cell.mode))
-        recent = None if window is None else window.quantile(0.99, now, least=LEAST_SAMPLES)
-        return None if recent is None else max(LEAST_SECONDS, FACTOR * recent)
+        return None if window is None else window.overdue_after(now)
 
     def at(self, cell: Cell) -> tuple[Waiting, ...]:
         """Return the attempts that wait at this cell."""
@@ -80,3 +81,21 @@ class Waits:
         """Forget what was learnt of every other provider × model."""
         kept = frozenset(models)
         self._recent = {key: window for key, window in self._recent.items() if (key[0], key[1]) in kept}
+
+
+class _Recent:
+    """How long first bytes took of late; what follows from it is reckoned anew once a second at most."""
+
+    __slots__ = ("_overdue_after", "_reckoned_at", "latencies")
+
+    def __init__(self) -> None:
+        self.latencies = LatencyWindow(RECENT_SECONDS)
+        self._overdue_after: float | None = None
+        self._reckoned_at = float("-inf")
+
+    def overdue_after(self, now: float) -> float | None:
+        if self._overdue_after is None or abs(now - self._reckoned_at) >= RECKON_SECONDS:
+            recent = self.latencies.quantile(0.99, now, least=LEAST_SAMPLES)
+            self._overdue_after = None if recent is None else max(LEAST_SECONDS, FACTOR * recent)
+            self._reckoned_at = now
+        return self._overdue_after

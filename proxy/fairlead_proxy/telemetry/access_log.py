@@ -9,7 +9,7 @@ import msgspec
 from fairlead_proxy.exchange.record import CallRecord
 
 
-class AccessLine(msgspec.Struct, frozen=True, kw_only=True):
+class AccessLine(msgspec.Struct, frozen=True):
     """The fields of one line, in the order in which they are written. `cost_usd`: null where a price is unknown."""
 
     at: float
@@ -78,28 +78,34 @@ LINE_FORMATS: Mapping[str, Callable[[AccessLine], bytes]] = {
 
 
 def line_of(record: CallRecord) -> AccessLine:
-    last, facts = record.last, record.facts
-    usages = [outcome.usage for outcome in record.outcomes if outcome.usage is not None]
+    """Return the line of a call that has ended."""
+    facts, outcomes = record.facts, record.outcomes
+    last = outcomes[-1] if outcomes else None
+    input_tokens = output_tokens = 0
+    for outcome in outcomes:
+        if outcome.usage is not None:
+            input_tokens += outcome.usage.input_tokens
+            output_tokens += outcome.usage.output_tokens
     ttft = record.ttft_seconds
     return AccessLine(
-        at=round(record.started_at, 3),
-        call=record.call,
-        request_id=record.request_id,
-        namespace=record.tenant,
-        caller=record.caller,
-        policy=record.policy,
-        rule=record.rule,
-        provider=last.provider if last else "",
-        model=last.model if last else "",
-        operation=record.operation,
-        mode=facts.mode if facts else "",
-        code=record.code,
-        reason=record.reason,
-        attempts=len(record.outcomes),
-        duration_seconds=round(record.ended_at - record.started_at, 6),
-        ttft_seconds=None if ttft is None else round(ttft, 6),
-        input_tokens=sum(usage.input_tokens for usage in usages),
-        output_tokens=sum(usage.output_tokens for usage in usages),
-        cost_usd=record.cost.get("USD"),
-        revision=record.revision,
+        round(record.started_at, 3),
+        record.call,
+        record.request_id,
+        record.tenant,
+        record.caller,
+        record.policy,
+        record.rule,
+        last.provider if last else "",
+        last.model if last else "",
+        record.operation,
+        facts.mode if facts else "",
+        record.code,
+        record.reason,
+        len(outcomes),
+        round(record.ended_at - record.started_at, 6),
+        None if ttft is None else round(ttft, 6),
+        input_tokens,
+        output_tokens,
+        record.cost_in("USD"),
+        record.revision,
     )

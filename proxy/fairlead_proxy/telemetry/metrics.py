@@ -1,11 +1,9 @@
 """Every metric of a proxy, by name. Label values come from the configuration; whatever it does not know is `other`."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from fairlead_proxy.contract.config import GatewayConfig
@@ -14,15 +12,31 @@ from fairlead_proxy.contract.report import Observation
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.telemetry.decisions import outcome_word
+from fairlead_proxy.telemetry.series import Group, Latencies, Values, counters, histograms
 
 OTHER = "other"
 
 _DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
 _TTFT_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2)
 _BREAKER_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
-_CALL = ("namespace", "policy", "rule", "provider", "model")
+_TARGET = ("namespace", "policy", "rule", "provider", "model")
 
-Child = TypeVar("Child", bound=MetricWrapperBase)
+
+class _Used:
+    """What the attempts at one target used, for one rule."""
+
+    __slots__ = ("cache_write", "cached_input", "cost_usd", "input", "output", "unpriced")
+
+    def __init__(self) -> None:
+        self.input = self.cached_input = self.cache_write = self.output = self.unpriced = 0
+        self.cost_usd: float | None = None
+
+
+class _Count:
+    __slots__ = ("calls",)
+
+    def __init__(self) -> None:
+        self.calls = 0
 
 
 class Metrics:
@@ -30,49 +44,14 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self._requests = _Family(
-            Counter(
-                "fairlead_requests", "Calls, by what the client got.", (*_CALL, "code", "reason"), registry=registry
-            )
-        )
-        self._durations = _Family(
-            Histogram(
-                "fairlead_request_duration_seconds",
-                "From a call's admission to its end.",
-                ("namespace", "provider", "model"),
-                buckets=_DURATION_BUCKETS,
-                registry=registry,
-            )
-        )
-        self._ttfts = _Family(
-            Histogram(
-                "fairlead_ttft_seconds",
-                "From a streamed call's admission to its first content, failed attempts included.",
-                ("namespace", "provider", "model"),
-                buckets=_TTFT_BUCKETS,
-                registry=registry,
-            )
-        )
-        self._tokens = _Family(
-            Counter(
-                "fairlead_tokens",
-                "Tokens booked. The directions do not overlap: input, cached_input, cache_write, output.",
-                ("namespace", "policy", "rule", "provider", "model", "direction"),
-                registry=registry,
-            )
-        )
-        self._costs = _Family(
-            Counter("fairlead_cost_usd", "Cost of the tokens with a known price in USD.", _CALL, registry=registry)
-        )
-        self._unpriced = _Family(
-            Counter(
-                "fairlead_unpriced_attempts", "Attempts with tokens whose price is unknown.", _CALL, registry=registry
-            )
-        )
-        self._attempts = _Family(
-            Counter("fairlead_attempts", "Attempts, by outcome.", ("provider", "model", "outcome"), registry=registry)
-        )
-        self._in_flight = Gauge("fairlead_inflight_requests", "Calls being served now.", registry=registry)
+        self._requests = Group((*_TARGET, "code", "reason"), _Count)
+        self._attempts = Group(("provider", "model", "outcome"), _Count)
+        self._used = Group(_TARGET, _Used)
+        self._durations = Group(("namespace", "provider", "model"), lambda: Latencies(_DURATION_BUCKETS))
+        self._ttfts = Group(("namespace", "provider", "model"), lambda: Latencies(_TTFT_BUCKETS))
+        self._in_flight = 0
+        in_flight = Gauge("fairlead_inflight_requests", "Calls being served now.", registry=registry)
+        in_flight.set_function(lambda: self._in_flight)
         self._config_info = Gauge(
             "fairlead_config_info", "1 for the revision in force.", ("revision",), registry=registry
         )
@@ -82,25 +61,17 @@ class Metrics:
         self._loaded_at = Gauge(
             "fairlead_config_loaded_timestamp_seconds", "When the revision in force was loaded.", registry=registry
         )
-        self._families: tuple[_Family[Any], ...] = (
-            self._requests,
-            self._durations,
-            self._ttfts,
-            self._tokens,
-            self._costs,
-            self._unpriced,
-            self._attempts,
-        )
         self._namespaces: frozenset[str] = frozenset()
         self._routes: frozenset[tuple[str, str]] = frozenset()
+        registry.register(_CallCollector(self._families))
 
     def adopt(self, config: GatewayConfig) -> None:
         """Take the label values from this configuration; series of what is gone from it end."""
         self._namespaces = frozenset(policy.namespace for policy in config.policies.values())
         self._routes = frozenset(config.routes)
         known = self._namespaces.union(config.providers, config.policies, ("", OTHER))
-        for family in self._families:
-            family.keep(known)
+        for group in (self._requests, self._attempts, self._used, self._durations, self._ttfts):
+            group.keep(known)
 
     def config_loaded(self, revision: str, now: float) -> None:
         """A revision came into force."""
@@ -113,15 +84,17 @@ class Metrics:
         self._apply_failures.inc()
 
     def call_began(self) -> None:
-        self._in_flight.inc()
+        self._in_flight += 1
 
     def call_ended(self, record: CallRecord) -> None:
-        """Count a call, and everything that its attempts used."""
-        self._in_flight.dec()
-        last = record.last
+        """Count a call."""
+        self._in_flight -= 1
+        last = record.outcomes[-1] if record.outcomes else None
         namespace = record.tenant if record.tenant in self._namespaces else OTHER
         provider, model = (last.provider, last.model) if last else ("", self._unasked_model(record))
-        self._requests.of(namespace, record.policy, record.rule, provider, model, str(record.code), record.reason).inc()
+        self._requests.of(
+            namespace, record.policy, record.rule, provider, model, str(record.code), record.reason
+        ).calls += 1
         self._durations.of(namespace, provider, model).observe(record.ended_at - record.started_at)
         ttft = record.ttft_seconds
         if ttft is not None:
@@ -129,24 +102,19 @@ class Metrics:
 
     def attempt_ended(self, outcome: Outcome) -> None:
         """Count an attempt with its tokens and cost."""
-        self._attempts.of(outcome.provider, outcome.model, outcome_word(outcome.failure)).inc()
+        self._attempts.of(outcome.provider, outcome.model, outcome_word(outcome.failure)).calls += 1
         usage = outcome.usage
         if usage is None:
             return
-        labels = (outcome.tenant, outcome.policy, outcome.rule, outcome.provider, outcome.model)
-        plain_input = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
-        for direction, tokens in (
-            ("input", plain_input),
-            ("cached_input", usage.cached_input_tokens),
-            ("cache_write", usage.cache_write_tokens),
-            ("output", usage.output_tokens),
-        ):
-            if tokens > 0:
-                self._tokens.of(*labels, direction).inc(tokens)
+        used = self._used.of(outcome.tenant, outcome.policy, outcome.rule, outcome.provider, outcome.model)
+        used.input += max(usage.plain_input_tokens, 0)
+        used.cached_input += usage.cached_input_tokens
+        used.cache_write += usage.cache_write_tokens
+        used.output += usage.output_tokens
         if outcome.cost is None:
-            self._unpriced.of(*labels).inc()
+            used.unpriced += 1
         elif outcome.currency == "USD":
-            self._costs.of(*labels).inc(float(outcome.cost))
+            used.cost_usd = (used.cost_usd or 0.0) + float(outcome.cost)
 
     def show_health(self, observations: Callable[[], Iterable[Observation]]) -> None:
         """Show breakers and health at each scrape, from what `observations` returns then. Once a process."""
@@ -156,27 +124,66 @@ class Metrics:
         """Return the model label of a call for which no provider was asked."""
         return "" if (record.tenant, record.virtual_model) in self._routes else OTHER
 
+    def _families(self) -> Iterator[Metric]:
+        yield counters(
+            "fairlead_requests",
+            "Calls, by what the client got.",
+            self._requests.names,
+            ((values, count.calls) for values, count in self._requests.items()),
+        )
+        yield histograms(
+            "fairlead_request_duration_seconds",
+            "From a call's admission to its end.",
+            self._durations.names,
+            self._durations.items(),
+        )
+        yield histograms(
+            "fairlead_ttft_seconds",
+            "From a streamed call's admission to its first content, failed attempts included.",
+            self._ttfts.names,
+            self._ttfts.items(),
+        )
+        yield counters(
+            "fairlead_tokens",
+            "Tokens booked. The directions do not overlap: input, cached_input, cache_write, output.",
+            (*_TARGET, "direction"),
+            ((values, tokens) for values, tokens in self._tokens() if tokens),
+        )
+        yield counters(
+            "fairlead_cost_usd",
+            "Cost of the tokens with a known price in USD.",
+            _TARGET,
+            ((values, used.cost_usd) for values, used in self._used.items() if used.cost_usd is not None),
+        )
+        yield counters(
+            "fairlead_unpriced_attempts",
+            "Attempts with tokens whose price is unknown.",
+            _TARGET,
+            ((values, used.unpriced) for values, used in self._used.items() if used.unpriced),
+        )
+        yield counters(
+            "fairlead_attempts",
+            "Attempts, by outcome.",
+            self._attempts.names,
+            ((values, count.calls) for values, count in self._attempts.items()),
+        )
 
-class _Family(Generic[Child]):
-    """A metric with its children bound once: a look-up by tuple is a fifth of what `labels()` costs."""
+    def _tokens(self) -> Iterator[tuple[Values, int]]:
+        for values, used in self._used.items():
+            yield (*values, "input"), used.input
+            yield (*values, "cached_input"), used.cached_input
+            yield (*values, "cache_write"), used.cache_write
+            yield (*values, "output"), used.output
 
-    def __init__(self, metric: Child) -> None:
-        self._metric = metric
-        self._children: dict[tuple[str, ...], Child] = {}
 
-    def of(self, *values: str) -> Child:
-        child = self._children.get(values)
-        if child is None:
-            child = self._children[values] = self._metric.labels(*values)
-        return child
+class _CallCollector(Collector):
+    """Makes samples of what was counted. `families` returns them all."""
 
-    def keep(self, known: frozenset[str]) -> None:
-        """End the series whose namespace, policy or provider is not known any more."""
-        names: Sequence[str] = self._metric._labelnames
-        bound = [place for place, name in enumerate(names) if name in ("namespace", "policy", "provider")]
-        for values in [values for values in self._children if any(values[place] not in known for place in bound)]:
-            del self._children[values]
-            self._metric.remove(*values)
+    def __init__(self, families: Callable[[], Iterator[Metric]]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        return self._families()
 
 
 class _HealthCollector(Collector):

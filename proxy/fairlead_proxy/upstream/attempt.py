@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from fairlead_proxy.contract.config import Provider
+from msgspec import Struct
+
+from fairlead_proxy.contract.config import Provider, Step
 from fairlead_proxy.contract.names import FailureClass, Mode
-from fairlead_proxy.decision.plan import Step
 from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, ReadRequest, Relay
 from fairlead_proxy.exchange.errors import ClientGone, UpstreamFailure
 from fairlead_proxy.exchange.outcome import Outcome, Usage
@@ -60,8 +61,7 @@ class Trace:
         return Usage(input_tokens=prompt_tokens, estimated=True) if estimate else None
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
+class Errand(Struct, frozen=True):
     """What an attempt has to do.
 
     `refusing`: targets (provider, model) known to refuse the question for token counts; an attempt may add its own.

@@ -1,7 +1,7 @@
 """What the caller is told beside the provider's own bytes: headers of ours, and errors of ours in its dialect."""
 
+from fairlead_proxy.contract.config import Step
 from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
-from fairlead_proxy.decision.plan import Step
 from fairlead_proxy.dialects.dialect import Dialect
 from fairlead_proxy.exchange.answers import broken_off
 from fairlead_proxy.exchange.call import Sink

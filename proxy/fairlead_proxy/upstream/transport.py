@@ -1,8 +1,9 @@
 """The one seam towards providers: a request of bytes goes out, a head comes back, its body is poured as it comes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from fairlead_proxy.contract.config import Provider
 
@@ -10,8 +11,7 @@ Take = Callable[[bytes], bool]
 """Takes a piece of a body, never an empty one; returns whether it wants more."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(Struct, frozen=True):
     """One HTTP request to a provider. `path` is appended to the provider's url; header names are lower-case.
 
     `connect_seconds` bounds DNS, connect and TLS together.
