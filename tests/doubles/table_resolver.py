@@ -1,34 +1,29 @@
 """Names that resolve as a table says, so that no test asks the network."""
 
 import socket
+from collections.abc import Sequence
 
-from aiohttp.abc import AbstractResolver, ResolveResult
+from fairlead_proxy.upstream.egress import AddressInfo
 
 
-class TableResolver(AbstractResolver):
-    """Answers each look-up of a name with the next of its answers, the last one for ever."""
+class TableResolver:
+    """Answers each look-up of a name with the next of its answers, the last one for ever; counts the look-ups."""
 
     def __init__(self, answers: dict[str, list[list[str]]]) -> None:
-        self._answers = answers
+        self.look_ups = 0
+        self.answers = answers
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        queue = self._answers.get(host)
+    async def __call__(self, host: str, port: int) -> Sequence[AddressInfo]:
+        self.look_ups += 1
+        queue = self.answers.get(host)
         if queue is None:
             raise OSError(None, "no such name")
         addresses = queue.pop(0) if len(queue) > 1 else queue[0]
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in addresses
-        ]
+        return [info_of(address, port) for address in addresses]
 
-    async def close(self) -> None:
-        """Nothing is held."""
+
+def info_of(address: str, port: int) -> AddressInfo:
+    """Return an address as the system would."""
+    if ":" in address:
+        return (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port, 0, 0))
+    return (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))

@@ -211,7 +211,7 @@ async def test_odd_spellings_reach_loopback_where_it_is_admitted(pattern: str) -
     async with RawServer(script) as server:
         provider = Provider(id="ai/p", type=ProviderType.OPENAI_COMPATIBLE, url=pattern.format(port=server.port))
         try:
-            await (await transport.send(UpstreamRequest(provider, "GET", "/models", ()))).close()
+            (await transport.send(UpstreamRequest(provider, "GET", "/models", ()))).close()
         finally:
             await transport.close()
         assert server.connections == 1
@@ -246,7 +246,7 @@ async def reached(addresses: list[list[str]], calls: int = 1) -> list[str]:
         provider = Provider(id="ai/p", type=ProviderType.OPENAI_COMPATIBLE, url=f"http://models.test:{server.port}/v1")
         for _ in range(calls):
             try:
-                await (await transport.send(UpstreamRequest(provider, "GET", "/models", ()))).close()
+                (await transport.send(UpstreamRequest(provider, "GET", "/models", ()))).close()
                 ended.append("reached")
             except UpstreamFailure as failed:
                 ended.append(failed.detail.partition(":")[0])

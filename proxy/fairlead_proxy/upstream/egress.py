@@ -91,7 +91,7 @@ def may_connect(egress: Egress, provider_namespace: str, host: str, address: Add
     if _admitted_by_list(egress, provider_namespace, address, embedded):
         return None
     if not egress.deny_private_ranges and _admitted_without_denial(address, embedded):
-        return _refuse_host(egress, host)
+        return refuse_host(egress, host)
     kind = kind_of(address)
     if kind is not Kind.PUBLIC:
         return Refused(
@@ -101,7 +101,7 @@ def may_connect(egress: Egress, provider_namespace: str, host: str, address: Add
         )
     if scheme != "https":
         return Refused(RefusalReason.PLAIN_HTTP, f"{host} is at a public address, where only https is spoken")
-    return _refuse_host(egress, host)
+    return refuse_host(egress, host)
 
 
 def kind_of(address: Address) -> Kind:
@@ -150,6 +150,13 @@ def host_matches(pattern: str, host: str) -> bool:
     host = host.rstrip(".").lower()
     pattern = pattern.lower()
     return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
+
+
+def refuse_host(egress: Egress, host: str) -> Refused | None:
+    """Return None if `egress.allowHosts` admits a host, or names none."""
+    if egress.allow_hosts is None or any(host_matches(pattern, host) for pattern in egress.allow_hosts):
+        return None
+    return Refused(RefusalReason.HOST, f"egress.allowHosts does not list {host}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +214,3 @@ def _holds(cidr: str, address: Address) -> bool:
 def _admitted_without_denial(address: Address, embedded: IPv4Address | None) -> bool:
     mapped = isinstance(address, IPv6Address) and address.ipv4_mapped is not None
     return kind_of(embedded if mapped and embedded else address) in _LIFTED
-
-
-def _refuse_host(egress: Egress, host: str) -> Refused | None:
-    if egress.allow_hosts is None or any(host_matches(pattern, host) for pattern in egress.allow_hosts):
-        return None
-    return Refused(RefusalReason.HOST, f"egress.allowHosts does not list {host}")

@@ -1,7 +1,6 @@
 """Bodies that come compressed though identity was asked for: inflated within bounds, since they are read."""
 
 import zlib
-from collections.abc import Iterator
 
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.exchange.errors import UpstreamFailure
@@ -17,25 +16,34 @@ _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 class Inflater:
     """Compressed chunks in, plain slices out; raises UpstreamFailure for a bomb or a body that does not inflate."""
 
+    __slots__ = ("_bytes_in", "_bytes_out", "_inflate", "_pending")
+
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(_GZIP_OR_ZLIB)
         self._bytes_in = 0
         self._bytes_out = 0
+        self._pending = b""
 
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
+    def put(self, chunk: bytes) -> None:
+        """Take in the next chunk. What was put in before must have come out: `next_slice` has returned nothing."""
         self._bytes_in += len(chunk)
-        pending = chunk
-        while pending and not self._inflate.eof:
+        self._pending = chunk
+
+    def next_slice(self) -> bytes:
+        """Return the next slice, at most SLICE_BYTES of it; nothing once the chunk is used up."""
+        while self._pending and not self._inflate.eof:
             try:
-                plain = self._inflate.decompress(pending, SLICE_BYTES)
+                plain = self._inflate.decompress(self._pending, SLICE_BYTES)
             except zlib.error:
                 raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the body does not inflate") from None
             self._bytes_out += len(plain)
             if self._bytes_out > SLICE_BYTES + MAX_RATIO * self._bytes_in:
                 raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, f"the body inflates over {MAX_RATIO} times")
-            pending = self._inflate.unconsumed_tail
+            self._pending = self._inflate.unconsumed_tail
             if plain:
-                yield plain
+                return plain
+        self._pending = b""
+        return b""
 
     def finish(self) -> None:
         """Raise StreamBroken if the compressed data has not come to its end."""

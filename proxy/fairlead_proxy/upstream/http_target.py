@@ -1,0 +1,88 @@
+"""Where a call goes, and the part of its request's head that is the same each time."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+
+from yarl import URL
+
+from fairlead_proxy.contract.names import FailureClass
+from fairlead_proxy.exchange.errors import UpstreamFailure
+from fairlead_proxy.upstream.transport import UpstreamRequest
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+"""Source: RFC 9110, sections 5.1 and 5.5."""
+_FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding", "upgrade"})
+"""What the transport says itself, or never."""
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A server as the url names it. `host` is what rules are written for; `wire_host` what resolvers and TLS know."""
+
+    scheme: str
+    host: str
+    wire_host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    origin: Origin
+    authority: str
+    path: str
+
+
+def read_origin(request: UpstreamRequest) -> Origin:
+    """Return where a request goes; raise UpstreamFailure(Unreachable) for a url that names no http(s) endpoint."""
+    return _endpoint(request.provider.url, request.path).origin
+
+
+def encode_head(request: UpstreamRequest) -> bytes:
+    """Return the head of a request, up to where the length of the body follows; raise UpstreamFailure(Unreachable).
+
+    The caller appends the length and two line ends; where a request has no body, `encode_bodiless` is asked instead.
+    """
+    return b"\r\n".join([*_lines(request), b"content-length: "])
+
+
+def encode_bodiless(request: UpstreamRequest) -> bytes:
+    """Return the whole head of a request without a body."""
+    length = [] if request.method in _BODILESS else [b"content-length: 0"]
+    return b"\r\n".join([*_lines(request), *length, b"", b""])
+
+
+def _lines(request: UpstreamRequest) -> list[bytes]:
+    endpoint = _endpoint(request.provider.url, request.path)
+    headers = [("host", endpoint.authority), *request.headers, ("user-agent", _agent())]
+    sendable = all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers)
+    framing = sum(name.lower() in _FRAMING for name, _ in headers)
+    if not sendable or framing > 1 or not _NAME.fullmatch(request.method):
+        detail = "the provider's url or the request's headers cannot be sent"
+        raise UpstreamFailure(FailureClass.UNREACHABLE, detail)
+    texts = [f"{request.method} {endpoint.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    # What came as bytes that are no UTF-8 goes out as the same bytes.
+    return [text.encode("utf-8", "surrogateescape") for text in texts]
+
+
+@lru_cache(maxsize=4096)
+def _endpoint(base: str, path: str) -> _Endpoint:
+    try:
+        url = URL(base.rstrip("/") + path)
+        plain = not (url.raw_user or url.raw_password or url.raw_query_string or url.raw_fragment)
+        valid = url.scheme in ("http", "https") and url.host and url.raw_host and url.port
+        authority = url.host_port_subcomponent
+    except ValueError:
+        raise UpstreamFailure(FailureClass.UNREACHABLE, "the provider's url is not valid") from None
+    if not (plain and valid and url.host and url.raw_host and url.port and authority):
+        raise UpstreamFailure(FailureClass.UNREACHABLE, "the provider's url is not a plain http or https url")
+    origin = Origin(url.scheme, url.host.lower(), url.raw_host.lower(), url.port)
+    return _Endpoint(origin, authority, url.raw_path)
+
+
+@lru_cache(maxsize=1)
+def _agent() -> str:
+    return f"fairlead/{version('fairlead')}"
