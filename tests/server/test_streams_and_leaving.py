@@ -278,6 +278,7 @@ async def test_a_connection_that_was_promised_to_go_on_serves_one_more_call_whil
 
     async def halt_within(call: ClientCall, sink: Sink) -> None:
         sink.head(200, [("content-type", "text/event-stream")])
+        sink.write(b"data: 0\n\n")
         await release.wait()
         sink.end()
 
@@ -287,7 +288,7 @@ async def test_a_connection_that_was_promised_to_go_on_serves_one_more_call_whil
         assert header_of(await reader.readuntil(b"\r\n\r\n"), "connection") != "close"
         served.serving.draining = True
         release.set()
-        assert await reader.readuntil(b"0\r\n\r\n") == b"0\r\n\r\n"
+        assert await reader.readuntil(b"\r\n0\r\n\r\n") == b"9\r\ndata: 0\n\n\r\n0\r\n\r\n"
         writer.write(post(closing=False))
         assert header_of(await reader.read(), "connection") == "close"
         await close(writer)

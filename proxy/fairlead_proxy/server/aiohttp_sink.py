@@ -7,6 +7,9 @@ from fairlead_proxy.server.connection import CLOSE, KEEP, ClientConnection, Writ
 
 EVENT_STREAM = "text/event-stream"
 
+_LAST_CHUNK = b"0\r\n\r\n"
+_JOINED_BYTES = 64 * 1024
+
 
 class AiohttpSink:
     """Implements exchange.call.Sink. `keep_alive`: the connection may serve another call after this one.
@@ -35,6 +38,7 @@ class AiohttpSink:
         self._ended = False
         self._chunked = False
         self._left: int | None = None
+        self._head = b""
         self._events = False
 
     @property
@@ -68,21 +72,29 @@ class AiohttpSink:
         self._left = int(length) if length is not None else None
         self._chunked = length is None and not self._http_1_0
         self._events = any(name == "content-type" and EVENT_STREAM in value for name, value in headers)
-        self._connection.write(encode_head(status, [*headers, *self._framing()]))
+        self._connection.check()
+        self._head = encode_head(status, [*headers, *self._framing()])
         self._started = True
 
     def write(self, chunk: bytes) -> None:
         if self._left is not None:
             self._left -= len(chunk)
-        self._connection.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk)
+        sent = b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked else chunk
+        if self._head:
+            self._send_head(sent)
+        else:
+            self._connection.write(sent)
 
     def end(self) -> None:
         if self._left:
             # Fewer, or more, bytes than the head promised: the connection cannot be trusted with another answer.
             self.abort()
             raise RuntimeError("the answer is not as long as its head said")
-        if self._chunked:
-            self._connection.write(b"0\r\n\r\n")
+        last = _LAST_CHUNK if self._chunked else b""
+        if self._head:
+            self._send_head(last)
+        elif last:
+            self._connection.write(last)
         self._ended = True
 
     def answer(self, status: int, headers: list[tuple[str, str]], body: bytes, content_type: str = JSON) -> None:
@@ -105,6 +117,15 @@ class AiohttpSink:
 
     def when_lost(self, call: Callable[[], None] | None) -> None:
         self._connection.when_lost(call)
+
+    def _send_head(self, first: bytes) -> None:
+        """Send the head together with what comes first after it: one packet, unless that is large."""
+        head, self._head = self._head, b""
+        if len(first) <= _JOINED_BYTES:
+            self._connection.write(head + first)
+        else:
+            self._connection.write(head)
+            self._connection.write(first)
 
     def _framing(self) -> list[tuple[str, str]]:
         framing = [self._date.now()]

@@ -14,10 +14,11 @@ _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 def encode_head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
     """Return status line and headers, with the empty line. A control character in a value becomes a space."""
-    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}"]
-    lines.extend(f"{name}: {_FORBIDDEN.sub(' ', value)}" for name, value in headers)
-    lines.append("\r\n")
-    return "\r\n".join(lines).encode("latin-1", "replace")
+    lines = [f"{name}: {value}" for name, value in headers]
+    if _FORBIDDEN.search("".join(lines)):
+        lines = [_FORBIDDEN.sub(" ", line) for line in lines]
+    text = "\r\n".join(lines)
+    return f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n{text}\r\n\r\n".encode("latin-1", "replace")
 
 
 class DateHeader:

@@ -174,11 +174,17 @@ class ClientConnection(RequestHandler):
         if self.lost.is_set():
             raise ClientGone("the client has closed its connection")
 
+    def check(self) -> None:
+        """Raise ClientGone where the client has left."""
+        if self.transport is None or self.transport.is_closing():
+            raise ClientGone("the client has closed its connection")
+
     def write(self, data: bytes) -> None:
         """Hand bytes to the client; raise ClientGone where it has left."""
-        if self.transport is None or self.lost.is_set() or self.transport.is_closing():
+        transport = self.transport
+        if transport is None or transport.is_closing():
             raise ClientGone("the client has closed its connection")
-        self.transport.write(data)
+        transport.write(data)
 
     def abort(self, *, reset: bool = False) -> None:
         """Close at once, dropping what is not sent. `reset`: so that even an answer without a length looks cut."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from fairlead_proxy.exchange.errors import Answer, CallRefused
 from fairlead_proxy.server.limits import Limits
@@ -32,6 +33,7 @@ _SINGLE = frozenset(
 """Headers of which a second one would leave open which of the two counts."""
 
 _UNTOUCHABLE = _SINGLE | KEY_HEADERS
+_PLAIN_OPTIONS = frozenset({"", "keep-alive", "close"})
 _REQUEST_ID = re.compile(r"[!-~]+")
 _BODYLESS = frozenset({"GET", "HEAD"})
 
@@ -53,10 +55,8 @@ def read_headers(
     size = 0
     for raw_name, raw_value in raw_headers:
         size += len(raw_name) + len(raw_value) + 4
-        name = raw_name.decode("latin-1").lower()
+        name = _name_of(raw_name)
         value = raw_value.decode("utf-8", "surrogateescape")
-        if "_" in name:
-            raise _refused("a header's name holds an underscore")
         if name not in headers:
             headers[name] = value
         elif name in _SINGLE:
@@ -70,6 +70,14 @@ def read_headers(
     _check_framing(method, version, headers)
     _check_connection(headers)
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _name_of(raw_name: bytes) -> str:
+    name = raw_name.decode("latin-1").lower()
+    if "_" in name:
+        raise _refused("a header's name holds an underscore")
+    return name
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:
@@ -97,6 +105,9 @@ def _check_connection(headers: dict[str, str]) -> None:
     # Java's client offers h2c with every first request; RFC 9110, section 7.8, lets a server go on in HTTP/1.1.
     if upgrade not in ("", "h2c"):
         raise CallRefused(Answer(426, "upgrade_not_supported", "This gateway speaks HTTP/1.1 and does not upgrade."))
+    if headers.get("connection", "").lower() in _PLAIN_OPTIONS:
+        headers.pop("keep-alive", None)
+        return
     for option in headers.get("connection", "").split(","):
         name = option.strip().lower()
         if name in _UNTOUCHABLE or name.startswith("x-fairlead-"):

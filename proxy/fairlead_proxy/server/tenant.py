@@ -1,10 +1,10 @@
 """The tenants' port: what is served to whom, and everything that is refused before a call reaches the gateway."""
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from random import Random
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -85,6 +85,7 @@ class Tenant:
         self._clock = clock
         self._record_refusal = record_refusal
         self._date = DateHeader()
+        self._ids = Random()
         self._callers: dict[str, CallerKey] = {}
         self._callers_of: KeyRing | None = None
         self._held_bytes = 0
@@ -109,7 +110,7 @@ class Tenant:
             leaving=lambda: self._serving.draining,
             head_only=request.method == "HEAD",
         )
-        visit = Visit(secrets.token_hex(10), request, connection, sink, request.raw_path.partition("?")[0], {})
+        visit = Visit(f"{self._ids.getrandbits(80):020x}", request, connection, sink, request.raw_path.partition("?")[0], {})
         connection.busy = True
         try:
             await self._serve(visit)
