@@ -134,6 +134,33 @@ def test_a_capability_that_no_target_has_is_named() -> None:
     assert "tools" in plan.refusal.message
 
 
+@pytest.mark.parametrize(
+    ("capable", "reason"),
+    [
+        (target("keyless"), SkipReason.NO_KEY),
+        (target("cooling"), SkipReason.COOLING),
+        (target("withheld"), SkipReason.PROVIDER_MISSING),
+        (target("keyless", model="withheld"), SkipReason.MODEL_MISSING),
+        (target("closed", namespace="ai"), SkipReason.NOT_PERMITTED),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_capability_is_not_missing_while_a_target_may_yet_offer_it(capable: Target, reason: SkipReason) -> None:
+    class Troubled:
+        def has_key(self, provider: str, credential: str) -> bool:
+            return provider != "team/keyless"
+
+        def state_of(self, provider: str, credential: str, model: str, mode: Mode) -> CellState:
+            return CellState(False, FailureClass.OVERLOADED, 40.0)
+
+    lacking = provider("lacking", models=(Model(name="m", upstream_name="M", capabilities=()),))
+    others = [provider("keyless"), provider("cooling"), provider("closed", namespace="ai")]
+    served = config([lacking, *others], [rule("r", target("lacking"), capable)])
+    plan = decide(served, replace(FACTS, needs=frozenset({"tools"})), Troubled(), Random(1))
+    assert kind_of(plan) is RefusalKind.NO_TARGET
+    assert skips(plan) == {"team/lacking/m": SkipReason.CAPABILITY_MISSING, str(capable): reason}
+
+
 def test_a_small_window_is_skipped_only_while_another_fits() -> None:
     small = (Model(name="m", upstream_name="M", context_window=100),)
     both = config([provider("a", models=small), provider("b")], [rule("r", target("a"), target("b", priority=1))])

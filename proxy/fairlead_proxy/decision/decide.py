@@ -10,6 +10,8 @@ from fairlead_proxy.decision.plan import Considered, Plan, Refusal, RefusalKind,
 from fairlead_proxy.decision.strategies import STRATEGIES, draw
 
 _NO_CREDENTIAL = Skip(SkipReason.NO_KEY, "the provider has no credential")
+_LASTING = frozenset({SkipReason.OPERATION_UNSUPPORTED, SkipReason.CAPABILITY_MISSING})
+"""What the owner of a model says of it. Everything else may pass: a key comes, a provider returns."""
 
 
 def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -> Plan:
@@ -96,15 +98,15 @@ def _foremost(passed_over: Sequence[tuple[str, Skip]]) -> Skip:
 
 
 def _refusal_of(facts: CallFacts, considered: Sequence[Considered]) -> Refusal:
+    """Blame the call only where every target is known to lack what it needs; else some target may serve it later."""
     skips = [entry.skip for entry in considered if entry.skip is not None]
-    cooling = [skip for skip in skips if skip.reason is SkipReason.COOLING]
-    if not cooling and any(skip.reason is SkipReason.CAPABILITY_MISSING for skip in skips):
-        missing = sorted({skip.detail for skip in skips if skip.reason is SkipReason.CAPABILITY_MISSING})
+    lacking = {skip.detail for skip in skips if skip.reason is SkipReason.CAPABILITY_MISSING}
+    if lacking and all(skip.reason in _LASTING for skip in skips):
         return Refusal(
             RefusalKind.CAPABILITY_MISSING,
-            f"no target of the model {facts.model!r} offers what this request needs: {'; '.join(missing)}",
+            f"no target of the model {facts.model!r} offers what this request needs: {'; '.join(sorted(lacking))}",
         )
-    soonest = min((skip.until for skip in cooling if skip.until is not None), default=None)
+    soonest = min((skip.until for skip in skips if skip.until is not None), default=None)
     return Refusal(RefusalKind.NO_TARGET, f"no target of the model {facts.model!r} can serve now", soonest)
 
 
