@@ -53,7 +53,7 @@ def _compile(
     ]
     keys, missing = _keys_of(found, secrets, scope)
     serves = bool(gateways or not failures) and bool(keys or not missing)
-    verdict = _verdict(found, ACCEPTED, resolution([*failures, *missing], serves=serves), held)
+    verdict = Verdict.on(found, ACCEPTED, resolution([*failures, *missing], serves=serves), _hashes(held))
     return ProviderResult(verdict, held, keys)
 
 
@@ -65,12 +65,12 @@ def _last_good(found: Found[ModelProviderSpec], accepted: Ruling, scope: Scope) 
         if kept is not None and find_gateway(scope.gateways, gateway_id, found.ref.namespace):
             held[gateway_id] = kept
     if not held:
-        return ProviderResult(_verdict(found, accepted, NOT_LOOKED_AT, {}, withdrawn=True))
+        return ProviderResult(Verdict.on(found, accepted, NOT_LOOKED_AT, withdrawn=True))
     newest, fragment = max(held.values(), key=lambda kept: kept[1].header.generation)
     secrets = [(credential.name, credential.secret) for credential in newest.credentials if credential.secret]
     keys, missing = _keys_of(found, secrets, scope)
     resolved = resolution(missing, serves=bool(keys)) if missing else NOT_LOOKED_AT
-    verdict = _verdict(found, accepted, resolved, held, rolled_back_to=fragment.header.generation)
+    verdict = Verdict.on(found, accepted, resolved, _hashes(held), rolled_back_to=fragment.header.generation)
     return ProviderResult(verdict, held, keys)
 
 
@@ -110,22 +110,5 @@ def _keys_of(
     return keys, failures
 
 
-def _verdict(
-    found: Found[ModelProviderSpec],
-    accepted: Ruling,
-    resolved: Ruling,
-    held: Mapping[str, tuple[Provider, Fragment]],
-    *,
-    rolled_back_to: int | None = None,
-    withdrawn: bool = False,
-) -> Verdict:
-    return Verdict(
-        ref=found.ref,
-        uid=found.uid,
-        generation=found.generation,
-        accepted=accepted,
-        resolved_refs=resolved,
-        fragments={gateway: fragment.header.hash for gateway, (_, fragment) in held.items()},
-        rolled_back_to=rolled_back_to,
-        withdrawn=withdrawn,
-    )
+def _hashes(held: Mapping[str, tuple[Provider, Fragment]]) -> dict[str, str]:
+    return {gateway: fragment.header.hash for gateway, (_, fragment) in held.items()}

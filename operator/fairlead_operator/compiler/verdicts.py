@@ -53,14 +53,7 @@ def policy_verdict(
     result: PolicyResult, losers: Mapping[str, tuple[str, str]], held: Held, left_out: LeftOut
 ) -> Verdict:
     found = result.found
-    verdict = Verdict(
-        ref=found.ref,
-        uid=found.uid,
-        generation=found.generation,
-        accepted=result.accepted,
-        resolved_refs=result.resolved,
-        redundant=NOTHING_SERVED,
-    )
+    verdict = replace(Verdict.on(found, result.accepted, result.resolved), redundant=NOTHING_SERVED)
     if found.ref.id in losers:
         return replace(verdict, accepted=conflicted(result, *losers[found.ref.id]), withdrawn=True)
     if result.document is None or result.fragment is None or result.gateway is None:
