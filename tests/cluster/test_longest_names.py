@@ -25,18 +25,10 @@ def fleet(kubectl: Kubectl, crds: object, namespace: str) -> FleetSpec:
     return FleetSpec(f"{namespace}/{LONGEST}", uid, ModelGatewaySpec.model_validate(spec), 1)
 
 
-def test_a_fleet_of_the_longest_name_gets_its_pods_and_its_endpoints(
-    kubectl: Kubectl, namespace: str, fleet: FleetSpec
-) -> None:
+def test_a_fleet_of_the_longest_name_gets_its_pods(kubectl: Kubectl, namespace: str, fleet: FleetSpec) -> None:
     kubectl.apply(*render_fleet(fleet, FleetSettings(image="localhost/fairlead-proxy:dev")), server_side=True)
     selector = ",".join(f"{name}={value}" for name, value in selector_of(LONGEST).items())
     wait_until(lambda: kubectl("get", "pods", "-n", namespace, "-l", selector, "-o", "name"), what="it has a pod")
-    wait_until(
-        lambda: kubectl(
-            "get", "endpointslices", "-n", namespace, "-l", f"kubernetes.io/service-name={LONGEST}", "-o", "name"
-        ),
-        what="its Service has an EndpointSlice",
-    )
 
 
 def test_the_configuration_of_a_fleet_of_the_longest_name_is_taken(
