@@ -49,7 +49,7 @@ class Inventory:
     ) -> "Inventory":
         """Return an inventory whose every mapping is sorted, so that equal contents compile to equal bytes."""
         by_kind: dict[Kind, dict[str, Found[Any]]] = {kind: {} for kind in Kind}
-        for each in sorted(found, key=lambda one: one.ref):
+        for each in sorted(found, key=lambda one: (one.ref.kind, one.ref.namespace, one.ref.name)):
             by_kind[each.ref.kind][each.ref.id] = each
         return cls(
             providers=by_kind[Kind.MODEL_PROVIDER],

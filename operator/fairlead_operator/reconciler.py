@@ -11,6 +11,7 @@ from fairlead_operator.compiler.compile import (
     OPERATOR_ACCOUNT,
     Compilation,
     CompiledGateway,
+    CompilerMemory,
     compile_inventory,
     secret_namespaces,
 )
@@ -70,6 +71,7 @@ class Reconciler:
         self._fleets: dict[str, _Fleet] = {}
         self._compiled_from: Inventory | None = None
         self._compilation = Compilation({}, {})
+        self._memory = CompilerMemory()
         self._changed_at: float | None = None
 
     async def run(self) -> None:
@@ -118,7 +120,7 @@ class Reconciler:
         await self._cluster.watch_secrets(secret_namespaces(inventory, good))
         inventory = self._cluster.inventory()
         account = self._settings.operator_account
-        self._compilation = compile_inventory(inventory, good, operator_account=account)
+        self._compilation = compile_inventory(inventory, good, operator_account=account, memory=self._memory)
         self._compiled_from, self._changed_at = inventory, None
         self._ledger.forget_others(self._compilation.verdicts)
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fairlead_operator.compiler.last_good import find_last_good
+from fairlead_operator.compiler.memory import Kept
 from fairlead_operator.compiler.provider_document import provider_document
-from fairlead_operator.compiler.references import find_gateway, find_key, gateway_missing
+from fairlead_operator.compiler.references import HeldProvider, find_gateway, find_key, gateway_missing
 from fairlead_operator.compiler.rulings import ACCEPTED, NOT_LOOKED_AT, internal_error, refusal_of, resolution
 from fairlead_operator.compiler.scope import ConsumerLists, Scope
 from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.provider import ModelProviderSpec
 from fairlead_operator.verdict import Reason, Ruling, Truth, Verdict
-from fairlead_proxy.contract.config import Provider
+from fairlead_proxy.contract.config import Consumers, Provider
 from fairlead_proxy.contract.snapshot import Fragment
 
 
@@ -20,58 +21,83 @@ class ProviderResult:
     """`held`: by gateway, what it serves. `keys`: those of its credentials that have one, by key ring name."""
 
     verdict: Verdict
-    held: Mapping[str, tuple[Provider, Fragment]] = field(default_factory=dict)
+    held: Mapping[str, tuple[HeldProvider, Fragment]] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    @property
-    def keyless(self) -> bool:
-        documents = [document for document, _ in self.held.values()]
-        return any(credential.secret for document in documents for credential in document.credentials) and not self.keys
+
+@dataclass(frozen=True, slots=True)
+class ProviderInputs:
+    """All that a valid provider is compiled from. `gateways`: those that hold it, each with who may use it there.
+
+    `unheld`: a failure for each of its references that leads to no gateway. `keys`: by credential name, the key or why
+    there is none.
+    """
+
+    found: Found[ModelProviderSpec]
+    spec: ModelProviderSpec
+    gateways: Mapping[str, Consumers]
+    unheld: tuple[Ruling, ...]
+    keys: Mapping[str, str | Ruling] = field(repr=False)
 
 
-def compile_provider(found: Found[ModelProviderSpec], scope: Scope, consumers: ConsumerLists) -> ProviderResult:
+KeptProviders = Kept[ProviderInputs, ProviderResult]
+
+
+def compile_provider(
+    found: Found[ModelProviderSpec], scope: Scope, consumers: ConsumerLists, kept: KeptProviders
+) -> ProviderResult:
     """Never raises: a fault of ours becomes the verdict InternalError, with the last good in force."""
     if found.spec is None:
         return _last_good(found, refusal_of(found), scope)
     try:
-        return _compile(found, found.spec, scope, consumers)
+        return kept.result(found.ref.id, _inputs(found, found.spec, scope, consumers), _compile)
     except Exception as error:  # one object must never spoil another
         return _last_good(found, internal_error(error), scope)
 
 
-def _compile(
+def _inputs(
     found: Found[ModelProviderSpec], spec: ModelProviderSpec, scope: Scope, consumers: ConsumerLists
-) -> ProviderResult:
-    gateways, failures = _gateways_of(found, spec, scope)
-    held: dict[str, tuple[Provider, Fragment]] = {}
-    for gateway_id in gateways:
-        document = provider_document(found.ref.id, spec, consumers.resolve(gateway_id, spec.consumers))
-        held[gateway_id] = document, Fragment.of(document, uid=found.uid, generation=found.generation)
-    secrets = [
-        (credential.name, f"{credential.secret_ref.name}/{credential.secret_ref.key}")
-        for credential in spec.credentials
-    ]
-    keys, missing = _keys_of(found, secrets, scope)
-    serves = bool(gateways or not failures) and bool(keys or not missing)
-    verdict = Verdict.on(found, ACCEPTED, resolution([*failures, *missing], serves=serves), _hashes(held))
-    return ProviderResult(verdict, held, keys)
+) -> ProviderInputs:
+    gateways, unheld = _gateways_of(found, spec, scope)
+    secrets = {
+        credential.name: f"{credential.secret_ref.name}/{credential.secret_ref.key}" for credential in spec.credentials
+    }
+    return ProviderInputs(
+        found=found.as_written(),
+        spec=spec,
+        gateways={gateway: consumers.resolve(gateway, spec.consumers) for gateway in gateways},
+        unheld=tuple(unheld),
+        keys=_keys_of(found, secrets, scope),
+    )
+
+
+def _compile(inputs: ProviderInputs) -> ProviderResult:
+    found = inputs.found
+    documents: dict[str, tuple[Provider, Fragment]] = {}
+    for gateway_id, consumers in inputs.gateways.items():
+        document = provider_document(found.ref.id, inputs.spec, consumers)
+        documents[gateway_id] = document, Fragment.of(document, uid=found.uid, generation=found.generation)
+    keys, missing = _sorted_out(found.ref.id, inputs.keys)
+    serves = bool(documents or not inputs.unheld) and bool(keys or not missing)
+    resolved = resolution([*inputs.unheld, *missing], serves=serves)
+    return ProviderResult(Verdict.on(found, ACCEPTED, resolved, _hashes(documents)), _held(documents, keys), keys)
 
 
 def _last_good(found: Found[ModelProviderSpec], accepted: Ruling, scope: Scope) -> ProviderResult:
     """Keep what each gateway serves of it, where its namespace is still admitted; its Secrets are read as of now."""
-    held: dict[str, tuple[Provider, Fragment]] = {}
+    documents: dict[str, tuple[Provider, Fragment]] = {}
     for gateway_id in scope.gateways:
         kept = find_last_good(scope.last_good, gateway_id, found, Provider)
         if kept is not None and find_gateway(scope.gateways, gateway_id, found.ref.namespace):
-            held[gateway_id] = kept
-    if not held:
+            documents[gateway_id] = kept
+    if not documents:
         return ProviderResult(Verdict.on(found, accepted, NOT_LOOKED_AT, withdrawn=True))
-    newest, fragment = max(held.values(), key=lambda kept: kept[1].header.generation)
-    secrets = [(credential.name, credential.secret) for credential in newest.credentials if credential.secret]
-    keys, missing = _keys_of(found, secrets, scope)
+    newest, fragment = max(documents.values(), key=lambda kept: kept[1].header.generation)
+    secrets = {credential.name: credential.secret for credential in newest.credentials if credential.secret}
+    keys, missing = _sorted_out(found.ref.id, _keys_of(found, secrets, scope))
     resolved = resolution(missing, serves=bool(keys)) if missing else NOT_LOOKED_AT
-    verdict = Verdict.on(found, accepted, resolved, _hashes(held), rolled_back_to=fragment.header.generation)
-    return ProviderResult(verdict, held, keys)
+    verdict = Verdict.on(found, accepted, resolved, _hashes(documents), rolled_back_to=fragment.header.generation)
+    return ProviderResult(verdict, _held(documents, keys), keys)
 
 
 def _gateways_of(
@@ -93,16 +119,20 @@ def _gateways_of(
     return sorted(held), failures
 
 
-def _keys_of(
-    found: Found[ModelProviderSpec], secrets: list[tuple[str, str]], scope: Scope
-) -> tuple[dict[str, str], list[Ruling]]:
-    """Return the keys of these (credential, `Secret/key`) pairs by key ring name, and a failure for each other one."""
+def _keys_of(found: Found[ModelProviderSpec], secrets: Mapping[str, str], scope: Scope) -> dict[str, str | Ruling]:
+    """Return, for each of these credentials with its `Secret/key`, the key or why there is none."""
+    return {
+        name: find_key(scope.inventory, found.ref.namespace, secret, scope.account) for name, secret in secrets.items()
+    }
+
+
+def _sorted_out(provider: str, found: Mapping[str, str | Ruling]) -> tuple[dict[str, str], list[Ruling]]:
+    """Return the keys by key ring name, and a failure for each credential without one."""
     keys: dict[str, str] = {}
     failures: list[Ruling] = []
-    for name, secret in secrets:
-        key = find_key(scope.inventory, found.ref.namespace, secret, scope.account)
+    for name, key in found.items():
         if isinstance(key, str):
-            keys[f"{found.ref.id}/{name}"] = key
+            keys[f"{provider}/{name}"] = key
         elif key.reason is Reason.SECRET_NOT_PERMITTED:
             failures.append(key)
         else:
@@ -110,5 +140,15 @@ def _keys_of(
     return keys, failures
 
 
-def _hashes(held: Mapping[str, tuple[Provider, Fragment]]) -> dict[str, str]:
-    return {gateway: fragment.header.hash for gateway, (_, fragment) in held.items()}
+def _held(
+    documents: Mapping[str, tuple[Provider, Fragment]], keys: Mapping[str, str]
+) -> dict[str, tuple[HeldProvider, Fragment]]:
+    needed = any(credential.secret for document, _ in documents.values() for credential in document.credentials)
+    return {
+        gateway: (HeldProvider.of(document, keyless=needed and not keys), fragment)
+        for gateway, (document, fragment) in documents.items()
+    }
+
+
+def _hashes(documents: Mapping[str, tuple[Provider, Fragment]]) -> dict[str, str]:
+    return {gateway: fragment.header.hash for gateway, (_, fragment) in documents.items()}
