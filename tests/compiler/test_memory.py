@@ -34,7 +34,7 @@ spec:
 POLICY = """
 apiVersion: fairlead.dev/v1alpha1
 kind: RoutePolicy
-metadata: {{name: {name}, namespace: {namespace}, generation: {generation}, creationTimestamp: "2026-01-0{age}T00:00:00Z"}}
+metadata: {{name: {name}, namespace: {namespace}, generation: {generation}, creationTimestamp: "2026-01-0{age}"}}
 spec:
   gatewayRef: {{name: {gateway}, namespace: platform}}
   models: [{model}]
@@ -45,9 +45,11 @@ spec:
       - {{provider: {{name: {target}, namespace: platform}}, model: m}}
       - {{provider: {{name: two, namespace: platform}}, model: m, priority: 1}}
 """
-NAMESPACE = (
-    "\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {{tenant: '{tenant}', vip: '{vip}'}}}}\n"
-)
+NAMESPACE = """
+apiVersion: v1
+kind: Namespace
+metadata: {{name: {name}, labels: {{tenant: "{tenant}", vip: "{vip}"}}}}
+"""
 SECRET = """
 apiVersion: v1
 kind: Secret
