@@ -22,7 +22,7 @@ from fairlead_operator.inventory import Inventory
 from fairlead_operator.status.facts import Facts
 from fairlead_operator.status.health import merge_reports
 from fairlead_operator.status.proxies import FleetLog
-from fairlead_operator.status.status_of import status_of
+from fairlead_operator.status.told import Told
 from fairlead_operator.status.write_budget import StatusLedger
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.snapshot import Fragment
@@ -67,7 +67,7 @@ class Reconciler:
         self._cluster = cluster
         self._settings = settings or ReconcilerSettings()
         self._clock = clock
-        self._ledger = StatusLedger()
+        self._ledger, self._told = StatusLedger(), Told()
         self._fleets: dict[str, _Fleet] = {}
         self._compiled_from: Inventory | None = None
         self._compilation = Compilation({}, {})
@@ -123,6 +123,7 @@ class Reconciler:
         self._compilation = compile_inventory(inventory, good, operator_account=account, memory=self._memory)
         self._compiled_from, self._changed_at = inventory, None
         self._ledger.forget_others(self._compilation.verdicts)
+        self._told.forget_others(self._compilation.verdicts)
 
     async def _remember_published(self, inventory: Inventory) -> None:
         """Learn what a process before us published, so that what is not valid now stays in force as it was."""
@@ -184,16 +185,7 @@ class Reconciler:
             self._cluster.give_duties(gateway, duties_of(self._compilation.gateways[gateway].providers, proxies))
         health = merge_reports([proxy for proxies in heard.values() for proxy in proxies], now)
         facts = Facts(now, views, health)
-        wanted = []
-        early = False
-        for ref, verdict in self._compilation.verdicts.items():
-            found = inventory.find(ref)
-            if found is None or (found.uid, found.generation) != (verdict.uid, verdict.generation):
-                continue
-            status = status_of(verdict, facts, self._ledger.status_now(found))
-            early = early or status is None
-            if status is not None:
-                wanted.append((found, status))
+        wanted, early = self._told.changed(self._compilation.verdicts, inventory, facts, self._ledger)
         for write in self._ledger.choose(wanted, now):
             written = await self._cluster.write_status(write.ref, write.resource_version, write.status)
             note = self._ledger.done if written is Written.DONE else self._ledger.outdated

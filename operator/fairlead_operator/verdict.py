@@ -102,6 +102,11 @@ class Verdict:
     policies: int = 0
     too_large: tuple[str, ...] = ()
 
+    @property
+    def targets(self) -> frozenset[str]:
+        """Every target of its rules, in written form."""
+        return frozenset(target for rule in self.rules for target in rule.targets)
+
     @classmethod
     def on(
         cls,

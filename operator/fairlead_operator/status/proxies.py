@@ -64,6 +64,18 @@ class FleetView:
     address: str = ""
     settling: bool = False
     silenced: tuple[HeardProxy, ...] = ()
+    _everywhere: frozenset[str] = field(init=False, repr=False, compare=False)
+    _refused: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Most proxies acknowledge the same revision: that is one set, and looked at once.
+        acknowledged = list({id(proxy.acknowledged): proxy.acknowledged for proxy in self.ready}.values())
+        object.__setattr__(self, "_everywhere", frozenset.intersection(*acknowledged) if acknowledged else frozenset())
+        object.__setattr__(self, "_refused", frozenset(key for proxy in self.ready for key in proxy.refused))
+
+    def serves_everywhere(self, key: str, digest: str) -> bool:
+        """Say whether there are ready proxies, and every one of them serves this fragment."""
+        return digest in self._everywhere and key not in self._refused
 
     @property
     def programmed(self) -> int:
