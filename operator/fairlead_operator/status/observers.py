@@ -75,7 +75,7 @@ class _Together:
                 self.answered[cell] = max(self.answered.get(cell, 0.0), observation.last_success + seen.offset)
 
     def overtakes(self, observation: Observation, offset: float) -> bool:
-        """Say whether others know better: half open without a call of its own, a breaker knows of no failure now."""
+        """Say whether others know better: half open and untried, a proxy has only the past to tell of."""
         if observation.breaker is not BreakerState.HALF_OPEN or observation.trial or observation.until is None:
             return False
         return self.answered.get(_cell_of(observation), 0.0) >= observation.until + offset + UNTRIED_SECONDS
