@@ -131,7 +131,7 @@ def _cells(observations: Sequence[Observation], offset: float, now: float) -> li
     for (credential, model), modes in sorted(by_cell.items()):
         down = [mode for mode in modes if mode.breaker is not BreakerState.CLOSED]
         if down:
-            worst = max(down, key=lambda mode: (mode.until or 0.0, mode.mode))
+            worst = max(down, key=lambda mode: (mode.until or 0.0, mode.mode, mode.reason or ""))
             cells.append(Cell(credential, model, _reason(worst.reason), _moved(worst.until, offset)))
         elif any(_proves_life(mode, offset, now) for mode in modes):
             cells.append(Cell(credential, model))
