@@ -26,7 +26,8 @@ class Inventory:
     """The input of a compilation.
 
     `namespaces`: labels by name. `readable`: the namespaces whose Secrets may be read (`secrets` holds all of theirs).
-    `gateway_namespaces`: where a ModelGateway is honoured; None means everywhere (standalone).
+    `gateway_namespaces`: where a ModelGateway is honoured; None means everywhere (standalone). `ungranted`: the ids of
+    the gateways whose fleets the operator may not touch all the same.
     """
 
     providers: Mapping[str, Found[ModelProviderSpec]]
@@ -36,6 +37,7 @@ class Inventory:
     secrets: Mapping[tuple[str, str], SecretData] = field(default_factory=dict)
     readable: frozenset[str] = frozenset()
     gateway_namespaces: frozenset[str] | None = None
+    ungranted: frozenset[str] = frozenset()
 
     @classmethod
     def of(

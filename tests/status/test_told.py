@@ -130,7 +130,6 @@ class Teller:
         gateway = compilation.gateways["platform/main"]
         self.log.note_published(gateway.revision, [each.header.hash for each in gateway.fragments], now)
         self.ledger.forget_others(compilation.verdicts)
-        self.told.forget_others(compilation.verdicts)
         views = {"platform/main": self.log.view("platform/main", proxies, now)}
         facts = Facts(now, views, merge_reports(proxies, now))
         wanted, early = self.told.changed(compilation.verdicts, inventory, facts, self.ledger)

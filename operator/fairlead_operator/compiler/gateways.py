@@ -27,10 +27,11 @@ class GatewayResult:
 
 def compile_gateway(found: Found[ModelGatewaySpec], inventory: Inventory, last_good: LastGood) -> GatewayResult:
     """Never raises: a fault of ours becomes the verdict InternalError, with the last good in force."""
-    honoured = inventory.gateway_namespaces
-    if honoured is not None and found.ref.namespace not in honoured:
-        refused = _not_allowed(found)
-        return GatewayResult(Verdict.on(found, refused, Ruling(Truth.UNKNOWN, refused.reason), withdrawn=True))
+    refused = _refusal_to_run(found, inventory)
+    if refused is not None:
+        # A fleet that we may not touch goes on serving what it has: that nothing is served is not ours to say.
+        withdrawn = found.ref.id not in inventory.ungranted
+        return GatewayResult(Verdict.on(found, refused, Ruling(Truth.UNKNOWN, refused.reason), withdrawn=withdrawn))
     if found.spec is None:
         return _last_good(found, refusal_of(found), last_good)
     try:
@@ -88,10 +89,19 @@ def _last_good(found: Found[ModelGatewaySpec], accepted: Ruling, last_good: Last
     return GatewayResult(verdict, document, fragment)
 
 
-def _not_allowed(found: Found[ModelGatewaySpec]) -> Ruling:
-    namespace = found.ref.namespace
-    return Ruling(
-        Truth.FALSE,
-        Reason.NOT_ALLOWED,
-        f"the operator runs no gateways in the namespace {namespace}; add it to the chart value gatewayNamespaces",
-    )
+def _refusal_to_run(found: Found[ModelGatewaySpec], inventory: Inventory) -> Ruling | None:
+    namespace, honoured = found.ref.namespace, inventory.gateway_namespaces
+    if honoured is not None and namespace not in honoured:
+        return Ruling(
+            Truth.FALSE,
+            Reason.NOT_ALLOWED,
+            f"the operator runs no gateways in the namespace {namespace}; add it to the chart value gatewayNamespaces",
+        )
+    if found.ref.id in inventory.ungranted:
+        return Ruling(
+            Truth.FALSE,
+            Reason.NOT_ALLOWED,
+            f"the operator has no right to run gateways in the namespace {namespace}; the chart grants it by the value "
+            "gatewayNamespaces: add the namespace there, or upgrade the release so that its RoleBinding is made again",
+        )
+    return None

@@ -1,6 +1,6 @@
 """Which objects need a look: an object of whose status nothing has changed since it stood as it should needs none."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,7 @@ class Told:
         An object that has changed since it was compiled is left out: its verdict is not about what it is now.
         """
         wanted: list[tuple[Found[Any], Mapping[str, Any]]] = []
+        before, self._told = self._told, {}
         early = False
         for ref, verdict in verdicts.items():
             found = inventory.find(ref)
@@ -47,7 +48,8 @@ class Told:
                 continue
             previous = ledger.status_now(found)
             basis = _basis(verdict, previous, facts)
-            if basis is not None and self._told.get(ref) == basis:
+            if basis is not None and before.get(ref) == basis:
+                self._told[ref] = basis
                 continue
             status = status_of(verdict, facts, previous)
             if status is None:
@@ -57,12 +59,6 @@ class Told:
             if basis is not None and change_between(previous, status) is Change.NONE:
                 self._told[ref] = basis
         return wanted, early
-
-    def forget_others(self, alive: Iterable[ObjectRef]) -> None:
-        """Forget every object that does not exist any more."""
-        keep = set(alive)
-        for ref in [ref for ref in self._told if ref not in keep]:
-            del self._told[ref]
 
 
 def _basis(verdict: Verdict, previous: Status, facts: Facts) -> _Basis | None:
