@@ -56,6 +56,7 @@ class Sending:
     watch: Watch | None = None
 
     def got(self, connection: Connection) -> None:
+        """Note the connection; raise ServerDisconnectedError where something came on it that nobody had asked for."""
         self.transport = connection.transport
         protocol = connection.protocol
         if protocol is None or protocol.closed is None:
@@ -64,6 +65,9 @@ class Sending:
         self.reused = watch is not None
         self.watch = watch or Watch(protocol.closed)
         self.pool.watches[protocol] = self.watch
+        if protocol.should_close:
+            # aiohttp would hand these bytes to this call as its answer.
+            raise aiohttp.ServerDisconnectedError
 
     def abort(self) -> None:
         """Close the socket now, whatever is still unsent: an orderly close would wait for a peer that may not read."""
