@@ -39,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Why a target, or one credential of it, is not tried. `until`: Unix seconds of the soonest next try."""
+    """Why a target, or one credential of it, is not tried, or late. `until`: Unix seconds of the soonest next try."""
 
     reason: SkipReason
     detail: str = ""
@@ -52,11 +52,15 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """One target of the rule: used unless `skip` says why not. `skipped_credentials` names those passed over."""
+    """One target of the rule: used unless `skip` says why not. `skipped_credentials` names those passed over.
+
+    `late`: why it comes after the other targets, whatever its priority and its luck.
+    """
 
     target: Target
     skip: Skip | None = None
     skipped_credentials: tuple[tuple[str, Skip], ...] = ()
+    late: Skip | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,9 @@ class Asked(Protocol):
     @property
     def prompt_tokens(self) -> int: ...
 
+    @property
+    def max_tokens(self) -> int | None: ...
+
 
 def facts_of(call: ClientCall, asked: Asked, header_names: Iterable[str]) -> CallFacts:
     """Return the facts of a call; of its headers only those that some rule matches on."""
@@ -33,6 +36,7 @@ def facts_of(call: ClientCall, asked: Asked, header_names: Iterable[str]) -> Cal
         mode=asked.mode,
         headers={name: call.headers[name] for name in header_names if name in call.headers},
         prompt_tokens=asked.prompt_tokens,
+        max_tokens=max(0, asked.max_tokens or 0),
         intent=call.headers.get(INTENT_HEADER, ""),
         needs=asked.needs,
     )
