@@ -23,7 +23,7 @@ from fairlead_operator.resources.provider import ModelProviderSpec
 from fairlead_operator.verdict import Verdict
 from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.keys import KeyRing
-from fairlead_proxy.contract.snapshot import Document, Fragment, revision_of
+from fairlead_proxy.contract.snapshot import Document, Fragment, Packer, revision_of
 
 OPERATOR_ACCOUNT = "fairlead-system:fairlead-operator"
 
@@ -62,9 +62,15 @@ class CompilerMemory:
 
     providers: KeptProviders = field(default_factory=Kept)
     policies: PolicyMemory = field(default_factory=PolicyMemory)
+    packers: dict[str, Packer] = field(default_factory=dict)
+
+    def packer(self, gateway: str) -> Packer:
+        return self.packers.setdefault(gateway, Packer())
 
     def forget_others(self, inventory: Inventory) -> None:
         """Forget what does not exist any more."""
+        for gone in [gateway for gateway in self.packers if gateway not in inventory.gateways]:
+            del self.packers[gone]
         self.providers.forget_others(inventory.providers)
         self.policies.forget_others(inventory.policies)
 
@@ -97,7 +103,7 @@ def compile_inventory(
     losers = settle_conflicts(by_age)
     served = [each.served for each in by_age if each.served is not None and each.verdict.ref.id not in losers]
     loads = _loads(inventory, results, providers, served)
-    left_out = {gateway: load.without_room() for gateway, load in loads.items()}
+    left_out = {gateway: load.without_room(memory.packer(gateway)) for gateway, load in loads.items()}
     users = Users.of(each for each in served if each.fragment.key not in left_out[each.gateway])
     callers = _callers(gateways, scope)
     verdicts = [_gateway_verdict(result, callers, users, scope) for result in results.values()]
@@ -126,9 +132,9 @@ class _Load:
     providers: list[Fragment] = field(default_factory=list)
     policies: list[Fragment] = field(default_factory=list)
 
-    def without_room(self) -> frozenset[str]:
+    def without_room(self, packer: Packer) -> frozenset[str]:
         """Return the keys of the newest fragments that do not fit; policies stay out before providers."""
-        return leave_out([self.gateway], [*self.providers, *self.policies])
+        return leave_out([self.gateway], [*self.providers, *self.policies], packer)
 
     def packed(self, left_out: frozenset[str]) -> tuple[Fragment, ...]:
         fragments = [self.gateway, *self.providers, *self.policies]
