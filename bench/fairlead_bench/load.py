@@ -96,6 +96,3 @@ class Generator:
         if running.returncode:
             raise RuntimeError(f"the generator ended with status {running.returncode}")
         return msgspec.json.decode(printed, type=LoadReport)
-
-    def run(self, call: Call, work: Work) -> LoadReport:
-        return self.finish(self.begin(call, work))

@@ -21,7 +21,6 @@ from fairlead_bench.targets.target import FeatureMissing, Target
 from fairlead_bench.workloads.registry import WORKLOADS
 from fairlead_bench.workloads.workload import Workload
 
-
 Each = TypeVar("Each")
 
 

@@ -1,7 +1,7 @@
 """A target that runs on its core, and what it uses while it is called."""
 
-import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,9 +64,7 @@ class Running:
         self._rig = rig
         self.target = target
         self.calls = 0
-        directory = rig.directory / target.name
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir()
+        directory = Path(tempfile.mkdtemp(prefix=f"{target.name}-", dir=rig.directory))
         self.place = Place(directory, free_port(), free_port(), rig.mock.upstreams, many)
         target.configure(self.place)
         command = target.command(self.place)
@@ -84,7 +82,14 @@ class Running:
 
     def load(self, work: Work, route: str = CHAT) -> LoadReport:
         """Call the target; nothing else is measured."""
-        report = self._rig.generator.run(self.target.call(self.place, route), work)
+        return self.finish(self.begin(work, route))
+
+    def begin(self, work: Work, route: str = CHAT) -> subprocess.Popen[str]:
+        """Begin to call the target; `finish` waits for the end."""
+        return self._rig.generator.begin(self.target.call(self.place, route), work)
+
+    def finish(self, calls: subprocess.Popen[str]) -> LoadReport:
+        report = self._rig.generator.finish(calls)
         self.calls += report.begun + report.resent
         return report
 
@@ -93,16 +98,15 @@ class Running:
         gauge = start(pinned(GATEWAY_CORE, str(self._rig.programs / "gauge")))
         idle = peak = self._resident()
         cpu, load_cpu, began = self._cpu(), self._rig.mock.cpu_seconds(), time.monotonic()
-        generator = self._rig.generator.begin(self.target.call(self.place, route), work)
+        generator = self.begin(work, route)
         while True:
             try:
                 generator.wait(MEMORY_LOOK_SECONDS)
                 break
             except subprocess.TimeoutExpired:
                 peak = max(peak, self._resident())
-        report = self._rig.generator.finish(generator)
         wall, used = time.monotonic() - began, self._cpu() - cpu
-        self.calls += report.begun + report.resent
+        report = self.finish(generator)
         load_cpu = self._rig.mock.cpu_seconds() - load_cpu + report.cpu_seconds
         return Usage(report, used, wall, load_cpu, float(end_and_read(gauge)), idle, peak)
 

@@ -9,7 +9,7 @@ from typing import Any
 from fairlead_bench.install import REQUIREMENTS, python_environment
 from fairlead_bench.load import Call
 from fairlead_bench.mock import BACKUP, FAULTY, OK, OTHER
-from fairlead_bench.targets.target import CHAT, FAILOVER, MANY, TLS, TRY_SECONDS, UPSTREAM_KEY, Place, Target
+from fairlead_bench.targets.target import BREAKING, CHAT, FAILOVER, MANY, TLS, TRY_SECONDS, UPSTREAM_KEY, Place, Target
 
 ROUTE_HEADER = "x-route"
 _TYPE = "type.googleapis.com/envoy."
@@ -60,7 +60,12 @@ def _routes(place: Place, chat_to: str) -> dict[str, Any]:
             },
         },
     }
-    routes = [_route(CHAT, chat_to), _route(TLS, TLS), _route(FAILOVER, FAILOVER, retry_policy=retries)]
+    routes = [
+        _route(CHAT, chat_to),
+        _route(BREAKING, OK),
+        _route(TLS, TLS),
+        _route(FAILOVER, FAILOVER, retry_policy=retries),
+    ]
     routes += [_route(f"{MANY}{number}", OK) for number in range(place.many)]
     key = {"header": {"key": "authorization", "value": f"Bearer {UPSTREAM_KEY}"}}
     host = {

@@ -9,20 +9,18 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from fairlead_bench.install import ROOT, python_environment
+from fairlead_bench.install import python_environment
 from fairlead_bench.mock import FAULTY, OK, OTHER
-from fairlead_bench.places import cache_directory
-from fairlead_bench.targets.fairlead_objects import PLATFORM, SENT_KEY, objects
-from fairlead_bench.targets.target import CHAT, FeatureMissing, Place, Target
+from fairlead_bench.places import ROOT, cache_directory
+from fairlead_bench.targets.fairlead_objects import PLATFORM, objects
+from fairlead_bench.targets.target import CHAT, SENT_KEY, FeatureMissing, Place, Target
 from fairlead_bench.waiting import settled
 from fairlead_operator.cli.sources import read_sources
 from fairlead_operator.cluster.api import Snapshot
 from fairlead_operator.cluster.local_config import write_keys, write_snapshot
 from fairlead_proxy.contract.keys import KeyRing
 
-ADMIN_TOKEN = "bench-admin"  # noqa: S105  (of a process that lives as long as one measurement)
-OPEN = 2
-"""What fairlead_circuit_state shows of an open breaker."""
+ADMIN_TOKEN = "bench-admin"
 
 
 class Fairlead(Target):
@@ -62,13 +60,12 @@ class Fairlead(Target):
             raise FeatureMissing("a call without a key was not refused")
 
     def check_ejected(self, place: Place) -> None:
-        shown = [
-            sample.value
-            for sample in _samples(place, "fairlead_circuit_state")
-            if sample.labels["provider"] == f"{PLATFORM}/{FAULTY}"
-        ]
-        if OPEN not in shown:
-            raise FeatureMissing(f"no breaker of the faulty provider is open: {shown}")
+        shown = _of_faulty(place, "fairlead_circuit_state")
+        if not any(shown):
+            raise FeatureMissing(f"no breaker of the faulty provider has opened: {shown}")
+
+    def tries(self, place: Place) -> float:
+        return sum(_of_faulty(place, "fairlead_attempts_total"))
 
 
 def _config(place: Place) -> Path:
@@ -94,7 +91,12 @@ def _lines(place: Place) -> float:
 
 
 def _counted(place: Place) -> float:
-    return sum(sample.value for sample in _samples(place, "fairlead_requests_total"))
+    return sum(float(sample.value) for sample in _samples(place, "fairlead_requests_total"))
+
+
+def _of_faulty(place: Place, name: str) -> list[float]:
+    faulty = f"{PLATFORM}/{FAULTY}"
+    return [float(sample.value) for sample in _samples(place, name) if sample.labels["provider"] == faulty]
 
 
 def _samples(place: Place, name: str) -> list[Any]:

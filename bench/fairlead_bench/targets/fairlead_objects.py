@@ -6,7 +6,17 @@ from typing import Any
 import yaml
 
 from fairlead_bench.mock import BACKUP, FAULTY, OK, OTHER
-from fairlead_bench.targets.target import CHAT, FAILOVER, MANY, SENT_KEY, TLS, TRY_SECONDS, UPSTREAM_KEY, Place
+from fairlead_bench.targets.target import (
+    BREAKING,
+    CHAT,
+    FAILOVER,
+    MANY,
+    SENT_KEY,
+    TLS,
+    TRY_SECONDS,
+    UPSTREAM_KEY,
+    Place,
+)
 
 PLATFORM, TEAM = "platform", "team"
 MODEL = "mock"
@@ -32,8 +42,10 @@ def _objects(place: Place, chat_to: str) -> Iterator[dict[str, Any]]:
     for role in (OK, BACKUP, FAULTY, OTHER):
         yield _provider(role, place.upstreams.url(role))
     yield _provider(TLS, place.upstreams.tls_url)
+    yield _provider(BREAKING, place.upstreams.url(OK), passive={"consecutive": 1000, "minRequests": 1000})
     yield _policy(CHAT, [chat_to])
     yield _policy(TLS, [TLS])
+    yield _policy(BREAKING, [BREAKING])
     yield _policy(FAILOVER, [FAULTY, BACKUP])
     for number in range(place.many):
         yield _policy(f"{MANY}{number}", [OK], rules_before=4)
@@ -55,12 +67,13 @@ def _policy(name: str, providers: list[str], rules_before: int = 0) -> dict[str,
     return _object("RoutePolicy", TEAM, name, {"gatewayRef": gateway, "models": [name], "rules": rules})
 
 
-def _provider(name: str, url: str) -> dict[str, Any]:
+def _provider(name: str, url: str, passive: dict[str, int] | None = None) -> dict[str, Any]:
     spec = {
         "type": "OpenAICompatible",
         "endpoint": {"url": url},
         "credentials": [{"name": "main", "secretRef": {"name": KEY, "key": "apiKey"}}],
         "consumers": {"namespaceSelector": {}},
+        "health": {"passive": passive or {}},
         "models": [{"name": MODEL, "price": {"perMTok": {"input": "1.25", "output": "10"}}}],
     }
     return _object("ModelProvider", PLATFORM, name, spec)

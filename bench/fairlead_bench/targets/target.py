@@ -1,5 +1,6 @@
 """What every gateway under measurement offers."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ FAILOVER = "failover"
 """The route to `faulty`, and then to `backup`."""
 TLS = "tls"
 """The route to `ok` over TLS."""
+BREAKING = "breaking"
+"""The route to `ok` on which streams break; no target takes the provider out of service for that."""
 MANY = "many"
 """The routes many0, many1, … to `ok`."""
 
@@ -80,3 +83,7 @@ class Target(ABC):
 
     def check_ejected(self, place: Place) -> None:
         """Raise FeatureMissing unless it shows that it has taken `faulty` out of service."""
+
+    def tries(self, place: Place) -> float:
+        """Return how often it says that it has tried `faulty`; not a number where it does not say."""
+        return math.nan
