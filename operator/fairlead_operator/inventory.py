@@ -26,7 +26,8 @@ class Inventory:
     """The input of a compilation.
 
     `namespaces`: labels by name. `readable`: the namespaces whose Secrets may be read (`secrets` holds all of theirs).
-    `gateway_namespaces`: where a ModelGateway is honoured; None means everywhere (standalone).
+    `gateway_namespaces`: where a ModelGateway is honoured; None means everywhere (standalone). `ungranted`: the ids of
+    the gateways whose fleets the operator may not touch all the same.
     """
 
     providers: Mapping[str, Found[ModelProviderSpec]]
@@ -36,6 +37,7 @@ class Inventory:
     secrets: Mapping[tuple[str, str], SecretData] = field(default_factory=dict)
     readable: frozenset[str] = frozenset()
     gateway_namespaces: frozenset[str] | None = None
+    ungranted: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -49,7 +51,7 @@ class Inventory:
     ) -> "Inventory":
         """Return an inventory whose every mapping is sorted, so that equal contents compile to equal bytes."""
         by_kind: dict[Kind, dict[str, Found[Any]]] = {kind: {} for kind in Kind}
-        for each in sorted(found, key=lambda one: one.ref):
+        for each in sorted(found, key=lambda one: (one.ref.kind, one.ref.namespace, one.ref.name)):
             by_kind[each.ref.kind][each.ref.id] = each
         return cls(
             providers=by_kind[Kind.MODEL_PROVIDER],

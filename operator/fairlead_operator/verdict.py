@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
+from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.meta import ObjectRef
 
 
@@ -100,3 +102,31 @@ class Verdict:
     sole_target_of: tuple[str, ...] = ()
     policies: int = 0
     too_large: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """Every target of its rules, in written form."""
+        return frozenset(target for rule in self.rules for target in rule.targets)
+
+    @classmethod
+    def on(
+        cls,
+        found: Found[Any],
+        accepted: Ruling,
+        resolved_refs: Ruling,
+        fragments: Mapping[str, str] | None = None,
+        *,
+        rolled_back_to: int | None = None,
+        withdrawn: bool = False,
+    ) -> "Verdict":
+        """Return what is decided about an object of any kind."""
+        return cls(
+            ref=found.ref,
+            uid=found.uid,
+            generation=found.generation,
+            accepted=accepted,
+            resolved_refs=resolved_refs,
+            fragments=fragments or {},
+            rolled_back_to=rolled_back_to,
+            withdrawn=withdrawn,
+        )

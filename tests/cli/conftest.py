@@ -11,7 +11,7 @@ OBJECTS = """
     metadata: {name: fast}
     spec:
       type: Simulated
-      models: [{name: tiny, capabilities: [tools]}]
+      models: [{name: tiny, capabilities: [tools], contextWindow: 2000}]
     ---
     apiVersion: fairlead.dev/v1alpha1
     kind: ModelProvider

@@ -27,7 +27,8 @@ NOW = 1_795_341_725.0
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (-3, "0s"),
+        (-2, "<invalid>"),
+        (-1, "0s"),
         (0, "0s"),
         (119, "119s"),
         (120, "2m"),

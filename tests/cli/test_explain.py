@@ -63,6 +63,22 @@ def test_a_capability_that_a_target_lacks_skips_it(source: Path) -> None:
     assert "default/fast/tiny  priority 0  skipped    CapabilityMissing: vision" in result.stdout
 
 
+def test_a_target_that_seems_too_small_stands_last_with_the_estimate(source: Path) -> None:
+    result = invoke("explain", "-f", source, "--model", "cheap", "--prompt-tokens", "900", "--max-tokens", "1101")
+    too_small = "ContextTooSmall: about 900 tokens and 1101 of answer, window 2000"
+    assert "  1. default/slow/huge  weight 1  first\n" in result.stdout
+    assert f"  2. default/fast/tiny  weight 3  last       {too_small}\n" in result.stdout
+
+
+def test_a_target_that_seems_too_small_is_first_where_no_other_can_serve(source: Path) -> None:
+    long = ["--model", "cheap", "--prompt-tokens", "2001", "--down", "default/slow"]
+    targets = explained(invoke("explain", "-f", source, "-o", "json", *long))["targets"]
+    assert [(target["target"], target["used"], target["share"]) for target in targets] == [
+        ("default/fast/tiny", True, 1.0),
+        ("default/slow/huge", False, 0.0),
+    ]
+
+
 def test_an_unknown_model_is_refused_and_those_that_exist_are_named(source: Path) -> None:
     result = invoke("explain", "-f", source, "--model", "smarter")
     assert result.exit_code == 1

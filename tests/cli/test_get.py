@@ -83,7 +83,7 @@ def test_several_objects_as_json_are_a_list(state: StateDirectory) -> None:
 
 def test_several_kinds_are_several_tables_with_the_kind_in_the_name(state: StateDirectory) -> None:
     rows = words(invoke("get", "mp,rp", "--state", state.path).stdout)
-    assert rows[1][0] == "modelprovider/fast"
+    assert rows[1][0] == "modelprovider.fairlead.dev/fast"
 
 
 def test_what_was_observed_is_unknown_once_nobody_runs(state: StateDirectory) -> None:

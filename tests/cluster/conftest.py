@@ -1,26 +1,15 @@
-"""The fixtures of every test that needs a real API server; the marker `cluster` on each of them."""
+"""The fixtures of every test that needs a real API server."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster.audit import Audit
-from cluster.binaries import locate
+from cluster.api_server import audit, helm, kubectl, namespace
 from cluster.control_plane import ControlPlane
 from cluster.crds import install_crds
-from cluster.helm import Helm
-from cluster.kubectl import Kubectl
 from cluster.mini_node import MiniNode
-from cluster.namespaces import fresh_namespace
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what stands in this folder."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.cluster)
+__all__ = ["audit", "helm", "kubectl", "namespace"]
 
 
 @pytest.fixture(scope="session")
@@ -42,30 +31,8 @@ def crds(control_plane: ControlPlane) -> ControlPlane:
 
 
 @pytest.fixture
-def kubectl(control_plane: ControlPlane) -> Kubectl:
-    """kubectl as a cluster administrator."""
-    return control_plane.kubectl
-
-
-@pytest.fixture
-def helm(control_plane: ControlPlane) -> Helm:
-    """Helm as a cluster administrator."""
-    return Helm(locate("helm")["helm"], control_plane.kubectl.kubeconfig)
-
-
-@pytest.fixture
-def audit(control_plane: ControlPlane) -> Audit:
-    """The audit log from the start of the test on."""
-    reader = Audit(control_plane.audit_log)
-    reader.mark()
-    return reader
-
-
-@pytest.fixture
-def namespace(kubectl: Kubectl) -> Iterator[str]:
-    """A namespace of the test's own, with its default service account; deleted afterwards, without waiting for it."""
-    with fresh_namespace(kubectl) as name:
-        yield name
+def api_server(control_plane: ControlPlane) -> ControlPlane:
+    return control_plane
 
 
 @pytest.fixture

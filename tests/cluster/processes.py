@@ -4,6 +4,8 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -99,3 +101,15 @@ def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+def answers(address: str) -> bool:
+    """Say whether something at host:port speaks HTTP, whatever it says."""
+    try:
+        with urllib.request.urlopen(f"http://{address}/", timeout=5):
+            return True
+    except urllib.error.HTTPError as error:
+        error.close()
+        return True
+    except OSError:
+        return False

@@ -46,6 +46,14 @@ def test_what_is_wrong_is_refused_with_our_words(case: Path, kubectl: Kubectl) -
     assert message in kubectl.refusal("create", "--dry-run=server", "-n", "default", "-f", str(case))
 
 
+@pytest.mark.parametrize(
+    "case", ["modelgateway-name-begins-with-digit", "modelprovider-name-with-dot", "routepolicy-name-too-long"]
+)
+def test_a_bad_name_is_refused_where_it_stands(case: str, kubectl: Kubectl) -> None:
+    path = CASES / "reject" / f"{case}.yaml"
+    assert "metadata.name: Invalid value" in kubectl.refusal("create", "--dry-run=server", "-f", str(path))
+
+
 @pytest.mark.parametrize("definition", sorted(CRDS.glob("*.yaml")), ids=stem)
 def test_a_definition_is_established_with_names_accepted_and_a_structural_schema(
     definition: Path, kubectl: Kubectl

@@ -15,7 +15,7 @@ from fairlead_operator.resources.meta import Kind, ObjectRef
 from fairlead_operator.resources.policy import ResilienceSpec, TimeoutsSpec
 from fairlead_operator.verdict import Reason, Truth
 from fairlead_proxy.contract.keys import fingerprint
-from fairlead_proxy.contract.snapshot import SHARD_BYTES, Fragment, FragmentHeader
+from fairlead_proxy.contract.snapshot import SHARD_BYTES, Fragment, FragmentHeader, Packer
 
 POLICY = ObjectRef(Kind.ROUTE_POLICY, "team", "bot")
 PROVIDER = ObjectRef(Kind.MODEL_PROVIDER, "team", "sim")
@@ -204,19 +204,19 @@ def noise(key: str, size: int) -> Fragment:
 
 def test_what_fits_is_left_whole() -> None:
     fragments = [noise(f"n/{number}", 100_000) for number in range(20)]
-    assert room.leave_out(fragments[:1], fragments[1:]) == frozenset()
+    assert room.leave_out(fragments[:1], fragments[1:], Packer()) == frozenset()
 
 
 def test_the_newest_stay_out_where_a_snapshot_would_be_too_large() -> None:
     fragments = [noise(f"n/{number:02}", 500_000) for number in range(14)]
-    left_out = room.leave_out(fragments[:1], fragments[1:])
+    left_out = room.leave_out(fragments[:1], fragments[1:], Packer())
     assert left_out == {fragment.key for fragment in fragments[14 - len(left_out) :]}
-    assert room.fits(fragments[: 14 - len(left_out)])
-    assert not room.fits(fragments[: 15 - len(left_out)])
+    assert room.fits(fragments[: 14 - len(left_out)], Packer())
+    assert not room.fits(fragments[: 15 - len(left_out)], Packer())
 
 
 def test_one_object_that_fills_more_than_a_shard_stays_out() -> None:
-    assert room.leave_out([], [noise("n/huge", SHARD_BYTES * 5)]) == {"RoutePolicy/n/huge"}
+    assert room.leave_out([], [noise("n/huge", SHARD_BYTES * 5)], Packer()) == {"RoutePolicy/n/huge"}
 
 
 def test_an_object_without_room_is_accepted_and_harms_only_itself() -> None:

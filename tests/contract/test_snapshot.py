@@ -1,7 +1,9 @@
 """A snapshot comes back as it was packed, and nothing torn is ever taken for whole."""
 
+from random import Random
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlead_proxy.contract.config import Gateway, Match, Policy, Provider, Rule, Target
@@ -9,6 +11,7 @@ from fairlead_proxy.contract.names import ProviderType
 from fairlead_proxy.contract.snapshot import (
     SHARD_BYTES,
     Fragment,
+    Packer,
     SnapshotError,
     assemble,
     check_shards,
@@ -21,6 +24,7 @@ from fairlead_proxy.contract.snapshot import (
 
 GATEWAY = Fragment.of(Gateway(id="ai/main"), uid="u0", generation=1)
 PROVIDER = Fragment.of(Provider(id="ai/openai", type=ProviderType.OPENAI), uid="u1", generation=3)
+GZIP_MAGIC = b"\x1f\x8b\x08"
 names = st.text("abcdefghijklmnop-", min_size=1, max_size=20)
 policies = st.builds(
     lambda namespace, name, model: Policy(
@@ -42,6 +46,30 @@ def test_fragments_survive_packing(documents: list[Policy]) -> None:
     assert sorted((fragment.read() for fragment in unpacked), key=lambda read: read.id) == sorted(
         documents, key=lambda policy: policy.id
     )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 199), st.sampled_from(("edit", "remove"))), max_size=5), st.integers(0, 9))
+def test_a_packer_that_remembers_packs_what_a_new_one_packs(edits: list[tuple[int, str]], seed: int) -> None:
+    policies = {number: policy_of(number, "m") for number in range(200)}
+    packer = Packer()
+    packer.pack(policies.values())
+    for number, edit in edits:
+        policies.pop(number, None)
+        if edit == "edit":
+            policies[number] = policy_of(number, f"m-{seed}")
+        assert packer.pack(policies.values()) == pack(policies.values())
+
+
+def test_an_edit_leaves_most_of_what_is_packed_as_it_was() -> None:
+    policies = [policy_of(number, Random(number).randbytes(40).hex()) for number in range(1000)]
+    before = pack(policies)[0].split(GZIP_MAGIC)
+    after = pack([*policies[:500], policy_of(500, "another"), *policies[502:]])[0].split(GZIP_MAGIC)
+    assert len(set(before) - set(after)) <= 3 < len(before)
+
+
+def policy_of(number: int, model: str) -> Fragment:
+    return Fragment.of(Policy(id=f"ns/p{number:04}", models=(model,)), uid="u", generation=1)
 
 
 @given(st.permutations([GATEWAY, PROVIDER]))

@@ -135,20 +135,70 @@ def test_a_capability_that_no_target_has_is_named() -> None:
     assert "tools" in plan.refusal.message
 
 
-def test_a_small_window_is_skipped_only_while_another_fits() -> None:
-    small = (Model(name="m", upstream_name="M", context_window=100),)
-    both = config([provider("a", models=small), provider("b")], [rule("r", target("a"), target("b", priority=1))])
-    alone = config([provider("a", models=small)], [rule("r", target("a"))])
-    long = replace(FACTS, prompt_tokens=101)
-    assert tried(decide(both, long, WELL, Random(1))) == ["team/b/m"]
+@pytest.mark.parametrize(
+    ("capable", "reason"),
+    [
+        (target("keyless"), SkipReason.NO_KEY),
+        (target("cooling"), SkipReason.COOLING),
+        (target("withheld"), SkipReason.PROVIDER_MISSING),
+        (target("keyless", model="withheld"), SkipReason.MODEL_MISSING),
+        (target("closed", namespace="ai"), SkipReason.NOT_PERMITTED),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_capability_is_not_missing_while_a_target_may_yet_offer_it(capable: Target, reason: SkipReason) -> None:
+    class Troubled:
+        def has_key(self, step: Step) -> bool:
+            return step.provider.id != "team/keyless"
+
+        def state_of(self, step: Step, mode: Mode) -> CellState:
+            return CellState(False, FailureClass.OVERLOADED, 40.0)
+
+    lacking = provider("lacking", models=(Model(name="m", upstream_name="M", capabilities=()),))
+    others = [provider("keyless"), provider("cooling"), provider("closed", namespace="ai")]
+    served = config([lacking, *others], [rule("r", target("lacking"), capable)])
+    plan = decide(served, replace(FACTS, needs=frozenset({"tools"})), Troubled(), Random(1))
+    assert kind_of(plan) is RefusalKind.NO_TARGET
+    assert skips(plan) == {"team/lacking/m": SkipReason.CAPABILITY_MISSING, str(capable): reason}
+
+
+SMALL = (Model(name="m", upstream_name="M", context_window=100),)
+LONG = replace(FACTS, prompt_tokens=101)
+
+
+def lates(plan: Plan) -> dict[str, str]:
+    return {str(entry.target): str(entry.late) for entry in plan.considered if entry.late}
+
+
+def test_a_target_that_seems_too_small_comes_last_and_says_why() -> None:
+    both = config([provider("a", models=SMALL), provider("b")], [rule("r", target("a"), target("b", priority=1))])
+    plan = decide(both, LONG, WELL, Random(1))
+    assert tried(plan) == ["team/b/m", "team/a/m"]
+    assert lates(plan) == {"team/a/m": "ContextTooSmall: about 101 tokens, window 100"}
     assert tried(decide(both, replace(FACTS, prompt_tokens=100), WELL, Random(1))) == ["team/a/m", "team/b/m"]
-    assert tried(decide(alone, long, WELL, Random(1))) == ["team/a/m"]
 
 
-def test_a_window_that_fits_counts_only_where_the_target_could_serve() -> None:
-    small = (Model(name="m", upstream_name="M", context_window=100),)
-    served = config([provider("a", models=small)], [rule("r", target("a"), target("gone", priority=1))])
-    assert tried(decide(served, replace(FACTS, prompt_tokens=101), WELL, Random(1))) == ["team/a/m"]
+def test_targets_that_all_seem_too_small_keep_their_order() -> None:
+    both = config([provider(name, models=SMALL) for name in "ab"], [rule("r", target("b"), target("a", priority=1))])
+    assert tried(decide(both, LONG, WELL, Random(1))) == ["team/b/m", "team/a/m"]
+
+
+def test_an_estimate_alone_denies_no_call() -> None:
+    class LargeIsCooling(AssumedWorld):
+        def state_of(self, step: Step, mode: Mode) -> CellState:
+            return CellState(able=step.provider.id == "team/a", reason=FailureClass.RATE_LIMITED, until=9.0)
+
+    both = config([provider("a", models=SMALL), provider("b")], [rule("r", target("a"), target("b", priority=1))])
+    plan = decide(both, LONG, LargeIsCooling(), Random(1))
+    assert tried(plan) == ["team/a/m"]
+    assert skips(plan) == {"team/b/m": SkipReason.COOLING}
+
+
+@pytest.mark.parametrize(("max_tokens", "first"), [(20, "team/a/m"), (21, "team/b/m")])
+def test_the_answer_that_is_asked_for_needs_its_place_in_the_window(max_tokens: int, first: str) -> None:
+    both = config([provider("a", models=SMALL), provider("b")], [rule("r", target("a"), target("b", priority=1))])
+    asked = replace(FACTS, prompt_tokens=80, max_tokens=max_tokens)
+    assert tried(decide(both, asked, WELL, Random(1)))[0] == first
 
 
 def test_every_credential_of_a_target_comes_before_the_next_target() -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-SCRIPTED_UPSTREAM = Path(__file__).with_name("scripted_upstream.py")
+TESTS = Path(__file__).parents[1]
 T = TypeVar("T")
 
 
@@ -80,8 +80,11 @@ class ScriptedUpstream:
 
 
 @contextmanager
-def scripted_upstream() -> Iterator[ScriptedUpstream]:
-    process = subprocess.Popen([sys.executable, str(SCRIPTED_UPSTREAM)], stdout=subprocess.PIPE, text=True)
+def scripted_upstream(host: str = "127.0.0.1") -> Iterator[ScriptedUpstream]:
+    """A provider of its own process on this address of the machine; see doubles/scripted_upstream.py."""
+    command = [sys.executable, "-m", "doubles.scripted_upstream", "--host", host]
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         port, control_port = map(int, process.stdout.readline().split())

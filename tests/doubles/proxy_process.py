@@ -20,6 +20,7 @@ from doubles.processes import eventually, free_port
 
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 COMMAND = [sys.executable, "-m", "fairlead_proxy.cli", "serve"]
+MESSAGES: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "hello"}]
 
 
 @dataclass
@@ -153,3 +154,8 @@ def _outcome_of_a_stream(client: openai.OpenAI) -> str:
         return str(list(stream)[-1].choices[0].finish_reason)
     except openai.OpenAIError as error:
         return repr(error)
+
+
+def sdk(proxy: ProxyProcess, key: str = "sk-anything") -> openai.OpenAI:
+    """An ordinary client that does not hide a failure by trying again."""
+    return openai.OpenAI(base_url=proxy.url, api_key=key, max_retries=0, timeout=20)

@@ -4,6 +4,7 @@ from random import Random
 
 from doubles.gateway_rig import config, provider
 
+from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, Operation
 from fairlead_proxy.contract.report import Cooldown, ProbeResult
 from fairlead_proxy.exchange.outcome import Outcome
@@ -98,6 +99,29 @@ def test_running_cooldown_is_told_even_without_an_attempt() -> None:
         NOW + 3000.0,
     )
     assert (seen.retry_after, seen.attempts) == (True, 0)
+
+
+def test_half_open_is_told_with_the_call_that_tries_it() -> None:
+    rig = Rig()
+    cell = Cell("team/a", "anonymous", "m", Mode.STREAM)
+    rig.record(FailureClass.MODEL_UNAVAILABLE)
+    half_open_at = rig.breakers.read(cell, NOW).until or 0.0
+    (untried,) = rig.observer.observations(half_open_at)
+    assert (untried.breaker, untried.until, untried.trial) == (BreakerState.HALF_OPEN, half_open_at, False)
+    assert rig.breakers.try_acquire(cell, half_open_at)
+    (tried,) = rig.observer.observations(half_open_at + 1.0)
+    assert (tried.breaker, tried.trial) == (BreakerState.HALF_OPEN, True)
+
+
+def test_a_trial_that_failed_is_told_no_more() -> None:
+    rig = Rig()
+    cell = Cell("team/a", "anonymous", "m", Mode.STREAM)
+    rig.record(FailureClass.MODEL_UNAVAILABLE)
+    half_open_at = rig.breakers.read(cell, NOW).until or 0.0
+    assert rig.breakers.try_acquire(cell, half_open_at)
+    rig.record(FailureClass.MODEL_UNAVAILABLE, at=half_open_at + 1.0)
+    (seen,) = rig.observer.observations(half_open_at + 1.0)
+    assert (seen.breaker, seen.trial) == (BreakerState.OPEN, False)
 
 
 def test_last_probe_of_each_credential_is_told_and_only_news_wakes_the_report() -> None:

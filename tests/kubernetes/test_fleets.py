@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from doubles.api_server import ApiServer, serving
+from doubles.api_server import ApiServer
 
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
 from fairlead_operator.cluster.kubernetes_errors import Refused
@@ -15,12 +15,6 @@ from fairlead_operator.resources.gateway import ModelGatewaySpec
 SERVICES = "/api/v1/namespaces/ai/services"
 GATEWAYS = "/apis/fairlead.dev/v1alpha1/namespaces/ai/modelgateways"
 DEPLOYMENT = "/apis/apps/v1/namespaces/ai/deployments/main-proxy"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ApiServer]:
-    async with serving() as server:
-        yield server
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from doubles.api_server import ApiServer, serving
+from doubles.api_server import ApiServer
 
 from fairlead_operator.cluster import kubernetes_api
 from fairlead_operator.cluster.kubernetes_access import Access
@@ -25,18 +24,6 @@ from fairlead_operator.cluster.kubernetes_errors import (
 from fairlead_operator.cluster.kubernetes_paths import CONFIG_MAP, NAMESPACE, SECRET
 
 PODS = "/api/v1/namespaces/ai/pods"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ApiServer]:
-    async with serving() as server:
-        yield server
-
-
-@pytest.fixture
-async def api(server: ApiServer) -> AsyncIterator[KubernetesApi]:
-    async with KubernetesApi(server.access) as api:
-        yield api
 
 
 def test_paths_follow_the_api_conventions() -> None:

@@ -1,10 +1,8 @@
 """Leader election: one leader at a time, told apart from a dead one by our own clock."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
-import pytest
-from doubles.api_server import ApiServer, serving
+from doubles.api_server import ApiServer
 from doubles.eventually import eventually
 
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
@@ -25,18 +23,6 @@ class Clocks:
 
     def wall(self) -> float:
         return self.time_of_day
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ApiServer]:
-    async with serving() as server:
-        yield server
-
-
-@pytest.fixture
-async def api(server: ApiServer) -> AsyncIterator[KubernetesApi]:
-    async with KubernetesApi(server.access) as api:
-        yield api
 
 
 def election(api: KubernetesApi, identity: str, clocks: Clocks) -> LeaderElection:

@@ -4,8 +4,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import pytest
-from doubles.api_server import ApiServer, serving
+from doubles.api_server import ApiServer
 from doubles.eventually import eventually
 
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
@@ -15,12 +14,6 @@ from fairlead_operator.cluster.namespaced_watch import NamespacedWatch, Pauses, 
 
 SECRETS = "/api/v1/namespaces/team/secrets"
 LONG = Pauses(refused=60.0, longest_refused=60.0)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ApiServer]:
-    async with serving() as server:
-        yield server
 
 
 @asynccontextmanager

@@ -1,11 +1,10 @@
 """Publishing: idle set first, index last, nothing twice, and read back by whoever comes after."""
 
 import base64
-from collections.abc import AsyncIterator
 from itertools import count
 
 import pytest
-from doubles.api_server import ApiServer, serving
+from doubles.api_server import ApiServer
 
 from fairlead_operator.cluster.api import Snapshot
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
@@ -35,18 +34,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ApiServer]:
-    async with serving() as server:
-        yield server
-
-
-@pytest.fixture
-async def api(server: ApiServer) -> AsyncIterator[KubernetesApi]:
-    async with KubernetesApi(server.access) as api:
-        yield api
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from doubles.api_server import ApiServer, serving
+from doubles.api_server import ApiServer
 from doubles.eventually import eventually
 
 from fairlead_operator.cluster.api import ClusterError
@@ -15,12 +15,6 @@ from fairlead_operator.cluster.kubernetes_watches import Watches
 
 TEAM = "/api/v1/namespaces/team/secrets"
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/namespaces/team/rolebindings"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ApiServer]:
-    async with serving() as server:
-        yield server
 
 
 @asynccontextmanager

@@ -1,27 +1,15 @@
-"""The fixtures of every test that needs pods in containers; the marker `node` on each of them."""
+"""The fixtures of every test that needs pods in containers."""
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from cluster.audit import Audit
-from cluster.binaries import locate
+from cluster.api_server import audit, helm, kubectl, namespace
 from cluster.crds import install_crds
-from cluster.helm import Helm
-from cluster.kubectl import Kubectl
-from cluster.namespaces import fresh_namespace
 from node.kind_node import KindNode
 from node.node import Node, RealNode
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what stands in this folder."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.node)
+__all__ = ["audit", "helm", "kubectl", "namespace"]
 
 
 @pytest.fixture(scope="session")
@@ -37,27 +25,5 @@ def node() -> Iterator[Node]:
 
 
 @pytest.fixture
-def kubectl(node: Node) -> Kubectl:
-    """kubectl as a cluster administrator."""
-    return node.kubectl
-
-
-@pytest.fixture
-def helm(node: Node) -> Helm:
-    """Helm as a cluster administrator."""
-    return Helm(locate("helm")["helm"], node.kubectl.kubeconfig)
-
-
-@pytest.fixture
-def audit(node: Node) -> Audit:
-    """The audit log from the start of the test on."""
-    reader = Audit(node.audit_log)
-    reader.mark()
-    return reader
-
-
-@pytest.fixture
-def namespace(kubectl: Kubectl) -> Iterator[str]:
-    """A namespace of the test's own; deleted afterwards, without waiting for it."""
-    with fresh_namespace(kubectl) as name:
-        yield name
+def api_server(node: Node) -> Node:
+    return node

@@ -5,9 +5,6 @@ by side, so that a minute of each takes few minutes; not all at once, as the SDK
 """
 
 import asyncio
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +14,8 @@ from typing import Any
 
 import openai
 from cluster.processes import wait_until
-from doubles.processes import ScriptedUpstream
+from doubles.processes import ScriptedUpstream, scripted_upstream
 from node.fleet import Fleet
-from node.layers import ROOT
 
 BROKEN_SECONDS = 60.0
 CALLS_PER_SECOND = 10.0
@@ -82,7 +78,9 @@ def experiment(fleet: Fleet, faults: Sequence[Fault]) -> Mapping[str, Outcome]:
     """Break a provider in each of these ways for a minute and heal it; return what happened, by fault."""
     outcomes = {fault.name: Outcome() for fault in faults}
     with ExitStack() as stack:
-        upstreams = {name: stack.enter_context(_upstream(fleet.node.host_address)) for name in [WELL, *outcomes]}
+        upstreams = {
+            name: stack.enter_context(scripted_upstream(fleet.node.host_address)) for name in [WELL, *outcomes]
+        }
         _apply(fleet, faults, upstreams)
         with _load(fleet, faults, outcomes):
             wait_until(lambda: _all_healthy(fleet, outcomes), what="every provider is observed to serve", seconds=90)
@@ -266,17 +264,3 @@ def _policy(fleet: Fleet, name: str) -> Json:
 
 def _named(fleet: Fleet, name: str) -> Json:
     return {"name": name, "namespace": fleet.namespace}
-
-
-@contextmanager
-def _upstream(address: str) -> Iterator[ScriptedUpstream]:
-    program = str(ROOT / "tests" / "node" / "reachable_upstream.py")
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
-    process = subprocess.Popen([sys.executable, program, address], stdout=subprocess.PIPE, text=True, env=environment)
-    try:
-        assert process.stdout is not None
-        port, control_port = map(int, process.stdout.readline().split())
-        yield ScriptedUpstream(port, control_port)
-    finally:
-        process.kill()
-        process.communicate()

@@ -12,7 +12,7 @@ import yaml
 from cluster.control_plane_flags import AUDIT_LOG, AUDIT_POLICY
 from cluster.kubectl import Kubectl
 from node.images import build_own_images
-from node.node import NodeImpossible
+from node.node import NodeImpossible, running_tasks
 from node.node_files import SYNC_FREQUENCY
 
 _CONFIGURATION = "/etc/fairlead-tests"
@@ -74,6 +74,10 @@ class KindNode:
     def send(self, number: signal.Signals, program: str) -> None:
         """Send a program of the node a signal."""
         _run("docker", "exec", self._container(), "pkill", f"-{number.value}", "-x", program[:15])
+
+    def running(self) -> set[str]:
+        """Return the ids of the containers that run at this moment."""
+        return running_tasks(_run("docker", "exec", self._container(), "ctr", "--namespace", "k8s.io", "tasks", "list"))
 
     def _configuration(self) -> dict[str, object]:
         audit = {

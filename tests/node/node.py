@@ -56,6 +56,9 @@ class Node(Protocol):
     def send(self, number: signal.Signals, program: str) -> None:
         """Send a program of the cluster, such as `kube-apiserver` or `kubelet`, a signal."""
 
+    def running(self) -> set[str]:
+        """Return the ids of the containers that run at this moment, whatever the API server says of their pods."""
+
     def stop(self) -> None:
         """End all of it and leave nothing behind."""
 
@@ -119,8 +122,7 @@ class RealNode:
 
     def load(self, archive: Path) -> None:
         """Make an image of an archive available to pods."""
-        socket = str(containerd_socket(self.directory))
-        self.run("ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", str(archive))
+        self.run("ctr", *self._containers(), "images", "import", str(archive))
 
     def run(self, *command: str) -> str:
         """Run a command on the node and return what it prints."""
@@ -134,6 +136,10 @@ class RealNode:
     def send(self, number: signal.Signals, program: str) -> None:
         """Send a program of the node a signal."""
         os.kill(self.pid_of(program), number)
+
+    def running(self) -> set[str]:
+        """Return the ids of the containers that run at this moment."""
+        return running_tasks(self.run("ctr", *self._containers(), "tasks", "list"))
 
     def pid_of(self, program: str) -> int:
         """Return the process id, on the host, of a program that the node's first process started."""
@@ -193,6 +199,9 @@ class RealNode:
             "node-ip": NODE_ADDRESS,
         }
 
+    def _containers(self) -> list[str]:
+        return ["--address", str(containerd_socket(self.directory)), "--namespace", "k8s.io"]
+
     def _containerd(self) -> list[str]:
         return [str(shutil.which("containerd")), "--config", str(write_containerd(self.directory))]
 
@@ -231,6 +240,12 @@ class RealNode:
 
     def _is_registered(self) -> bool:
         return bool(self.kubectl("get", "node", NAME, "--ignore-not-found", "-o", "name"))
+
+
+def running_tasks(listed: str) -> set[str]:
+    """Return the ids of what runs from what `ctr tasks list` prints: id, process and state, under a heading."""
+    tasks = (line.split() for line in listed.splitlines())
+    return {task[0] for task in tasks if task and task[-1] == "RUNNING"}
 
 
 def _require() -> None:

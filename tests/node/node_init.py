@@ -9,10 +9,11 @@ addresses, kernel settings, a control group. There is no default route: no packe
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,15 @@ def main(plan: Mapping[str, Any]) -> None:
     """Prepare the node and start its programs, each once the file exists that it waits for; then collect what ends."""
     directory = Path(plan["directory"])
     _mount(directory)
-    _wait_for(Path("/sys/class/net/eth0"))
+    # Not by /sys/class/net: that goes on showing the interfaces of the machine.
+    _wait_until(lambda: "eth0" in {name for _, name in socket.if_nameindex()})
     _connect(plan["address"], plan["services"])
     _run("hostname", plan["name"])
     _make_control_group(plan["control_group"])
     (directory / "booted").touch()
     for program in plan["programs"]:
         if program["after"]:
-            _wait_for(Path(program["after"]))
+            _wait_until(Path(program["after"]).exists)
         with (directory / "logs" / f"{program['name']}.log").open("wb") as log:
             subprocess.Popen(program["command"], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
     _collect()
@@ -99,9 +101,9 @@ def _weigh(group: Path) -> None:
             (group / setting).write_text(weight)
 
 
-def _wait_for(path: Path) -> None:
-    """Return once the path exists; whoever started us gives up, and ends us, in its own time."""
-    while not path.exists():
+def _wait_until(condition: Callable[[], bool]) -> None:
+    """Return once the condition holds; whoever started us gives up, and ends us, in its own time."""
+    while not condition():
         time.sleep(0.02)
 
 

@@ -5,6 +5,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from doubles.compiled import NOW, read_inventory
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -117,13 +118,17 @@ def test_true_needs_more_than_half_of_the_observers(proxies: list[HeardProxy]) -
     assert (health.state in (HealthState.HEALTHY, HealthState.DEGRADED)) == (health.truth is Truth.TRUE)
 
 
-def test_the_last_thirty_two_revisions_are_known() -> None:
+def test_the_last_thirty_two_revisions_are_known_and_of_older_ones_the_proxy_is_asked_until_it_has_answered() -> None:
     log = FleetLog()
     for number in range(REVISIONS_KEPT + 1):
         log.note_published(f"r-{number}", [f"h-{number}"], NOW)
-    assert not log.knows("r-0")
-    assert log.knows("r-1")
-    assert log.knows(f"r-{REVISIONS_KEPT}")
+    reports = [ProxyReport(proxy=f"p-{number}", sequence=1, now=NOW, revision=f"r-{number}") for number in range(2)]
+    unasked = [HeardProxy(report.proxy, True, report, NOW) for report in reports]
+    assert log.view("p/main", unasked, NOW).unknown == ("p-0",)
+    answer = msgspec.structs.replace(reports[0], fragments={"ModelGateway/p/main": "h-0"})
+    answered = log.view("p/main", [HeardProxy("p-0", True, answer, NOW), HeardProxy("p-2", True)], NOW)
+    assert answered.unknown == ()
+    assert answered.ready[0].serves("ModelGateway/p/main", "h-0")
 
 
 def test_a_policy_of_64_rules_with_long_names_stays_within_its_bytes() -> None:

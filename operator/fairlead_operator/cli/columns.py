@@ -54,8 +54,13 @@ def value_at(content: Mapping[str, Any], path: str) -> Any:
 
 
 def human_age(seconds: float) -> str:
-    """Return an age as kubectl writes it: 59s, 2m5s, 11m, 3h7m, 2d4h. Source: k8s.io/apimachinery, HumanDuration."""
+    """Return an age as kubectl writes it: 59s, 2m5s, 11m, 3h7m, 2d4h. Source: k8s.io/apimachinery, HumanDuration.
+
+    What lies more than a second ahead, beyond what clocks differ by, is `<invalid>`.
+    """
     total = int(seconds)
+    if total < -1:
+        return "<invalid>"
     if total < 2 * _MINUTE:
         return f"{max(total, 0)}s"
     for unit, name, below, below_name, until in (

@@ -16,6 +16,7 @@ def explain(
     ] = None,
     operation: Annotated[str, typer.Option(metavar="OP", help="What the call asks for.")] = "chat",
     prompt_tokens: Annotated[int, typer.Option("--prompt-tokens", min=0, help="The prompt's size.")] = 0,
+    max_tokens: Annotated[int, typer.Option("--max-tokens", min=0, help="How long an answer the call asks for.")] = 0,
     intent: Annotated[str, typer.Option(metavar="INTENT", help="As in the header x-fairlead-intent.")] = "",
     needs: Annotated[
         list[str] | None,
@@ -46,6 +47,7 @@ def explain(
             headers=header or [],
             operation=operation,
             prompt_tokens=prompt_tokens,
+            max_tokens=max_tokens,
             intent=intent,
             needs=needs or [],
             stream=stream,

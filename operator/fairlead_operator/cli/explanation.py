@@ -20,13 +20,17 @@ class QuestionRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TargetView:
-    """One target. `share`: the part of the calls that try it first, from 0 to 1; `skipped`: why it is not tried."""
+    """One target. `share`: the part of the calls that try it first, from 0 to 1; `skipped`: why it is not tried.
+
+    `late`: why it comes after the other targets.
+    """
 
     target: str
     priority: int
     weight: int
     share: float
     skipped: str
+    late: str
 
     @property
     def role(self) -> str:
@@ -34,7 +38,9 @@ class TargetView:
             return f"skipped    {self.skipped}"
         if self.share == 1:
             return "first"
-        return f"first for {self.share:.0%} of the calls" if self.share else "fallback"
+        if self.share:
+            return f"first for {self.share:.0%} of the calls"
+        return f"last       {self.late}" if self.late else "fallback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ class Explanation:
                     "used": not view.skipped,
                     "share": round(view.share, 4),
                     "skipped": view.skipped or None,
+                    "late": view.late or None,
                 }
                 for view in self.targets
             ],
@@ -93,6 +100,7 @@ def facts_of(
     headers: Sequence[str],
     operation: str,
     prompt_tokens: int,
+    max_tokens: int,
     intent: str,
     needs: Sequence[str],
     stream: bool,
@@ -113,6 +121,7 @@ def facts_of(
         mode=Mode.STREAM if stream else Mode.PLAIN,
         headers=given,
         prompt_tokens=prompt_tokens,
+        max_tokens=max_tokens,
         intent=intent or given.get(INTENT_HEADER, ""),
         needs=frozenset(needs),
     )
@@ -151,7 +160,7 @@ def explain_call(sources: Sources, config: GatewayConfig, facts: CallFacts, worl
 
 
 def _views(plan: Plan) -> tuple[TargetView, ...]:
-    """Return the targets in order of trial: used ones before skipped, likelier ones before others."""
+    """Return the targets in order of trial: used ones before skipped, late ones last, likelier ones before others."""
     shares = _shares(plan)
     views = [
         TargetView(
@@ -160,13 +169,16 @@ def _views(plan: Plan) -> tuple[TargetView, ...]:
             entry.target.weight,
             shares.get(position, 0.0),
             str(entry.skip) if entry.skip else "",
+            str(entry.late) if entry.late else "",
         )
         for position, entry in enumerate(plan.considered)
     ]
     ranked = plan.rule is not None and plan.rule.strategy is Strategy.PRIORITY
-    return tuple(
-        sorted(views, key=lambda view: (bool(view.skipped), view.priority if ranked else 0, -view.weight, view.target))
-    )
+
+    def place(view: TargetView) -> tuple[bool, bool, int, int, str]:
+        return bool(view.skipped), bool(view.late), view.priority if ranked else 0, -view.weight, view.target
+
+    return tuple(sorted(views, key=place))
 
 
 def _shares(plan: Plan) -> Mapping[int, float]:
@@ -175,6 +187,7 @@ def _shares(plan: Plan) -> Mapping[int, float]:
     A draw by weight without replacement: among those that can serve, the first goes by their weights alone.
     """
     able = {position: entry for position, entry in enumerate(plan.considered) if entry.skip is None}
+    able = {position: entry for position, entry in able.items() if entry.late is None} or able
     if plan.rule is not None and plan.rule.strategy is Strategy.PRIORITY and able:
         first = min(entry.target.priority for entry in able.values())
         able = {position: entry for position, entry in able.items() if entry.target.priority == first}

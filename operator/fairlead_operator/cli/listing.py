@@ -8,7 +8,7 @@ import yaml
 
 from fairlead_operator.cli.columns import render_table, table_of
 from fairlead_operator.resources.meta import GROUP, Kind
-from fairlead_operator.resources.schema import KINDS
+from fairlead_operator.resources.schema import CATEGORIES, KINDS
 
 
 class KindUnknown(Exception):
@@ -17,7 +17,8 @@ class KindUnknown(Exception):
 
 def kinds_of(text: str) -> list[Kind]:
     """Return the kinds of `mp,rp`, in any spelling that kubectl takes. Raises KindUnknown."""
-    names: dict[str, Sequence[Kind]] = {"all": tuple(Kind), "fairlead": tuple(Kind)}
+    # A category is listed by name of kind, as by an API server.
+    names: dict[str, Sequence[Kind]] = dict.fromkeys(("all", *CATEGORIES), sorted(Kind))
     for kind, facts in KINDS.items():
         for name in (facts.short_name, facts.plural, kind.lower(), f"{facts.plural}.{GROUP}"):
             names[name] = (kind,)
@@ -33,7 +34,7 @@ def kinds_of(text: str) -> list[Kind]:
 def render_tables(
     kinds: Sequence[Kind], objects: Sequence[Mapping[str, Any]], *, now: float, wide: bool, namespaces: bool
 ) -> str:
-    """Return one table for each kind that has objects; with several kinds a name is `modelprovider/name`."""
+    """Return one table for each kind that has objects; with several kinds a name says which it is of."""
     tables = []
     for kind in kinds:
         own = [content for content in objects if content["kind"] == kind]
@@ -57,5 +58,5 @@ def _prefixed(rows: Sequence[Sequence[str]], kind: Kind, namespaces: bool) -> li
     head, *body = rows
     return [
         list(head),
-        *([*row[:position], f"{kind.lower()}/{row[position]}", *row[position + 1 :]] for row in body),
+        *([*row[:position], f"{kind.lower()}.{GROUP}/{row[position]}", *row[position + 1 :]] for row in body),
     ]

@@ -32,7 +32,10 @@ class Written(StrEnum):
 
 
 class Cluster(Protocol):
-    """All methods raise ClusterError for a fault of the world that is worth trying again."""
+    """All methods raise ClusterError for a fault of the world that is worth trying again.
+
+    `published`, `publish` and `apply` raise NotGranted where it is this one gateway that the operator may not touch.
+    """
 
     async def wait_for_change(self, timeout_seconds: float) -> None:
         """Return when something in the inventory, a fleet or a report has changed since the last call, or in time."""
@@ -77,6 +80,10 @@ class Cluster(Protocol):
         """Make these proxies look at their configuration now."""
         ...
 
+    def ask_fragments(self, gateway: str, proxies: Iterable[str]) -> None:
+        """Have the next report of each of these proxies list what it has in force."""
+        ...
+
     def give_duties(self, gateway: str, duties: Mapping[str, Duties]) -> None:
         """Hand each proxy, by name, its duties with the next report request, and renew them before they expire."""
         ...
@@ -88,3 +95,7 @@ class Cluster(Protocol):
 
 class ClusterError(Exception):
     """A fault of the world outside: it may pass, so the reconciler tries again with back-off."""
+
+
+class NotGranted(ClusterError):
+    """We may not do this where it was tried; elsewhere nothing is the matter."""

@@ -5,13 +5,13 @@ import contextlib
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fairlead_operator.cluster.api import ClusterError, Manifest, Snapshot, Written
+from fairlead_operator.cluster.api import ClusterError, Manifest, NotGranted, Snapshot, Written
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
-from fairlead_operator.cluster.kubernetes_errors import Conflict, NotFound
+from fairlead_operator.cluster.kubernetes_errors import Conflict, Forbidden, NotFound, NotKnown
 from fairlead_operator.cluster.kubernetes_fleets import Fleets
 from fairlead_operator.cluster.kubernetes_nudging import Nudging
 from fairlead_operator.cluster.kubernetes_objects import Content, key_of
@@ -140,11 +140,14 @@ class KubernetesCluster:
     async def published(self, gateway: str) -> Snapshot | None:
         if gateway not in self._gateways():
             return None  # nor may we look there
-        return (await self._publisher.read(gateway)).snapshot
+        with _granted():
+            return (await self._publisher.read(gateway)).snapshot
 
     async def publish(self, gateway: str, snapshot: Snapshot, keys: KeyRing) -> str:
         uid = next(each.header.uid for each in snapshot.fragments if each.header.kind == Kind.MODEL_GATEWAY)
-        if await self._publisher.publish(gateway, uid, snapshot, keys):
+        with _granted():
+            is_new = await self._publisher.publish(gateway, uid, snapshot, keys)
+        if is_new:
             self.counts["publishes"] += 1
             self._hear()
             # Here and now: the task that repeats it would wait until the present pass is through.
@@ -153,7 +156,8 @@ class KubernetesCluster:
         return self._publisher.known(gateway).keys_version
 
     async def apply(self, gateway: str, manifests: Sequence[Manifest]) -> None:
-        await self._fleets.apply(gateway, manifests)
+        with _granted():
+            await self._fleets.apply(gateway, manifests)
 
     async def retire(self, gateways: Iterable[str]) -> None:
         for gateway in await self._fleets.retire(self._watches.all_deployments(), gateways):
@@ -173,6 +177,10 @@ class KubernetesCluster:
 
     async def nudge(self, gateway: str, proxies: Iterable[str]) -> None:
         await self._nudging.nudge(gateway, proxies)
+
+    def ask_fragments(self, gateway: str, proxies: Iterable[str]) -> None:
+        for name in proxies:
+            self._reports.ask_fragments(_report_name(gateway, name))
 
     def give_duties(self, gateway: str, duties: Mapping[str, Duties]) -> None:
         self._reports.give_duties({_report_name(gateway, name): each for name, each in duties.items()})
@@ -282,6 +290,17 @@ class KubernetesCluster:
                 self._changed.set()
         except ClusterError as error:
             log.info("a fleet cannot be compared", extra={"gateway": gateway, "error": str(error)})
+
+
+@contextlib.contextmanager
+def _granted() -> Iterator[None]:
+    """Tell what is not granted in a gateway's namespace from a server that does not know us at all, for now."""
+    try:
+        yield
+    except NotKnown:
+        raise
+    except Forbidden as error:
+        raise NotGranted(str(error)) from error
 
 
 def _report_name(gateway: str, pod: str) -> str:

@@ -4,7 +4,8 @@ ClusterError
 └── KubernetesError      the request failed; the message names verb and path, never a body
     ├── Unavailable      no answer, a broken one, or a 5xx: worth trying again
     ├── TooManyRequests  429 that outlasted our patience; `retry_after` says how long the server asked for
-    ├── Forbidden        401 or 403: not granted, now
+    ├── Forbidden        403: not granted, now
+    │   └── NotKnown     401: the API server does not know us, perhaps only for now; no word about what is granted
     ├── NotFound         404
     │   └── NotServed    the API server does not know the kind, perhaps only for now: no word about the object
     ├── Conflict         409: the object has changed, or a field has another owner
@@ -34,6 +35,10 @@ class Forbidden(KubernetesError):
     pass
 
 
+class NotKnown(Forbidden):
+    pass
+
+
 class NotFound(KubernetesError):
     pass
 
@@ -59,7 +64,7 @@ class AccessError(Exception):
 
 
 _BY_STATUS: dict[int, type[KubernetesError]] = {
-    401: Forbidden,
+    401: NotKnown,
     403: Forbidden,
     404: NotFound,
     409: Conflict,

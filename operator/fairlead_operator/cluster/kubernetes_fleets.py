@@ -7,7 +7,7 @@ from typing import Any
 from fairlead_operator.cluster.api import Manifest
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
 from fairlead_operator.cluster.kubernetes_claim import claim, is_of_fleet
-from fairlead_operator.cluster.kubernetes_errors import NotFound, NotServed
+from fairlead_operator.cluster.kubernetes_errors import Forbidden, NotFound, NotServed
 from fairlead_operator.cluster.kubernetes_objects import Content, covers
 from fairlead_operator.cluster.kubernetes_paths import FLEET_KINDS, OURS, Resource, path_of
 from fairlead_operator.resources.fleet_names import GATEWAY_LABEL, MANAGED_BY_LABEL, OPERATOR_NAME
@@ -96,12 +96,20 @@ class Fleets:
             if gateway in keep or not is_of_fleet(deployment, name) or not await self._is_gone(gateway):
                 continue
             self._applied.pop(gateway, None)
-            for resource in FLEET_KINDS:
-                for each in await self._listed(resource, metadata["namespace"], name):
-                    await self._delete(resource, each)
+            try:
+                await self._remove(metadata["namespace"], name)
+            except Forbidden as error:
+                # What we may not take away stays; it keeps nothing else from its turn.
+                log.info("a fleet cannot be retired", extra={"gateway": gateway, "error": str(error)})
+                continue
             log.info("retired a fleet whose gateway is gone", extra={"gateway": gateway})
             retired.append(gateway)
         return retired
+
+    async def _remove(self, namespace: str, name: str) -> None:
+        for resource in FLEET_KINDS:
+            for each in await self._listed(resource, namespace, name):
+                await self._delete(resource, each)
 
     async def _is_gone(self, gateway: str) -> bool:
         namespace, _, name = gateway.partition("/")

@@ -26,7 +26,7 @@ from fairlead_operator.cluster.kubernetes_objects import Content
 from fairlead_operator.cluster.kubernetes_paths import CONFIG_MAP, SECRET, Resource
 from fairlead_operator.resources import fleet_names
 from fairlead_proxy.contract.keys import KeyRing, KeyRingError, decode_keys, encode_keys, version_of
-from fairlead_proxy.contract.snapshot import Index, index_of, pack, read_index
+from fairlead_proxy.contract.snapshot import Index, Packer, index_of, read_index
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ class Publisher:
         self._clock = clock
         self._make_token = make_token
         self._published: dict[str, Published] = {}
+        self._packers: dict[str, Packer] = {}
 
     def known(self, gateway: str) -> Published:
         """Return what was last read or written here; empty before that."""
@@ -98,7 +99,7 @@ class Publisher:
         after = replace(before, uid=uid, versions={} if moved else dict(before.versions))
         # While this is under way, what is known is nothing: a failure in the middle has everything read anew.
         self._published.pop(gateway, None)
-        shards = pack(snapshot.fragments) if news else []
+        shards = self._packers.setdefault(gateway, Packer()).pack(snapshot.fragments) if news else []
         set_name = idle_set(before.index)
         for manifest in shard_objects(home, set_name, shards):
             await self._write(after, manifest)
@@ -115,6 +116,7 @@ class Publisher:
 
     def forget(self, gateway: str) -> None:
         self._published.pop(gateway, None)
+        self._packers.pop(gateway, None)
 
     async def drifted(self, gateway: str) -> bool:
         """Return whether somebody has changed what we wrote; it is read and written anew then. Reads metadata only."""

@@ -171,6 +171,10 @@ class LocalCluster:
         if gateway == self.gateway:
             touch(self._state.config_directory(gateway))
 
+    def ask_fragments(self, gateway: str, proxies: Iterable[str]) -> None:
+        for name in proxies:
+            self._reports.ask_fragments(name)
+
     def give_duties(self, gateway: str, duties: Mapping[str, Duties]) -> None:
         if gateway == self.gateway:
             self._reports.give_duties(duties)

@@ -137,9 +137,12 @@ def is_held(path: Path) -> bool:
 
 
 def read_objects(path: Path, kinds: Iterable[Kind] = Kind) -> Iterator[dict[str, Any]]:
-    """Yield the objects that stand in a state directory; a file that is no object is passed over."""
+    """Yield the objects that stand in a state directory; a file that is no object is passed over.
+
+    Within a kind they come in the order in which an API server lists them: by `namespace/name`, byte by byte.
+    """
     for kind in kinds:
-        for file in sorted((path / kind).glob("*/*.yaml")):
+        for file in sorted((path / kind).glob("*/*.yaml"), key=lambda file: f"{file.parent.name}/{file.stem}"):
             try:
                 content = yaml.load(file.read_bytes(), Loader=_LOADER)  # noqa: S506 (both loaders are the safe ones)
             except (OSError, yaml.YAMLError):

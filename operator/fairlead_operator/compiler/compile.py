@@ -2,27 +2,28 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from fairlead_operator.compiler.conflicts import settle_conflicts
 from fairlead_operator.compiler.gateways import GatewayResult, compile_gateway
 from fairlead_operator.compiler.keys import CallerKeys, caller_keys, labelled_secrets, secret_namespaces_of
 from fairlead_operator.compiler.last_good import LastGood
-from fairlead_operator.compiler.policies import PolicyResult, compile_policy
-from fairlead_operator.compiler.providers import ProviderResult, compile_provider
+from fairlead_operator.compiler.memory import Kept
+from fairlead_operator.compiler.policies import PolicyMemory, Served, compile_policy
+from fairlead_operator.compiler.providers import KeptProviders, ProviderResult, compile_provider
 from fairlead_operator.compiler.references import HeldProvider, OpenGateway, not_permitted
 from fairlead_operator.compiler.room import leave_out
 from fairlead_operator.compiler.rulings import clip
 from fairlead_operator.compiler.scope import ConsumerLists, Scope
-from fairlead_operator.compiler.verdicts import LeftOut, Users, policy_verdict, provider_verdict
+from fairlead_operator.compiler.verdicts import Users, policy_verdict, provider_verdict
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.gateway import ModelGatewaySpec
 from fairlead_operator.resources.meta import Kind, ObjectRef
+from fairlead_operator.resources.provider import ModelProviderSpec
 from fairlead_operator.verdict import Verdict
 from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.keys import KeyRing
-from fairlead_proxy.contract.snapshot import Document, Fragment, revision_of
+from fairlead_proxy.contract.snapshot import Document, Fragment, Packer, revision_of
 
 OPERATOR_ACCOUNT = "fairlead-system:fairlead-operator"
 
@@ -52,38 +53,69 @@ class Compilation:
     verdicts: Mapping[ObjectRef, Verdict]
 
 
+@dataclass(frozen=True, slots=True)
+class CompilerMemory:
+    """What one compilation leaves to the next, so that an object with nothing new about it is not compiled again.
+
+    It belongs to whoever compiles again and again; with an empty one the same comes out, later.
+    """
+
+    providers: KeptProviders = field(default_factory=Kept)
+    policies: PolicyMemory = field(default_factory=PolicyMemory)
+    packers: dict[str, Packer] = field(default_factory=dict)
+
+    def packer(self, gateway: str) -> Packer:
+        return self.packers.setdefault(gateway, Packer())
+
+    def forget_others(self, inventory: Inventory) -> None:
+        """Forget what does not exist any more."""
+        for gone in [gateway for gateway in self.packers if gateway not in inventory.gateways]:
+            del self.packers[gone]
+        self.providers.forget_others(inventory.providers)
+        self.policies.forget_others(inventory.policies)
+
+
 def compile_inventory(
-    inventory: Inventory, last_good: LastGood | None = None, *, operator_account: str = OPERATOR_ACCOUNT
+    inventory: Inventory,
+    last_good: LastGood | None = None,
+    *,
+    operator_account: str = OPERATOR_ACCOUNT,
+    memory: CompilerMemory | None = None,
 ) -> Compilation:
     """Return what each honoured gateway's fleet serves, and a verdict on every object; equal input, equal bytes.
 
     `last_good` is what is published now, by gateway id and `Fragment.key`; `operator_account` (`namespace:name`)
-    stands in the command that would permit the operator to read a Secret.
+    stands in the command that would permit the operator to read a Secret. `memory` only saves work.
     """
     last_good = last_good or {}
+    memory = memory or CompilerMemory()
+    memory.forget_others(inventory)
     results = _gateways(inventory, last_good)
     gateways = _open(results)
     scope = Scope.of(inventory, gateways, last_good, operator_account)
     consumers = ConsumerLists(scope)
-    providers = {key: compile_provider(found, scope, consumers) for key, found in inventory.providers.items()}
+    providers = {
+        key: compile_provider(found, scope, consumers, memory.providers) for key, found in inventory.providers.items()
+    }
     held = _held(gateways, providers)
-    policies = {key: compile_policy(found, scope, held) for key, found in inventory.policies.items()}
-    losers = settle_conflicts(policies.values())
-    served = {key: result for key, result in policies.items() if key not in losers}
+    policies = [compile_policy(found, scope, held, memory.policies) for found in inventory.policies.values()]
+    by_age = sorted(policies, key=lambda result: result.age)
+    losers = settle_conflicts(by_age)
+    served = [each.served for each in by_age if each.served is not None and each.verdict.ref.id not in losers]
     loads = _loads(inventory, results, providers, served)
-    left_out = {gateway: load.without_room() for gateway, load in loads.items()}
-    users = Users.of(result for result in served.values() if not _is_left_out(result, left_out))
+    left_out = {gateway: load.without_room(memory.packer(gateway)) for gateway, load in loads.items()}
+    users = Users.of(each for each in served if each.fragment.key not in left_out[each.gateway])
     callers = _callers(gateways, scope)
-    verdicts = [provider_verdict(result, users, left_out) for result in providers.values()]
-    verdicts += [policy_verdict(result, losers, held, left_out) for result in policies.values()]
-    verdicts += [_gateway_verdict(result, callers, users, scope) for result in results.values()]
+    verdicts = [_gateway_verdict(result, callers, users, scope) for result in results.values()]
+    verdicts += [provider_verdict(result, users, left_out) for result in providers.values()]
+    verdicts += [policy_verdict(result, losers, left_out) for result in policies]
     keys = {gateway: _key_ring(gateway, providers, callers[gateway]) for gateway in gateways}
     return Compilation(
         {
             key: _compiled(inventory.gateways[key], results[key], loads[key], left_out[key], keys[key])
             for key in gateways
         },
-        {verdict.ref: verdict for verdict in sorted(verdicts, key=lambda one: one.ref)},
+        {verdict.ref: verdict for verdict in verdicts},
     )
 
 
@@ -100,9 +132,9 @@ class _Load:
     providers: list[Fragment] = field(default_factory=list)
     policies: list[Fragment] = field(default_factory=list)
 
-    def without_room(self) -> frozenset[str]:
+    def without_room(self, packer: Packer) -> frozenset[str]:
         """Return the keys of the newest fragments that do not fit; policies stay out before providers."""
-        return leave_out([self.gateway], [*self.providers, *self.policies])
+        return leave_out([self.gateway], [*self.providers, *self.policies], packer)
 
     def packed(self, left_out: frozenset[str]) -> tuple[Fragment, ...]:
         fragments = [self.gateway, *self.providers, *self.policies]
@@ -120,9 +152,8 @@ def _open(results: Mapping[str, GatewayResult]) -> dict[str, OpenGateway]:
 def _held(gateways: Iterable[str], providers: Mapping[str, ProviderResult]) -> dict[str, dict[str, HeldProvider]]:
     held: dict[str, dict[str, HeldProvider]] = {gateway: {} for gateway in gateways}
     for key, result in providers.items():
-        keyless = result.keyless
-        for gateway, (document, _) in result.held.items():
-            held[gateway][key] = HeldProvider.of(document, keyless=keyless, withheld=result.withheld)
+        for gateway, (provider, _) in result.held.items():
+            held[gateway][key] = provider
     return held
 
 
@@ -130,27 +161,20 @@ def _loads(
     inventory: Inventory,
     results: Mapping[str, GatewayResult],
     providers: Mapping[str, ProviderResult],
-    served: Mapping[str, PolicyResult],
+    served: Iterable[Served],
 ) -> dict[str, _Load]:
     loads = {key: _Load(result.fragment) for key, result in results.items() if result.fragment is not None}
     published = (found for found in inventory.providers.values() if not providers[found.ref.id].withheld)
     for provider in sorted(published, key=_age):
         for gateway, (_, fragment) in providers[provider.ref.id].held.items():
             loads[gateway].providers.append(fragment)
-    for policy in sorted((result.found for result in served.values()), key=_age):
-        result = served[policy.ref.id]
-        if result.fragment is not None and result.gateway is not None:
-            loads[result.gateway].policies.append(result.fragment)
+    for policy in served:
+        loads[policy.gateway].policies.append(policy.fragment)
     return loads
 
 
-def _age(found: Found[Any]) -> tuple[str, ObjectRef]:
-    return found.created, found.ref
-
-
-def _is_left_out(result: PolicyResult, left_out: LeftOut) -> bool:
-    fragment, gateway = result.fragment, result.gateway
-    return fragment is not None and gateway is not None and fragment.key in left_out[gateway]
+def _age(found: Found[ModelProviderSpec]) -> tuple[str, str, str]:
+    return found.created, found.ref.namespace, found.ref.name
 
 
 def _callers(gateways: Mapping[str, OpenGateway], scope: Scope) -> dict[str, CallerKeys]:

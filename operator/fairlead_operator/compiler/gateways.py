@@ -27,10 +27,11 @@ class GatewayResult:
 
 def compile_gateway(found: Found[ModelGatewaySpec], inventory: Inventory, last_good: LastGood) -> GatewayResult:
     """Never raises: a fault of ours becomes the verdict InternalError, with the last good in force."""
-    honoured = inventory.gateway_namespaces
-    if honoured is not None and found.ref.namespace not in honoured:
-        refused = _not_allowed(found)
-        return GatewayResult(_verdict(found, refused, Ruling(Truth.UNKNOWN, refused.reason), withdrawn=True))
+    refused = _refusal_to_run(found, inventory)
+    if refused is not None:
+        # A fleet that we may not touch goes on serving what it has: that nothing is served is not ours to say.
+        withdrawn = found.ref.id not in inventory.ungranted
+        return GatewayResult(Verdict.on(found, refused, Ruling(Truth.UNKNOWN, refused.reason), withdrawn=withdrawn))
     if found.spec is None:
         return _last_good(found, refusal_of(found), last_good)
     try:
@@ -38,7 +39,8 @@ def compile_gateway(found: Found[ModelGatewaySpec], inventory: Inventory, last_g
         fragment = Fragment.of(document, uid=found.uid, generation=found.generation)
     except Exception as error:  # one object must never spoil another
         return _last_good(found, internal_error(error), last_good)
-    return GatewayResult(_verdict(found, ACCEPTED, RESOLVED, fragment), document, fragment)
+    verdict = Verdict.on(found, ACCEPTED, RESOLVED, {found.ref.id: fragment.header.hash})
+    return GatewayResult(verdict, document, fragment)
 
 
 def gateway_document(gateway_id: str, spec: ModelGatewaySpec, inventory: Inventory) -> Gateway:
@@ -80,37 +82,26 @@ def _egress(spec: EgressSpec) -> Egress:
 def _last_good(found: Found[ModelGatewaySpec], accepted: Ruling, last_good: LastGood) -> GatewayResult:
     kept = find_last_good(last_good, found.ref.id, found, Gateway)
     if kept is None:
-        return GatewayResult(_verdict(found, accepted, NOT_LOOKED_AT, withdrawn=True))
+        return GatewayResult(Verdict.on(found, accepted, NOT_LOOKED_AT, withdrawn=True))
     document, fragment = kept
-    verdict = _verdict(found, accepted, NOT_LOOKED_AT, fragment, rolled_back_to=fragment.header.generation)
+    hashes, generation = {found.ref.id: fragment.header.hash}, fragment.header.generation
+    verdict = Verdict.on(found, accepted, NOT_LOOKED_AT, hashes, rolled_back_to=generation)
     return GatewayResult(verdict, document, fragment)
 
 
-def _not_allowed(found: Found[ModelGatewaySpec]) -> Ruling:
-    namespace = found.ref.namespace
-    return Ruling(
-        Truth.FALSE,
-        Reason.NOT_ALLOWED,
-        f"the operator runs no gateways in the namespace {namespace}; add it to the chart value gatewayNamespaces",
-    )
-
-
-def _verdict(
-    found: Found[ModelGatewaySpec],
-    accepted: Ruling,
-    resolved: Ruling,
-    fragment: Fragment | None = None,
-    *,
-    rolled_back_to: int | None = None,
-    withdrawn: bool = False,
-) -> Verdict:
-    return Verdict(
-        ref=found.ref,
-        uid=found.uid,
-        generation=found.generation,
-        accepted=accepted,
-        resolved_refs=resolved,
-        fragments={found.ref.id: fragment.header.hash} if fragment else {},
-        rolled_back_to=rolled_back_to,
-        withdrawn=withdrawn,
-    )
+def _refusal_to_run(found: Found[ModelGatewaySpec], inventory: Inventory) -> Ruling | None:
+    namespace, honoured = found.ref.namespace, inventory.gateway_namespaces
+    if honoured is not None and namespace not in honoured:
+        return Ruling(
+            Truth.FALSE,
+            Reason.NOT_ALLOWED,
+            f"the operator runs no gateways in the namespace {namespace}; add it to the chart value gatewayNamespaces",
+        )
+    if found.ref.id in inventory.ungranted:
+        return Ruling(
+            Truth.FALSE,
+            Reason.NOT_ALLOWED,
+            f"the operator has no right to run gateways in the namespace {namespace}; the chart grants it by the value "
+            "gatewayNamespaces: add the namespace there, or upgrade the release so that its RoleBinding is made again",
+        )
+    return None

@@ -1,11 +1,12 @@
 """From RoutePolicy to the fragment of its gateway, with every target resolved as of now."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from fairlead_operator.compiler.last_good import find_last_good
+from fairlead_operator.compiler.memory import Kept
 from fairlead_operator.compiler.policy_document import policy_document
 from fairlead_operator.compiler.references import HeldProvider, find_gateway, find_target, gateway_missing
 from fairlead_operator.compiler.rulings import (
@@ -19,52 +20,114 @@ from fairlead_operator.compiler.rulings import (
 from fairlead_operator.compiler.scope import Scope
 from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.policy import RoutePolicySpec
-from fairlead_operator.verdict import Reason, RuleView, Ruling, Truth
-from fairlead_proxy.contract.config import Policy, Rule, Target
+from fairlead_operator.verdict import Reason, RuleView, Ruling, Truth, Verdict
+from fairlead_proxy.contract.config import Policy, Resilience, Rule, Target
 from fairlead_proxy.contract.names import Strategy
 from fairlead_proxy.contract.snapshot import Fragment
 
 Held = Mapping[str, Mapping[str, HeldProvider]]
 """By gateway, then by provider id: what policies may refer to."""
 
+NOTHING_SERVED = Ruling(Truth.FALSE, Reason.SINGLE_FAILURE_DOMAIN, "nothing of this policy is served")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a gateway serves of a policy. `uses`: the providers that its rules name; `sole`: all that some rule has."""
+
+    gateway: str
+    document: Policy
+    fragment: Fragment
+    uses: frozenset[str]
+    sole: frozenset[str]
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyResult:
-    """A policy that would be served if it wins its conflicts; `document` None: nothing of it can be served."""
+    """A policy, with the verdict that it has if it wins its conflicts; `served` None: nothing of it can be."""
+
+    verdict: Verdict
+    created: str
+    served: Served | None = None
+
+    @property
+    def age(self) -> tuple[str, str, str]:
+        """Sorts the older before the younger: creationTimestamp, then name."""
+        return self.created, self.verdict.ref.namespace, self.verdict.ref.name
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInputs:
+    """All that a valid policy is compiled from. `defaults` None: no gateway admits it under this name.
+
+    `held`: of the providers that it names, those that the gateway holds.
+    """
 
     found: Found[RoutePolicySpec]
-    accepted: Ruling
-    resolved: Ruling
-    gateway: str | None = None
-    document: Policy | None = None
-    fragment: Fragment | None = None
-    rolled_back_to: int | None = None
+    spec: RoutePolicySpec
+    gateway: str
+    defaults: Resilience | None
+    held: Mapping[str, HeldProvider]
 
 
-def compile_policy(found: Found[RoutePolicySpec], scope: Scope, held: Held) -> PolicyResult:
+@dataclass(frozen=True, slots=True)
+class PolicyMemory:
+    """What is kept of policies: which providers each one names, and what came of it."""
+
+    named: Kept[tuple[str, RoutePolicySpec], frozenset[str]] = field(default_factory=Kept)
+    results: Kept[PolicyInputs, PolicyResult] = field(default_factory=Kept)
+
+    def forget_others(self, alive: Container[str]) -> None:
+        self.named.forget_others(alive)
+        self.results.forget_others(alive)
+
+
+def compile_policy(found: Found[RoutePolicySpec], scope: Scope, held: Held, memory: PolicyMemory) -> PolicyResult:
     """Never raises: a fault of ours becomes the verdict InternalError, with the last good in force."""
     if found.spec is None:
         return _last_good(found, refusal_of(found), scope, held)
     try:
-        return _compile(found, found.spec, scope, held)
+        named = memory.named.result(found.ref.id, (found.ref.namespace, found.spec), _named_providers)
+        inputs = _inputs(found, found.spec, named, scope, held)
+        return memory.results.result(found.ref.id, inputs, _compile)
     except Exception as error:  # one object must never spoil another
         return _last_good(found, internal_error(error), scope, held)
 
 
-def _compile(found: Found[RoutePolicySpec], spec: RoutePolicySpec, scope: Scope, held: Held) -> PolicyResult:
+def _named_providers(written: tuple[str, RoutePolicySpec]) -> frozenset[str]:
+    namespace, spec = written
+    return frozenset(target.provider.id(namespace) for rule in spec.rules for target in rule.route.targets)
+
+
+def _inputs(
+    found: Found[RoutePolicySpec], spec: RoutePolicySpec, named: frozenset[str], scope: Scope, held: Held
+) -> PolicyInputs:
     namespace = found.ref.namespace
     gateway_id = spec.gateway_ref.id(namespace)
     gateway = find_gateway(scope.gateways, gateway_id, namespace)
-    if gateway is None:
-        missing = Ruling(Truth.FALSE, Reason.GATEWAY_NOT_FOUND, gateway_missing("spec.gatewayRef", gateway_id))
-        return PolicyResult(found, ACCEPTED, missing)
-    written = policy_document(found.ref.id, spec, gateway.defaults)
-    document, failures = _resolve(written, gateway_id, held.get(gateway_id, {}))
+    providers = held.get(gateway_id, {})
+    return PolicyInputs(
+        found=found.as_written(),
+        spec=spec,
+        gateway=gateway_id,
+        defaults=gateway.defaults if gateway else None,
+        held={provider: providers[provider] for provider in named if provider in providers},
+    )
+
+
+def _compile(inputs: PolicyInputs) -> PolicyResult:
+    found = inputs.found
+    if inputs.defaults is None:
+        missing = Ruling(Truth.FALSE, Reason.GATEWAY_NOT_FOUND, gateway_missing("spec.gatewayRef", inputs.gateway))
+        return _unserved(found, ACCEPTED, missing, withdrawn=False)
+    written = policy_document(found.ref.id, inputs.spec, inputs.defaults)
+    document, failures = _resolve(written, inputs.gateway, inputs.held)
     resolved = resolution(failures, serves=document is not None)
     if document is None:
-        return PolicyResult(found, ACCEPTED, resolved, gateway_id)
+        return _unserved(found, ACCEPTED, resolved)
     fragment = Fragment.of(document, uid=found.uid, generation=found.generation)
-    return PolicyResult(found, ACCEPTED, resolved, gateway_id, document, fragment)
+    verdict = Verdict.on(found, ACCEPTED, resolved, {inputs.gateway: fragment.header.hash})
+    return _served(verdict, found.created, document, fragment, inputs.held)
 
 
 def _last_good(found: Found[RoutePolicySpec], accepted: Ruling, scope: Scope, held: Held) -> PolicyResult:
@@ -76,14 +139,45 @@ def _last_good(found: Found[RoutePolicySpec], accepted: Ruling, scope: Scope, he
         if last is not None and find_gateway(scope.gateways, gateway_id, namespace):
             kept.append((last[1].header.generation, gateway_id, last[0]))
     if not kept:
-        return PolicyResult(found, accepted, NOT_LOOKED_AT)
+        return _unserved(found, accepted, NOT_LOOKED_AT)
     generation, gateway_id, served = max(kept, key=lambda one: one[:2])
-    document, failures = _resolve(served, gateway_id, held.get(gateway_id, {}))
+    providers = held.get(gateway_id, {})
+    document, failures = _resolve(served, gateway_id, providers)
     resolved = resolution(failures, serves=document is not None) if failures else NOT_LOOKED_AT
     if document is None:
-        return PolicyResult(found, accepted, resolved, gateway_id)
+        return _unserved(found, accepted, resolved)
     fragment = Fragment.of(document, uid=found.uid, generation=generation)
-    return PolicyResult(found, accepted, resolved, gateway_id, document, fragment, rolled_back_to=generation)
+    verdict = Verdict.on(found, accepted, resolved, {gateway_id: fragment.header.hash}, rolled_back_to=generation)
+    return _served(verdict, found.created, document, fragment, providers)
+
+
+def _unserved(
+    found: Found[RoutePolicySpec], accepted: Ruling, resolved: Ruling, *, withdrawn: bool = True
+) -> PolicyResult:
+    verdict = Verdict.on(found, accepted, resolved, withdrawn=withdrawn)
+    return PolicyResult(replace(verdict, redundant=NOTHING_SERVED), found.created)
+
+
+def _served(
+    verdict: Verdict, created: str, document: Policy, fragment: Fragment, held: Mapping[str, HeldProvider]
+) -> PolicyResult:
+    by_rule = [frozenset(target.provider for target in rule.targets) for rule in document.rules]
+    verdict = replace(
+        verdict,
+        redundant=_redundancy(document, held),
+        rules=tuple(_rule_view(rule, held) for rule in document.rules),
+    )
+    return PolicyResult(
+        verdict=verdict,
+        created=created,
+        served=Served(
+            gateway=next(iter(verdict.fragments)),
+            document=document,
+            fragment=fragment,
+            uses=frozenset().union(*by_rule),
+            sole=frozenset().union(*(providers for providers in by_rule if len(providers) == 1)),
+        ),
+    )
 
 
 def _resolve(policy: Policy, gateway_id: str, held: Mapping[str, HeldProvider]) -> tuple[Policy | None, list[Ruling]]:
@@ -107,20 +201,16 @@ def _resolve(policy: Policy, gateway_id: str, held: Mapping[str, HeldProvider]) 
     return (msgspec.structs.replace(policy, rules=tuple(rules)) if failures else policy), failures
 
 
-def conflicted(result: PolicyResult, winner: str, model: str) -> Ruling:
+def conflicted(accepted: Ruling, winner: str, model: str) -> Ruling:
     """Return the Accepted ruling of a policy that lost a virtual model to an older one."""
     lost = f"the virtual model {model!r} is offered by the older RoutePolicy {winner}: remove it from one of the two"
-    if result.accepted.truth is Truth.TRUE:
+    if accepted.truth is Truth.TRUE:
         return Ruling(Truth.FALSE, Reason.CONFLICTED, f"spec.models: {lost}")
-    return Ruling(result.accepted.truth, result.accepted.reason, clip(f"{lost}; {result.accepted.message}"))
-
-
-def rule_views(policy: Policy, held: Mapping[str, HeldProvider]) -> tuple[RuleView, ...]:
-    """Return each rule's targets in written form and order of trial."""
-    return tuple(_rule_view(rule, held) for rule in policy.rules)
+    return Ruling(accepted.truth, accepted.reason, clip(f"{lost}; {accepted.message}"))
 
 
 def _rule_view(rule: Rule, held: Mapping[str, HeldProvider]) -> RuleView:
+    """Return the rule's targets in written form and order of trial."""
     targets = list(rule.targets)
     if rule.strategy is Strategy.PRIORITY:
         targets.sort(key=lambda target: target.priority)
@@ -132,7 +222,7 @@ def _rule_view(rule: Rule, held: Mapping[str, HeldProvider]) -> RuleView:
     return RuleView(rule.name, tuple(str(target) for target in targets), first, keyless, withheld)
 
 
-def redundancy(policy: Policy, held: Mapping[str, HeldProvider]) -> Ruling:
+def _redundancy(policy: Policy, held: Mapping[str, HeldProvider]) -> Ruling:
     """Rule whether each rule has two targets that do not fail together."""
     single = [
         rule.name

@@ -3,42 +3,36 @@
 import gzip
 from collections.abc import Sequence
 
-from fairlead_proxy.contract.snapshot import SHARD_BYTES, SHARDS_PER_SET, Fragment, pack
-
-HEADER_BYTES = 512
-"""More than the header of any fragment takes."""
+from fairlead_proxy.contract.snapshot import HEADER_BYTES, SHARD_BYTES, SHARDS_PER_SET, Fragment, Packer
 
 _CERTAIN_BYTES = SHARD_BYTES * SHARDS_PER_SET // 2
-"""So much, uncompressed, always fits: two shards that came of one split hold more than one shard together."""
+"""So much, uncompressed, always fits: two shards that follow each other hold more than one shard together."""
 
 
-def leave_out(fixed: Sequence[Fragment], by_age: Sequence[Fragment]) -> frozenset[str]:
+def leave_out(fixed: Sequence[Fragment], by_age: Sequence[Fragment], packer: Packer) -> frozenset[str]:
     """Return the keys of the fragments for which there is no room: those too large by themselves, then the newest.
 
-    `fixed` always stays; the newest stand at the end of `by_age`.
+    `fixed` always stays; the newest stand at the end of `by_age`. `packer` only saves work.
     """
     oversized = frozenset(fragment.key for fragment in by_age if _is_oversized(fragment))
     rest = [fragment for fragment in by_age if fragment.key not in oversized]
-    if fits([*fixed, *rest]):
+    if fits([*fixed, *rest], packer):
         return oversized
     kept, too_many = 0, len(rest)
     while too_many - kept > 1:
         middle = (kept + too_many) // 2
-        if fits([*fixed, *rest[:middle]]):
+        if fits([*fixed, *rest[:middle]], packer):
             kept = middle
         else:
             too_many = middle
     return oversized | {fragment.key for fragment in rest[kept:]}
 
 
-def fits(fragments: Sequence[Fragment]) -> bool:
+def fits(fragments: Sequence[Fragment], packer: Packer) -> bool:
     """Say whether these fragments, none of them oversized, can be published as one set of shards."""
     if sum(len(fragment.body) + HEADER_BYTES for fragment in fragments) <= _CERTAIN_BYTES:
         return True
-    whole = gzip.compress(b"".join(fragment.body for fragment in fragments), compresslevel=6)
-    if len(whole) > SHARD_BYTES * SHARDS_PER_SET:
-        return False
-    return len(pack(fragments)) <= SHARDS_PER_SET
+    return len(packer.pack(fragments)) <= SHARDS_PER_SET
 
 
 def _is_oversized(fragment: Fragment) -> bool:

@@ -3,15 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from fairlead_operator.compiler.policies import Held, PolicyResult, conflicted, redundancy, rule_views
+from fairlead_operator.compiler.policies import NOTHING_SERVED, PolicyResult, Served, conflicted
 from fairlead_operator.compiler.providers import ProviderResult
-from fairlead_operator.verdict import Reason, Ruling, Truth, Verdict
-from fairlead_proxy.contract.config import Policy
+from fairlead_operator.verdict import Verdict
 
 LeftOut = Mapping[str, frozenset[str]]
 """By gateway, the keys of the fragments for which its snapshot has no room."""
-
-NOTHING_SERVED = Ruling(Truth.FALSE, Reason.SINGLE_FAILURE_DOMAIN, "nothing of this policy is served")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +20,16 @@ class Users:
     per_gateway: Mapping[str, int]
 
     @classmethod
-    def of(cls, served: Iterable[PolicyResult]) -> "Users":
+    def of(cls, served: Iterable[Served]) -> "Users":
         users: dict[str, set[str]] = {}
         sole: dict[str, set[str]] = {}
         per_gateway: dict[str, int] = {}
-        for result in served:
-            if result.document is None or result.gateway is None:
-                continue
-            per_gateway[result.gateway] = per_gateway.get(result.gateway, 0) + 1
-            for providers in _providers_by_rule(result.document):
-                for provider in providers:
-                    users.setdefault(provider, set()).add(result.document.id)
-                if len(providers) == 1:
-                    sole.setdefault(next(iter(providers)), set()).add(result.document.id)
+        for each in served:
+            per_gateway[each.gateway] = per_gateway.get(each.gateway, 0) + 1
+            for provider in each.uses:
+                users.setdefault(provider, set()).add(each.document.id)
+            for provider in each.sole:
+                sole.setdefault(provider, set()).add(each.document.id)
         return cls(_frozen(users), _frozen(sole), per_gateway)
 
 
@@ -49,36 +43,22 @@ def provider_verdict(result: ProviderResult, users: Users, left_out: LeftOut) ->
     )
 
 
-def policy_verdict(
-    result: PolicyResult, losers: Mapping[str, tuple[str, str]], held: Held, left_out: LeftOut
-) -> Verdict:
-    found = result.found
-    verdict = Verdict(
-        ref=found.ref,
-        uid=found.uid,
-        generation=found.generation,
-        accepted=result.accepted,
-        resolved_refs=result.resolved,
-        redundant=NOTHING_SERVED,
-    )
-    if found.ref.id in losers:
-        return replace(verdict, accepted=conflicted(result, *losers[found.ref.id]), withdrawn=True)
-    if result.document is None or result.fragment is None or result.gateway is None:
-        return replace(verdict, withdrawn=result.resolved.reason is not Reason.GATEWAY_NOT_FOUND)
-    providers = held[result.gateway]
-    too_large = result.fragment.key in left_out[result.gateway]
-    return replace(
-        verdict,
-        fragments={result.gateway: result.fragment.header.hash},
-        rolled_back_to=result.rolled_back_to,
-        redundant=redundancy(result.document, providers),
-        rules=rule_views(result.document, providers),
-        too_large=(result.gateway,) if too_large else (),
-    )
-
-
-def _providers_by_rule(policy: Policy) -> list[set[str]]:
-    return [{target.provider for target in rule.targets} for rule in policy.rules]
+def policy_verdict(result: PolicyResult, losers: Mapping[str, tuple[str, str]], left_out: LeftOut) -> Verdict:
+    verdict = result.verdict
+    lost = losers.get(verdict.ref.id)
+    if lost is not None:
+        return Verdict(
+            ref=verdict.ref,
+            uid=verdict.uid,
+            generation=verdict.generation,
+            accepted=conflicted(verdict.accepted, *lost),
+            resolved_refs=verdict.resolved_refs,
+            withdrawn=True,
+            redundant=NOTHING_SERVED,
+        )
+    if result.served is None or result.served.fragment.key not in left_out[result.served.gateway]:
+        return verdict
+    return replace(verdict, too_large=(result.served.gateway,))
 
 
 def _frozen(sets: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:

@@ -1,9 +1,10 @@
 """How many proxies a fleet shall have: up at once with the calls in flight, down when less has long been enough."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from fairlead_operator.heard import HeardProxy
 from fairlead_operator.resources.gateway import ReplicasSpec
 
 DOWN_AFTER_SECONDS = 300.0
@@ -16,6 +17,12 @@ class Scale:
     replicas: int
     lower_since: float | None = None
     most_since: int = 0
+
+
+def scale_by(scale: Scale | None, spec: ReplicasSpec, proxies: Sequence[HeardProxy], now: float) -> Scale:
+    """Return the scale after hearing these proxies; `scale` None: nobody has heard them before."""
+    in_flight = [proxy.report.in_flight if proxy.report else None for proxy in proxies if proxy.ready]
+    return next_scale(scale or first_scale(spec, len(proxies)), spec, in_flight, now)
 
 
 def first_scale(spec: ReplicasSpec, running: int) -> Scale:

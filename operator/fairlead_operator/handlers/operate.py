@@ -1,11 +1,12 @@
 """The operator's process, from the lease to the last farewell: who acts, on what, and when it must stop."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from fairlead_operator.cluster.api import ClusterError
@@ -14,6 +15,7 @@ from fairlead_operator.cluster.kubernetes_api import KubernetesApi
 from fairlead_operator.cluster.kubernetes_cluster import KubernetesCluster, KubernetesSettings
 from fairlead_operator.cluster.kubernetes_paths import NAMESPACE, OURS
 from fairlead_operator.cluster.lease import LeaderElection, LeaseSettings
+from fairlead_operator.cluster.loop_thread import LoopThread
 from fairlead_operator.fleet.render import FleetSettings
 from fairlead_operator.handlers.following import Follower, WatchLost
 from fairlead_operator.handlers.health import HealthServer, OperatorHealth
@@ -73,31 +75,30 @@ async def operate(settings: OperatorSettings, instruments: Instruments) -> int:
         raise HealthPortTaken(error.strerror or str(error)) from error
     log.info("operator started", extra={"identity": settings.identity, "health_port": server.port})
     try:
-        async with KubernetesApi(settings.access) as api:
-            return await _serve_term(api, settings, instruments, health, stopping)
+        async with KubernetesApi(settings.access) as api, _electing(settings, instruments) as (aside, election):
+            return await _serve_term(api, aside, election, settings, instruments, health, stopping)
     finally:
         await server.close()
 
 
 async def _serve_term(
     api: KubernetesApi,
+    aside: LoopThread,
+    election: LeaderElection,
     settings: OperatorSettings,
     instruments: Instruments,
     health: OperatorHealth,
     stopping: asyncio.Event,
 ) -> int:
-    """Wait for the lease, act while it is ours, and give it back."""
+    """Wait for the lease, act while it is ours, and give it back.
+
+    All that concerns the lease runs `aside`, and so does the end of this process when it is lost.
+    """
     stopped = asyncio.create_task(stopping.wait(), name="stop")
-    election = LeaderElection(
-        api,
-        LeaseSettings(settings.namespace, LEASE_NAME, settings.identity),
-        monotonic=instruments.monotonic,
-        wall=instruments.clock,
-    )
     tasks: list[asyncio.Task[object]] = []
     try:
         if settings.leader_election:
-            acquiring = asyncio.create_task(election.acquire(), name="acquire the lease")
+            acquiring = asyncio.create_task(aside.run(election.acquire()), name="acquire the lease")
             tasks.append(acquiring)
             tasks.append(asyncio.create_task(_reach(api, health), name="reach the API server"))
             await asyncio.wait((acquiring, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -109,7 +110,7 @@ async def _serve_term(
         tasks.append(acting)
         waiting = {acting, stopped}
         if settings.leader_election:
-            keeping = asyncio.create_task(_keep(election, instruments.exit_now), name="keep the lease")
+            keeping = asyncio.create_task(aside.run(_keep(election, instruments.exit_now)), name="keep the lease")
             tasks.append(keeping)
             waiting.add(keeping)
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -118,7 +119,22 @@ async def _serve_term(
         for task in [*tasks, stopped]:
             task.cancel()
         await asyncio.gather(*tasks, stopped, return_exceptions=True)
-        await election.release()
+        await aside.run(election.release())
+
+
+@contextlib.asynccontextmanager
+async def _electing(
+    settings: OperatorSettings, instruments: Instruments
+) -> AsyncIterator[tuple[LoopThread, LeaderElection]]:
+    """Give the election and the thread on which all of it is to run, with connections of its own."""
+    async with LoopThread("lease") as aside:
+        api = KubernetesApi(settings.access)
+        await aside.run(api.__aenter__())
+        try:
+            lease = LeaseSettings(settings.namespace, LEASE_NAME, settings.identity)
+            yield aside, LeaderElection(api, lease, monotonic=instruments.monotonic, wall=instruments.clock)
+        finally:
+            await aside.run(api.__aexit__(None, None, None))
 
 
 async def _keep(election: LeaderElection, exit_now: Callable[[int], None]) -> None:

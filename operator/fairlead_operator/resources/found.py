@@ -1,7 +1,7 @@
 """One object as it was read, from the API server or from a file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from fairlead_operator.resources.gateway import ModelGatewaySpec
@@ -30,3 +30,7 @@ class Found(Generic[S]):
     problems: tuple[str, ...] = ()
     unsupported: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_written(self) -> "Found[S]":
+        """Return it without what only the server and the operator say of it: equal until somebody edits it."""
+        return replace(self, resource_version="", status={})

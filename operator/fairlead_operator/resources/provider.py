@@ -166,7 +166,13 @@ class ModelSpec(Resource):
         ),
     ] = None
     context_window: Annotated[
-        int | None, Field(description="Tokens that fit, input and output together.", ge=1, le=100_000_000)
+        int | None,
+        Field(
+            description="Tokens that fit, input and output together. A call that seems too large for it, by the "
+            "estimate of its prompt and the length of answer that it asks for, tries the other targets first.",
+            ge=1,
+            le=100_000_000,
+        ),
     ] = None
     price: Annotated[PriceSpec | None, Field(description="What the model costs; omitted: unknown, which is not 0.")] = (
         None

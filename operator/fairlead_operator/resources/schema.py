@@ -23,6 +23,9 @@ from fairlead_operator.resources.status_schema import (
 
 Schema = dict[str, Any]
 
+CATEGORIES = ("fairlead", "ai")
+"""What stands for all our kinds in `kubectl get`."""
+
 NAME_MESSAGE = "the name must be a DNS label: at most 63 letters, digits and hyphens, all lower-case"
 GATEWAY_NAME_MESSAGE = "the name of a ModelGateway is that of its Service, so it must begin with a letter"
 GATEWAY_NAME_PATTERN = r"^[a-z].*$"
@@ -122,7 +125,7 @@ def crd_of(kind: Kind) -> dict[str, Any]:
                 "plural": facts.plural,
                 "singular": kind.value.lower(),
                 "shortNames": [facts.short_name],
-                "categories": ["fairlead", "ai"],
+                "categories": list(CATEGORIES),
             },
             "scope": "Namespaced",
             "versions": [
@@ -181,24 +184,28 @@ def _validation(rule: Rule[Any]) -> Schema:
 
 
 def _object_schema(kind: Kind, facts: KindFacts) -> Schema:
-    names = [{"rule": f"size(self.metadata.name) <= 63 && self.metadata.name.matches('{NAME_PATTERN}')"}]
-    validations = [{**names[0], "message": NAME_MESSAGE}]
+    names = {f"size(self.metadata.name) <= 63 && self.metadata.name.matches('{NAME_PATTERN}')": NAME_MESSAGE}
     if kind is Kind.MODEL_GATEWAY:
-        rule = f"self.metadata.name.matches('{GATEWAY_NAME_PATTERN}')"
-        validations.append({"rule": rule, "message": GATEWAY_NAME_MESSAGE})
+        names[f"self.metadata.name.matches('{GATEWAY_NAME_PATTERN}')"] = GATEWAY_NAME_MESSAGE
     return {
         "type": "object",
         "description": facts.spec.__doc__,
         "required": ["spec"],
-        "x-kubernetes-validations": validations,
+        "x-kubernetes-validations": [
+            {"rule": rule, "message": message, "fieldPath": ".metadata.name"} for rule, message in names.items()
+        ],
         "properties": {
             "apiVersion": {"type": "string", "description": f"{GROUP}/{VERSION}."},
             "kind": {"type": "string", "description": f"{kind.value}."},
-            "metadata": {"type": "object"},
+            "metadata": {"type": "object", "properties": {"name": _NAME_SCHEMA}},
             "spec": {**_structural(resolved_schema(facts.spec)), "description": "What is wanted."},
             "status": {**_structural(resolved_schema(facts.status)), "description": "What was observed."},
         },
     }
+
+
+_NAME_SCHEMA = {"type": "string", "description": "Name of the object.", "maxLength": 253}
+"""Shown only because a rule's `fieldPath` may name nothing else; 253 is what the API server allows any name."""
 
 
 def _structural(node: Schema, *, within_list: bool = False) -> Schema:

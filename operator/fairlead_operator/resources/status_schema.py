@@ -55,7 +55,7 @@ class CommonStatus(StatusPart):
 class ObserversStatus(StatusPart):
     """Which proxies the health is known from."""
 
-    reporting: Annotated[Count, Field(description="Proxies with an attempt or a probe lately.")]
+    reporting: Annotated[Count, Field(description="Proxies with evidence of calls or probes that still holds.")]
     total: Annotated[Count, Field(description="Proxies that were asked.")]
     dissenting: Annotated[
         list[Text], Field(description="Proxies that see it otherwise than the quorum.", max_length=20)

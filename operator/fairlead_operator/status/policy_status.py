@@ -1,7 +1,7 @@
 """The status of a RoutePolicy: per rule the target that serves now, and whether a second one could."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -76,6 +76,12 @@ def policy_status(verdict: Verdict, programmed: Condition, facts: Facts, previou
         "rules": shown,
     }
     return _fit(status)
+
+
+def policy_evidence(verdict: Verdict, facts: Facts) -> Hashable:
+    """Return all of the facts that a policy's status is made of, but Programmed."""
+    sights = tuple(facts.sight_of(target) for target in verdict.targets) if _is_served(verdict) else ()
+    return sights, facts.settling()
 
 
 def rule_status(rule: RuleView, facts: Facts) -> RuleStatus:

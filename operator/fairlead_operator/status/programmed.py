@@ -26,6 +26,9 @@ def rule_programmed(verdict: Verdict, fleets: Mapping[str, FleetView], now: floa
     due = False
     for fleet in holding:
         digest = verdict.fragments[fleet.gateway]
+        if fleet.serves_everywhere(key, digest):
+            served = True
+            continue
         for proxy in fleet.ready:
             if proxy.serves(key, digest):
                 served = True

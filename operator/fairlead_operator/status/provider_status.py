@@ -1,6 +1,6 @@
 """The status of a ModelProvider: what was compiled, what the proxies acknowledged, and how they see it serve."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from fairlead_operator.status.conditions import (
@@ -45,6 +45,11 @@ def provider_status(verdict: Verdict, programmed: Condition, facts: Facts, previ
             "soleTargetOf": len(verdict.sole_target_of),
         },
     }
+
+
+def provider_evidence(verdict: Verdict, facts: Facts) -> Hashable:
+    """Return all of the facts that a provider's status is made of, but Programmed."""
+    return facts.health_of(verdict.ref.id), facts.health.silent, facts.settling(), _ready_proxies(verdict, facts)
 
 
 def _healthy_before(previous: Status) -> Condition:
@@ -106,7 +111,7 @@ def _health(verdict: Verdict, health: ProviderHealth, facts: Facts, previous: St
         "since": before["since"] if same and "since" in before else timestamp(facts.now),
         "observers": {
             "reporting": health.observers,
-            "total": sum(len(facts.fleets[gateway].ready) for gateway in verdict.fragments if gateway in facts.fleets),
+            "total": _ready_proxies(verdict, facts),
             "dissenting": list(health.dissenting[:PARTS_SHOWN]),
         },
     }
@@ -120,6 +125,10 @@ def _health(verdict: Verdict, health: ProviderHealth, facts: Facts, previous: St
         shown["credentials"] = _parts(health.credentials)
         shown["models"] = _parts(health.models)
     return shown
+
+
+def _ready_proxies(verdict: Verdict, facts: Facts) -> int:
+    return sum(len(facts.fleets[gateway].ready) for gateway in verdict.fragments if gateway in facts.fleets)
 
 
 def _parts(parts: Sequence[PartHealth]) -> list[dict[str, str]]:

@@ -51,7 +51,8 @@ class FleetView:
     `behind_since`: since when some ready proxy lacks the revision; `empty_since`: since when none is ready.
     `published_at`: when each hash was first published. `address`: host:port for applications, may be empty.
     `settling`: a proxy that has just become ready has not been heard yet, so that what we know may be too little.
-    `silenced`: proxies that were heard in the last minute and now have gone, or say nothing.
+    `silenced`: proxies that were heard in the last minute and now have gone, or say nothing. `unknown`: the ready ones
+    on a revision that we did not publish, or no longer remember: they must be asked what they have in force.
     """
 
     gateway: str
@@ -64,6 +65,19 @@ class FleetView:
     address: str = ""
     settling: bool = False
     silenced: tuple[HeardProxy, ...] = ()
+    unknown: tuple[str, ...] = ()
+    _everywhere: frozenset[str] = field(init=False, repr=False, compare=False)
+    _refused: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Most proxies acknowledge the same revision: that is one set, and looked at once.
+        acknowledged = list({id(proxy.acknowledged): proxy.acknowledged for proxy in self.ready}.values())
+        object.__setattr__(self, "_everywhere", frozenset.intersection(*acknowledged) if acknowledged else frozenset())
+        object.__setattr__(self, "_refused", frozenset(key for proxy in self.ready for key in proxy.refused))
+
+    def serves_everywhere(self, key: str, digest: str) -> bool:
+        """Say whether there are ready proxies, and every one of them serves this fragment."""
+        return digest in self._everywhere and key not in self._refused
 
     @property
     def programmed(self) -> int:
@@ -113,6 +127,7 @@ class FleetLog:
             address=address,
             settling=any(not proxy.revision and now - proxy.since < SETTLING_SECONDS for proxy in ready),
             silenced=self._silenced(proxies, now),
+            unknown=tuple(proxy.name for proxy in proxies if proxy.ready and self._is_unknown(proxy)),
         )
 
     def _silenced(self, proxies: Sequence[HeardProxy], now: float) -> tuple[HeardProxy, ...]:
@@ -123,9 +138,12 @@ class FleetLog:
         speaking = {proxy.name for proxy in proxies if heard_within(proxy, FRESH_SECONDS, now)}
         return tuple(proxy for name, proxy in self._heard.items() if name not in speaking)
 
-    def knows(self, revision: str) -> bool:
-        """Say whether the hashes of this revision are known; if not, ask its proxy for them (`fragments`)."""
-        return revision in self._hashes
+    def _is_unknown(self, proxy: HeardProxy) -> bool:
+        """Say whether this proxy serves a revision whose hashes we do not know, and has not listed them."""
+        report = proxy.report
+        if report is None or not report.revision or report.fragments is not None:
+            return False
+        return report.revision not in self._hashes
 
     def _ready(self, proxy: HeardProxy) -> ReadyProxy:
         report = proxy.report

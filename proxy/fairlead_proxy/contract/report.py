@@ -55,7 +55,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     """What one proxy saw of one credential × model × mode. Counts and `ttft_p95_seconds` cover the last 5 minutes.
 
     `failures` are attempts that blame the provider. `reason` and `until` stand while the breaker is not closed.
-    `overdue` attempts wait at this moment without a byte.
+    `overdue` attempts wait at this moment without a byte. `trial`: half open, and the call let through is under way.
     """
 
     provider: str
@@ -69,6 +69,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     attempts: int = 0
     failures: int = 0
     overdue: int = 0
+    trial: bool = False
     last_attempt: float | None = None
     last_success: float | None = None
     ttft_p95_seconds: float | None = None

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import struct
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,13 @@ FORMAT = 1
 SHARD_BYTES = 768 * 1024
 SHARDS_PER_SET = 8
 SETS = ("a", "b")
+
+HEADER_BYTES = 512
+"""More than the header of any fragment takes."""
+
+BLOCK_FRAGMENTS = 32
+BLOCK_BYTES = 256 * 1024
+"""How much is compressed together: enough to compress well (deflate looks back 32 KiB), little enough to do again."""
 
 INDEX_FILE = "index.json"
 """What the index is called where it is mounted; its shards are called as it names them."""
@@ -100,11 +108,35 @@ def revision_of(fragments: Iterable[Fragment]) -> str:
     return "r-" + hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
-def pack(fragments: Sequence[Fragment]) -> list[bytes]:
-    """Return the fragments as gzip shards of at most SHARD_BYTES each, where one fragment allows it."""
-    shards: list[bytes] = []
-    _pack_into(shards, [_frame(fragment) for fragment in sorted(fragments, key=lambda fragment: fragment.key)])
-    return shards
+class Packer:
+    """Packs snapshots that differ little from one to the next: a block with nothing new in it is compressed once.
+
+    It belongs to whoever packs again and again. A block is a gzip member by itself, and ends after a fragment whose key
+    says so: then an edit changes one block, and an object that comes or goes does not move the bounds of all others.
+    """
+
+    def __init__(self) -> None:
+        self._members: dict[tuple[Fragment, ...], bytes] = {}
+
+    def pack(self, fragments: Iterable[Fragment]) -> list[bytes]:
+        """Return the fragments as gzip shards of at most SHARD_BYTES each, where each fragment allows it."""
+        before, self._members = self._members, {}
+        shards: list[list[bytes]] = []
+        room = 0
+        for block in _blocks(sorted(fragments, key=lambda fragment: fragment.key)):
+            member = before.get(block) or gzip.compress(b"".join(map(_frame, block)), compresslevel=6, mtime=0)
+            self._members[block] = member
+            if len(member) > room:
+                shards.append([])
+                room = SHARD_BYTES
+            shards[-1].append(member)
+            room -= len(member)
+        return [b"".join(members) for members in shards] or [gzip.compress(b"", mtime=0)]
+
+
+def pack(fragments: Iterable[Fragment]) -> list[bytes]:
+    """Return the fragments as `Packer` does, for once."""
+    return Packer().pack(fragments)
 
 
 def unpack(shards: Iterable[bytes]) -> list[Fragment]:
@@ -180,14 +212,22 @@ def assemble(revision: str, documents: Iterable[Document], previous: GatewayConf
     return GatewayConfig.of(revision, gateways[0], providers, policies, previous)
 
 
-def _pack_into(shards: list[bytes], frames: list[bytes]) -> None:
-    shard = gzip.compress(b"".join(frames), compresslevel=6, mtime=0)
-    if len(shard) <= SHARD_BYTES or len(frames) < 2:
-        shards.append(shard)
-        return
-    middle = len(frames) // 2
-    _pack_into(shards, frames[:middle])
-    _pack_into(shards, frames[middle:])
+def _blocks(fragments: Iterable[Fragment]) -> Iterable[tuple[Fragment, ...]]:
+    """Cut the fragments into runs of about BLOCK_FRAGMENTS, none above BLOCK_BYTES but a fragment that is so alone."""
+    block: list[Fragment] = []
+    size = 0
+    for fragment in fragments:
+        more = len(fragment.body) + HEADER_BYTES
+        if block and size + more > BLOCK_BYTES:
+            yield tuple(block)
+            block, size = [], 0
+        block.append(fragment)
+        size += more
+        if zlib.crc32(fragment.key.encode()) % BLOCK_FRAGMENTS == 0:
+            yield tuple(block)
+            block, size = [], 0
+    if block:
+        yield tuple(block)
 
 
 def _frame(fragment: Fragment) -> bytes:

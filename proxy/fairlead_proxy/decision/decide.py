@@ -23,22 +23,24 @@ def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -
     if route is None:
         return _refused(RefusalKind.NO_RULE, f"no rule for the model {facts.model!r} matches this call")
     ordered = STRATEGIES[route.rule.strategy](route.targets, rng)
-    window = _window_demanded(ordered, facts) if route.windows else 0
+    if route.windows:
+        ordered.sort(key=lambda linked: _too_small(linked, facts) is not None)
     steps: list[Step] = []
     considered: list[Considered] = []
     for linked in ordered:
-        skip = _misfit(linked, facts, window)
+        skip = _misfit(linked, facts)
         if skip is not None:
             considered.append(Considered(linked.target, skip))
             continue
         usable, passed_over = _credentials(linked.steps, facts, world, rng)
         steps += usable
-        considered.append(Considered(linked.target, None if usable else _foremost(passed_over), passed_over))
+        late = _too_small(linked, facts) if route.windows else None
+        considered.append(Considered(linked.target, None if usable else _foremost(passed_over), passed_over, late))
     refusal = None if steps else _refusal_of(facts, considered)
     return Plan(route, tuple(steps), tuple(considered), refusal)
 
 
-def _misfit(linked: LinkedTarget, facts: CallFacts, window: int) -> Skip | None:
+def _misfit(linked: LinkedTarget, facts: CallFacts) -> Skip | None:
     """Say why a target can never serve this call, whatever the state of its provider."""
     provider, model = linked.provider, linked.model
     if provider is None:
@@ -52,8 +54,6 @@ def _misfit(linked: LinkedTarget, facts: CallFacts, window: int) -> Skip | None:
     missing = _missing(model, facts) if facts.needs else None
     if missing:
         return Skip(SkipReason.CAPABILITY_MISSING, ", ".join(missing))
-    if model.context_window is not None and model.context_window < window:
-        return Skip(SkipReason.CONTEXT_TOO_SMALL, f"about {facts.prompt_tokens} tokens, window {model.context_window}")
     return None
 
 
@@ -63,13 +63,13 @@ def _missing(model: Model, facts: CallFacts) -> list[str]:
     return sorted(facts.needs.difference(model.capabilities))
 
 
-def _window_demanded(targets: Sequence[LinkedTarget], facts: CallFacts) -> int:
-    """Return the estimated tokens if a target that could serve holds them, else 0: estimates alone deny nothing."""
-    for linked in targets:
-        window = linked.model.context_window if linked.model else None
-        if linked.model and (window is None or window >= facts.prompt_tokens) and _misfit(linked, facts, 0) is None:
-            return facts.prompt_tokens
-    return 0
+def _too_small(linked: LinkedTarget, facts: CallFacts) -> Skip | None:
+    """Say why a target comes after those that seem to hold the call; it is tried all the same: no estimate denies."""
+    window = linked.model.context_window if linked.model else None
+    if window is None or window >= facts.prompt_tokens + facts.max_tokens:
+        return None
+    answer = f" and {facts.max_tokens} of answer" if facts.max_tokens else ""
+    return Skip(SkipReason.CONTEXT_TOO_SMALL, f"about {facts.prompt_tokens} tokens{answer}, window {window}")
 
 
 def _credentials(

@@ -15,6 +15,8 @@ INTENT_HEADER = "x-fairlead-intent"
 class CallFacts(Struct, frozen=True):
     """One call, without its content. `headers` holds lower-case names; `prompt_tokens` is an estimate.
 
+    `max_tokens`: how long an answer the caller asks for at most; 0 where it does not say.
+
     `needs` are capabilities that the request uses: tools, vision, jsonSchema, reasoning, audio.
     """
 
@@ -24,6 +26,7 @@ class CallFacts(Struct, frozen=True):
     mode: Mode = Mode.PLAIN
     headers: dict[str, str] = {}
     prompt_tokens: int = 0
+    max_tokens: int = 0
     intent: str = ""
     needs: frozenset[str] = frozenset()
 

@@ -29,7 +29,7 @@ class RefusalKind(StrEnum):
 
 
 class Skip(Struct, frozen=True):
-    """Why a target, or one credential of it, is not tried. `until`: Unix seconds of the soonest next try."""
+    """Why a target, or one credential of it, is not tried, or late. `until`: Unix seconds of the soonest next try."""
 
     reason: SkipReason
     detail: str = ""
@@ -41,11 +41,15 @@ class Skip(Struct, frozen=True):
 
 
 class Considered(Struct, frozen=True):
-    """One target of the rule: used unless `skip` says why not. `skipped_credentials` names those passed over."""
+    """One target of the rule: used unless `skip` says why not. `skipped_credentials` names those passed over.
+
+    `late`: why it comes after the other targets, whatever its priority and its luck.
+    """
 
     target: Target
     skip: Skip | None = None
     skipped_credentials: tuple[tuple[str, Skip], ...] = ()
+    late: Skip | None = None
 
 
 class Refusal(Struct, frozen=True):

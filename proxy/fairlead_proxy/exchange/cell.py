@@ -10,6 +10,7 @@ class CellReading:
     """A breaker as it stands now. `until`: Unix seconds of the next try; `retry_after`: the provider named the time.
 
     `overdue`: attempts that wait at this moment without a byte, for longer than this model ever takes.
+    `trial`: half open, and the one call that it lets through is under way.
     """
 
     state: BreakerState
@@ -17,6 +18,7 @@ class CellReading:
     until: float | None = None
     retry_after: bool = False
     overdue: int = 0
+    trial: bool = False
 
 
 WELL = CellReading(BreakerState.CLOSED)

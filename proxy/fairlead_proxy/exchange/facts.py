@@ -22,6 +22,9 @@ class Asked(Protocol):
     @property
     def prompt_tokens(self) -> int: ...
 
+    @property
+    def max_tokens(self) -> int | None: ...
+
 
 def facts_of(call: ClientCall, asked: Asked, header_names: frozenset[str]) -> CallFacts:
     """Return the facts of a call; of its headers only those that some rule matches on."""
@@ -32,6 +35,7 @@ def facts_of(call: ClientCall, asked: Asked, header_names: frozenset[str]) -> Ca
         mode=asked.mode,
         headers={name: call.headers[name] for name in header_names.intersection(call.headers)} if header_names else {},
         prompt_tokens=asked.prompt_tokens,
+        max_tokens=max(0, asked.max_tokens or 0),
         intent=call.headers.get(INTENT_HEADER, ""),
         needs=asked.needs,
     )

@@ -133,6 +133,7 @@ def _observation(cell: Cell, reading: CellReading, seen: _Seen | None, now: floa
         until=reading.until,
         retry_after=reading.retry_after,
         overdue=reading.overdue,
+        trial=reading.trial,
         attempts=seen.attempts(now) if seen else 0,
         failures=seen.failures(now) if seen else 0,
         last_attempt=seen.last_attempt if seen else None,

@@ -56,7 +56,9 @@ class Breakers:
         overdue = self._waits.overdue_at(cell)
         if breaker is None or breaker.opened_at is None:
             return CellReading(BreakerState.CLOSED, overdue=overdue) if overdue else WELL
-        return CellReading(breaker.state(now), breaker.reason, breaker.until, breaker.held(now), overdue)
+        return CellReading(
+            breaker.state(now), breaker.reason, breaker.until, breaker.held(now), overdue, trial=breaker.on_trial
+        )
 
     def noteworthy(self) -> set[Cell]:
         """Return the cells whose breaker is not closed, and those where attempts are overdue."""

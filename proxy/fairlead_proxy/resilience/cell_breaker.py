@@ -69,6 +69,11 @@ class CellBreaker:
         """Return when it is, or was, half open; None while closed."""
         return None if self.opened_at is None else self._until
 
+    @property
+    def on_trial(self) -> bool:
+        """Say whether the one call that it lets through half open is under way."""
+        return self._trial_began is not None
+
     def held(self, now: float) -> bool:
         """Say whether the provider itself named a time that has not come yet."""
         return self.opened_at is not None and now < self._held_until

@@ -123,6 +123,8 @@ class ClientConnection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         body, heads = self._body, self._request_count
+        # Asked before the parser has it: the piece that ends a body belongs to that body, and begins no head.
+        in_body = body is not None and not body.is_eof()
         super().data_received(data)
         if self._request_count > heads:
             self._head_since, self._head_bytes = None, 0
@@ -130,7 +132,7 @@ class ClientConnection(RequestHandler):
             if body is not None and not body.is_eof() and not isinstance(message, RawRequestMessage):
                 # aiohttp tells whoever reads the next request, but not the one that waits for this body.
                 body.set_exception(BodyFault(MALFORMED))
-        elif data and (body is None or body.is_eof()):
+        elif data and not in_body:
             if self._head_since is None:
                 self._head_since = self._loop.time()
             self._head_bytes += len(data)

@@ -110,7 +110,8 @@ class Tenant:
             leaving=lambda: self._serving.draining,
             head_only=request.method == "HEAD",
         )
-        visit = Visit(f"{self._ids.getrandbits(80):020x}", request, connection, sink, request.raw_path.partition("?")[0], {})
+        call = f"{self._ids.getrandbits(80):020x}"
+        visit = Visit(call, request, connection, sink, request.raw_path.partition("?")[0], {})
         connection.busy = True
         try:
             await self._serve(visit)

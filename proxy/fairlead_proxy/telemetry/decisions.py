@@ -11,10 +11,11 @@ from fairlead_proxy.exchange.record import CallRecord
 
 
 class TargetView(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One target of the rule: used unless `skipped` says why not."""
+    """One target of the rule: used unless `skipped` says why not. `late`: why it comes after the other targets."""
 
     target: str
     skipped: str = ""
+    late: str = ""
     skipped_credentials: dict[str, str] = {}
 
 
@@ -50,6 +51,7 @@ class DecisionRecord(Struct, frozen=True, kw_only=True):
     mode: Mode | None
     model: str
     prompt_tokens: int
+    max_tokens: int
     intent: str
     needs: tuple[str, ...]
     headers: tuple[str, ...]
@@ -100,6 +102,7 @@ def view_of(record: CallRecord) -> DecisionRecord:
         mode=facts.mode if facts else None,
         model=record.virtual_model,
         prompt_tokens=facts.prompt_tokens if facts else 0,
+        max_tokens=facts.max_tokens if facts else 0,
         intent=facts.intent if facts else "",
         needs=tuple(sorted(facts.needs)) if facts else (),
         headers=tuple(sorted(facts.headers)) if facts else (),
@@ -126,6 +129,7 @@ def _target_view(entry: Considered) -> TargetView:
     return TargetView(
         target=str(entry.target),
         skipped=str(entry.skip) if entry.skip else "",
+        late=str(entry.late) if entry.late else "",
         skipped_credentials={name: str(skip) for name, skip in entry.skipped_credentials},
     )
 

@@ -223,7 +223,7 @@ class HttpConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._phase == _HEAD:  # else it is a trailer
-            self._headers.append((_NAMES[name], value.decode("latin-1")))
+            self._headers.append((_NAMES[name], value.decode("latin-1").strip()))
 
     def on_headers_complete(self) -> None:
         parser = cast(HttpResponseParser, self._parser)

@@ -1,8 +1,6 @@
 """The charts, installed on a real API server as a user installs them, and what the API server then lets whom do."""
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -15,7 +13,7 @@ from cluster.control_plane import ControlPlane
 from cluster.helm import Helm
 from cluster.kubectl import Kubectl
 from cluster.mini_node import MiniNode
-from cluster.processes import wait_until
+from cluster.processes import answers, wait_until
 
 OPS = "fairlead-system"
 CRD_RELEASE = "fairlead-crds"
@@ -67,7 +65,7 @@ class Ground:
         deployment = f"deployment/{gateway}-proxy"
         self.kubectl("rollout", "status", deployment, "-n", namespace, "--timeout=60s", timeout_seconds=70)
         address = self.node.expose(namespace, gateway)
-        wait_until(lambda: _answers(address), what=f"the Service of {gateway} answers")
+        wait_until(lambda: answers(address), what=f"the Service of {gateway} answers")
         return address
 
 
@@ -97,17 +95,6 @@ def wait_gone(kubectl: Kubectl, kinds: str, namespace: str, selector: str) -> No
         what=f"{kinds} with {selector} are gone from {namespace}",
         seconds=120,
     )
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{address}/v1/models", timeout=5):
-            return True
-    except urllib.error.HTTPError as error:
-        error.close()
-        return True
-    except OSError:
-        return False
 
 
 def _question(group: str, resource: str, verb: str, namespace: str) -> Json:

@@ -16,7 +16,7 @@ from typing import Any
 from cluster.control_plane import ControlPlane
 from cluster.kubectl import Kubectl
 from cluster.mini_node import MiniNode
-from cluster.processes import Child, free_ports, wait_until
+from cluster.processes import Child, answers, free_ports, wait_until
 
 from fairlead_operator.fleet import rbac
 
@@ -111,7 +111,7 @@ class Stage:
             seconds=seconds,
         )
         address = self.node.expose(self.platform, "main")
-        wait_until(lambda: _answers(address), what="the Service answers")
+        wait_until(lambda: answers(address), what="the Service answers")
         return address
 
     def pods(self) -> list[Json]:
@@ -274,17 +274,6 @@ def _target(text: str, priority: int) -> Json:
     *owner, provider, model = text.split("/")
     reference = {"name": provider, **({"namespace": owner[0]} if owner else {})}
     return {"provider": reference, "model": model, "priority": priority}
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{address}/", timeout=5):
-            return True
-    except urllib.error.HTTPError as error:
-        error.close()
-        return True
-    except OSError:
-        return False
 
 
 def _role(kind: str, name: str, namespace: str, rules: Sequence[Json], stage: str) -> Json:

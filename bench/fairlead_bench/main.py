@@ -1,0 +1,118 @@
+"""The command: installs what is asked for, measures it in turn, prints tables, and writes the page where told to."""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from fairlead_bench.install import NotInstalled, go_programs
+from fairlead_bench.load import Generator
+from fairlead_bench.mock import ROLES, Mock
+from fairlead_bench.places import LOAD_CORE
+from fairlead_bench.results import Results
+from fairlead_bench.running import NotStarted, Rig
+from fairlead_bench.tables import table
+from fairlead_bench.targets.registry import TARGETS
+from fairlead_bench.targets.target import FeatureMissing, Target
+from fairlead_bench.workloads.registry import WORKLOADS
+from fairlead_bench.workloads.workload import Workload
+
+Each = TypeVar("Each")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0; 1 if a target could not be measured; 2 for wrong usage."""
+    told = _parser().parse_args(arguments)
+    # The runner looks on from the load's core: the gateway's is for the gateway alone.
+    os.sched_setaffinity(0, {LOAD_CORE})
+    programs = go_programs()
+    targets, missing = _installed(told.targets)
+    with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as directory:
+        mock = Mock(programs, Path(directory))
+        try:
+            rig = Rig(programs, Generator(programs), mock, Path(directory))
+            for workload in told.workloads:
+                results = _measure(rig, workload, targets, told.rounds, told.seconds)
+                results.absent.update(missing)
+                print(f"\n## {workload.name}. {workload.title}\n\n{table(workload, results)}", flush=True)
+        finally:
+            mock.close()
+    return 0
+
+
+def _installed(targets: Sequence[Target]) -> tuple[dict[str, Target], dict[str, str]]:
+    """Return the targets that are there, and why the others are not."""
+    found: dict[str, Target] = {}
+    missing: dict[str, str] = {}
+    for target in targets:
+        try:
+            version = target.install()
+            found[target.name] = target
+            _say(f"{target.name}: {version}")
+        except NotInstalled as why:
+            missing[target.name] = f"not installed: {why}"
+            _say(f"{target.name}: {missing[target.name]}")
+    return found, missing
+
+
+def _measure(rig: Rig, workload: Workload, targets: dict[str, Target], rounds: int, seconds: float) -> Results:
+    """Measure the targets in turn, round after round: a slow minute of the machine falls on all of them."""
+    results = Results()
+    for turn in range(workload.rounds or rounds):
+        for name, target in targets.items():
+            if workload.name in target.cannot:
+                continue
+            began = time.monotonic()
+            try:
+                results.add(name, workload.run(rig, target, seconds))
+            except (NotStarted, FeatureMissing) as why:
+                results.absent[name] = str(why)
+                _say(f"{workload.name} {name}: {why}")
+            finally:
+                for role in ROLES:
+                    rig.mock.set_mode(role, "ok")
+                rig.mock.reset()
+            _say(f"{workload.name} {name}, round {turn + 1}: {time.monotonic() - began:.0f} s")
+    return results
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
+    add = parser.add_argument
+    add("--targets", type=_targets, default=list(TARGETS.values()), metavar="A,B", help=f"of {', '.join(TARGETS)}")
+    add(
+        "--workloads",
+        type=_workloads,
+        default=list(WORKLOADS.values()),
+        metavar="A,B",
+        help=f"of {', '.join(WORKLOADS)}",
+    )
+    add("--rounds", type=int, default=3, help="how often each is measured")
+    add("--seconds", type=float, default=6.0, help="how long one measurement of plain calls takes")
+    return parser
+
+
+def _targets(text: str) -> list[Target]:
+    return [_of(TARGETS, name, "target") for name in text.split(",")]
+
+
+def _workloads(text: str) -> list[Workload]:
+    return [_of(WORKLOADS, name, "workload") for name in text.split(",")]
+
+
+def _of(known: dict[str, Each], name: str, what: str) -> Each:
+    if name not in known:
+        raise argparse.ArgumentTypeError(f"no {what} is called {name}; there are {', '.join(known)}")
+    return known[name]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""HTTP/1.1 on a socket for a server that misbehaves: requests read whole, answers written and cut off as wanted."""
+
+import asyncio
+import socket
+import struct
+from dataclasses import dataclass
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def key(self) -> str:
+        return self.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+class Connection:
+    """One client connection, with the ways to end it that a proper server does not offer."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def read_request(self) -> Request | None:
+        try:
+            head = await self.reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        first, *lines = head.decode("latin-1").split("\r\n")
+        method, path, _ = first.split(" ", 2)
+        headers = {line.split(":", 1)[0].lower(): line.split(":", 1)[1].strip() for line in lines if ":" in line}
+        length = int(headers.get("content-length", "0"))
+        body = await self.reader.readexactly(length) if length else await self._chunked(headers)
+        return Request(method, path, headers, body)
+
+    async def _chunked(self, headers: dict[str, str]) -> bytes:
+        if headers.get("transfer-encoding", "").lower() != "chunked":
+            return b""
+        body = b""
+        while size := int((await self.reader.readline()).split(b";")[0], 16):
+            body += await self.reader.readexactly(size)
+            await self.reader.readline()
+        await self.reader.readline()
+        return body
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def head(self, status: int, headers: dict[str, str]) -> None:
+        lines = [f"HTTP/1.1 {status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
+        await self.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+
+    async def whole(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        given = {"content-type": "application/json", "content-length": str(len(body))} | (headers or {})
+        await self.head(status, given)
+        await self.send(body)
+
+    async def chunk(self, data: bytes) -> None:
+        await self.send(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def reset(self) -> None:
+        """End by TCP reset."""
+        sock: socket.socket | None = self.writer.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+    async def until_closed(self) -> None:
+        while await self.reader.read(65536):
+            pass

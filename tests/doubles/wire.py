@@ -1,0 +1,124 @@
+"""A connection without a socket: a test says what arrives, in which pieces, and sees what the transport is told."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from doubles.http_calls import Bowl
+
+from fairlead_proxy.exchange.errors import UpstreamFailure
+from fairlead_proxy.upstream.http_connection import HttpConnection, StaleConnection
+from fairlead_proxy.upstream.http_response import HttpResponse
+
+
+class Wire(asyncio.Transport):
+    """The transport's side: what was written, whether it is read from, and whether it has been cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+        self.reading = True
+        self.cut = False
+        self.unsent = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def abort(self) -> None:
+        self.cut = True
+
+
+class Keeper:
+    """Whom the connection belongs to: notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def made(self, connection: HttpConnection) -> None:
+        self.told.append("made")
+
+    def took_back(self, connection: HttpConnection) -> None:
+        self.told.append("took_back")
+
+    def lost(self, connection: HttpConnection) -> None:
+        self.told.append("lost")
+
+    def gone(self, connection: HttpConnection) -> None:
+        self.told.append("gone")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What came of a call: a head, what was handed out of the body, and how it failed, if it did.
+
+    `kept`: the connection may serve another call.
+    """
+
+    status: int | None
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    failure: str | None
+    kept: bool
+
+
+class Line:
+    """One connection with a call under way on it."""
+
+    def __init__(self, body: bytes = b"") -> None:
+        self.wire, self.keeper = Wire(), Keeper()
+        self.connection = HttpConnection(self.keeper, asyncio.get_running_loop())
+        self.connection.connection_made(self.wire)
+        self.awaited = self.connection.send(b"POST / HTTP/1.1\r\n\r\n", body, 0.0)
+
+    def end(self, error: Exception | None) -> None:
+        """The peer closes in good order, or, with an error, does not."""
+        if error is None and not self.wire.cut:
+            self.connection.eof_received()
+        self.connection.connection_lost(error)
+
+
+async def ending_of(parts: Sequence[bytes], end: Exception | None = None, *, late: bool = False) -> Ending:
+    """Return what comes of a call that is answered in these pieces before the connection ends.
+
+    `late`: nobody takes the body before everything has arrived.
+    """
+    line, bowl = Line(), Bowl()
+    reading: asyncio.Task[HttpResponse | None] | None = None
+    for part in parts:
+        if line.wire.cut:
+            break
+        line.connection.data_received(part)
+        if reading is None and not late and line.awaited.done() and line.awaited.exception() is None:
+            reading = asyncio.ensure_future(_read(line.awaited, bowl))
+        await asyncio.sleep(0)
+    kept = line.keeper.told[-1] == "took_back"
+    line.end(end)
+    response, failure = None, None
+    try:
+        response = await line.awaited
+        await (reading or _read(line.awaited, bowl))
+    except UpstreamFailure as failed:
+        failure = str(failed.failure)
+    except StaleConnection:
+        failure = "Stale"
+    if response is None:
+        return Ending(None, (), b"", failure, kept)
+    return Ending(response.status, response.headers, bowl.content, failure, kept)
+
+
+async def _read(awaited: "asyncio.Future[HttpResponse]", bowl: Bowl) -> HttpResponse | None:
+    response = await awaited
+    try:
+        await response.pour(bowl.take)
+    finally:
+        response.close()
+    return response

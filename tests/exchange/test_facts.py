@@ -1,0 +1,15 @@
+"""What a decision may know of a call is what the call said."""
+
+import pytest
+
+from fairlead_proxy.contract.names import Operation
+from fairlead_proxy.dialects.openai_request import read_chat_request
+from fairlead_proxy.exchange.call import ClientCall
+from fairlead_proxy.exchange.facts import facts_of
+
+
+@pytest.mark.parametrize(("said", "known"), [(b"", 0), (b',"max_tokens":40', 40), (b',"max_tokens":-1', 0)])
+def test_the_length_of_answer_that_the_caller_asks_for_is_a_fact(said: bytes, known: int) -> None:
+    body = b'{"model":"smart","messages":[]' + said + b"}"
+    call = ClientCall(id="1", tenant="team", operation=Operation.CHAT, headers={}, body=body)
+    assert facts_of(call, read_chat_request(body), frozenset()).max_tokens == known
