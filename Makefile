@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 
-.PHONY: help check lint test generate changelog lock
+.PHONY: help check lint test generate changelog lock bench profile
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -26,3 +26,9 @@ changelog:  ## CHANGELOG.md from docs/changes, for VERSION=x.y.z
 
 lock:  ## uv.lock from pyproject.toml, keeping what is locked
 	$(UV) lock
+
+bench:  ## measure beside other gateways (about an hour), and write docs/reference/performance.md
+	bench/run --rounds 5 --page docs/reference/performance.md
+
+profile:  ## flame graphs of plain calls and of streams, outside the tree
+	bench/run profile

@@ -71,20 +71,27 @@ def node_packages(lock: Path) -> Path:
     return directory / "node_modules"
 
 
+def revision() -> str:
+    """Return which commit of this project is measured, and whether anything differs from it."""
+    try:
+        return _output(["git", "-C", str(ROOT), "describe", "--always", "--dirty=, changed"]).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "an unknown revision"
+
+
 def interpreter_facts() -> str:
     """Return what the Python of the targets is, with how it says that it was built."""
     script = (
-        "import json,platform,sysconfig as s;"
-        "print(json.dumps([platform.python_version(),platform.python_compiler(),s.get_config_var('CONFIG_ARGS') or '',"
-        "s.get_config_var('PROFILE_TASK') or '']))"
+        "import json, platform as p, sysconfig as s;"
+        "print(json.dumps([p.python_version(), p.python_compiler(), s.get_config_var('CONFIG_ARGS') or '']))"
     )
     python = interpreter()
-    version, compiler, arguments, _ = json.loads(_output([python, "-c", script]))
+    version, compiler, arguments = json.loads(_output([python, "-c", script]))
     optimised = [word for word in ("--enable-optimizations", "--with-lto") if word in arguments]
     if optimised:
         return f"CPython {version} ({compiler}), built with {' '.join(optimised)}"
     if python == DEBIAN_PYTHON:
-        return f"CPython {version} ({compiler}), the distribution's build"
+        return f"CPython {version} ({compiler}), the distribution's build (Debian's has PGO and LTO without saying so)"
     return f"CPython {version} ({compiler}), built with neither --enable-optimizations nor --with-lto"
 
 

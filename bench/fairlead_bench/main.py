@@ -3,18 +3,19 @@
 import argparse
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from fairlead_bench.install import NotInstalled, go_programs
-from fairlead_bench.load import Generator
-from fairlead_bench.mock import ROLES, Mock
+from fairlead_bench.install import NotInstalled, interpreter_facts, revision
+from fairlead_bench.mock import ROLES
+from fairlead_bench.own_cost import draw_flame_graphs, stages
+from fairlead_bench.page import Run, render
 from fairlead_bench.places import LOAD_CORE
 from fairlead_bench.results import Results
-from fairlead_bench.running import NotStarted, Rig
+from fairlead_bench.running import NotStarted, Rig, rig_of
 from fairlead_bench.tables import table
 from fairlead_bench.targets.registry import TARGETS
 from fairlead_bench.targets.target import FeatureMissing, Target
@@ -25,38 +26,55 @@ Each = TypeVar("Each")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Return 0; 1 if a target could not be measured; 2 for wrong usage."""
+    """Return 0; 1 if a target that is installed could not be measured; 2 for wrong usage."""
     told = _parser().parse_args(arguments)
     # The runner looks on from the load's core: the gateway's is for the gateway alone.
     os.sched_setaffinity(0, {LOAD_CORE})
-    programs = go_programs()
-    targets, missing = _installed(told.targets)
-    with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as directory:
-        mock = Mock(programs, Path(directory))
-        try:
-            rig = Rig(programs, Generator(programs), mock, Path(directory))
-            for workload in told.workloads:
-                results = _measure(rig, workload, targets, told.rounds, told.seconds)
-                results.absent.update(missing)
-                print(f"\n## {workload.name}. {workload.title}\n\n{table(workload, results)}", flush=True)
-        finally:
-            mock.close()
-    return 0
+    if told.what == "stages":
+        print(stages())
+        return 0
+    if told.what == "profile":
+        with rig_of() as rig:
+            for picture in draw_flame_graphs(rig):
+                print(picture)
+        return 0
+    return _compare(told)
+
+
+def _compare(told: argparse.Namespace) -> int:
+    targets, versions = _installed(told.targets)
+    results: dict[str, Results] = {}
+    with rig_of() as rig:
+        for workload in told.workloads:
+            measured = results[workload.name] = _measure(rig, workload, targets, told.rounds, told.seconds)
+            print(f"\n## {workload.name}. {workload.title}\n\n{table(workload, measured)}", flush=True)
+    if told.page is not None:
+        run = Run(
+            date=f"{datetime.now(UTC):%Y-%m-%d}",
+            interpreter=interpreter_facts(),
+            revision=revision(),
+            rounds=told.rounds,
+            versions=versions,
+            workloads=tuple(told.workloads),
+            results=results,
+            stages=stages() if "fairlead" in targets else "",
+        )
+        told.page.write_text(render(run))
+    return int(any(each.absent for each in results.values()))
 
 
 def _installed(targets: Sequence[Target]) -> tuple[dict[str, Target], dict[str, str]]:
-    """Return the targets that are there, and why the others are not."""
+    """Return the targets that are there, and the version of each, or why it is not there."""
     found: dict[str, Target] = {}
-    missing: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for target in targets:
         try:
-            version = target.install()
+            versions[target.name] = target.install()
             found[target.name] = target
-            _say(f"{target.name}: {version}")
         except NotInstalled as why:
-            missing[target.name] = f"not installed: {why}"
-            _say(f"{target.name}: {missing[target.name]}")
-    return found, missing
+            versions[target.name] = f"not installed ({why})"
+        _say(f"{target.name}: {versions[target.name]}")
+    return found, versions
 
 
 def _measure(rig: Rig, workload: Workload, targets: dict[str, Target], rounds: int, seconds: float) -> Results:
@@ -87,6 +105,13 @@ def _say(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     add = parser.add_argument
+    add(
+        "what",
+        nargs="?",
+        choices=("compare", "stages", "profile"),
+        default="compare",
+        help="stages, profile: of Fairlead alone",
+    )
     add("--targets", type=_targets, default=list(TARGETS.values()), metavar="A,B", help=f"of {', '.join(TARGETS)}")
     add(
         "--workloads",
@@ -97,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--rounds", type=int, default=3, help="how often each is measured")
     add("--seconds", type=float, default=6.0, help="how long one measurement of plain calls takes")
+    add("--page", type=Path, metavar="FILE", help="also write the results as a page")
     return parser
 
 

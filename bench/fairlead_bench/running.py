@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairlead_bench.install import go_programs
 from fairlead_bench.load import Generator, LoadReport, Work
 from fairlead_bench.mock import Mock
 from fairlead_bench.places import GATEWAY_CORE, free_port, pinned
@@ -48,6 +49,18 @@ class Rig:
 
 
 @contextmanager
+def rig_of() -> Iterator[Rig]:
+    """Build the programs and start the mock, until the block ends."""
+    programs = go_programs()
+    with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as directory:
+        mock = Mock(programs, Path(directory))
+        try:
+            yield Rig(programs, Generator(programs), mock, Path(directory))
+        finally:
+            mock.close()
+
+
+@contextmanager
 def started(rig: Rig, target: Target, *, many: int = 0) -> Iterator["Running"]:
     """Run a target until the block ends."""
     running = Running(rig, target, many=many)
@@ -79,6 +92,13 @@ class Running:
             self.stop()
             raise
         self.start_seconds = time.monotonic() - began
+
+    @property
+    def pid(self) -> int:
+        """The process that was started; its children are part of the target."""
+        if self._process is None:
+            raise ValueError(f"{self.target.name} has no process")
+        return self._process.pid
 
     def load(self, work: Work, route: str = CHAT) -> LoadReport:
         """Call the target; nothing else is measured."""

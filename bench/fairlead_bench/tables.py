@@ -1,5 +1,7 @@
 """Results as tables, in Markdown, which reads as well on a terminal."""
 
+import math
+
 from fairlead_bench.results import Results, spread
 from fairlead_bench.workloads.workload import Figures, Workload
 
@@ -20,6 +22,8 @@ def table(workload: Workload, results: Results) -> str:
 
 def number(value: float) -> str:
     """Return a number with as many digits as are worth reading."""
+    if math.isnan(value):
+        return "–"
     size = abs(value)
     if size >= 100 or value == int(value):
         return f"{value:,.0f}"

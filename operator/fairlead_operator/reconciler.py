@@ -127,11 +127,14 @@ class Reconciler:
     async def _compile(self, inventory: Inventory) -> None:
         await self._remember_published(inventory)
         good = {gateway: fleet.good for gateway, fleet in self._fleets.items()}
-        ungranted = frozenset(gateway for gateway, fleet in self._fleets.items() if not fleet.granted)
-        await self._cluster.watch_secrets(secret_namespaces(replace(inventory, ungranted=ungranted), good))
-        self._compiled_from, self._changed_at = self._cluster.inventory(), None
-        inventory, account = replace(self._compiled_from, ungranted=ungranted), self._settings.operator_account
+        ungranted = (gateway for gateway, fleet in self._fleets.items() if not fleet.granted)
+        inventory = replace(inventory, ungranted=frozenset(ungranted))
+        await self._cluster.watch_secrets(secret_namespaces(inventory, good))
+        # Only the Secrets are taken anew: those of an object that has come since then are not asked for yet.
+        known, account = self._cluster.inventory(), self._settings.operator_account
+        inventory = replace(inventory, secrets=known.secrets, readable=known.readable)
         self._compilation = compile_inventory(inventory, good, operator_account=account, memory=self._memory)
+        self._compiled_from, self._changed_at = inventory, None
         self._ledger.forget_others(self._compilation.verdicts)
 
     async def _remember_published(self, inventory: Inventory) -> None:
@@ -140,8 +143,7 @@ class Reconciler:
         for gateway, fleet in self._fleets.items():
             if fleet.is_to_be_asked(self._clock()):
                 try:
-                    snapshot = await self._cluster.published(gateway)
-                    fleet.granted = True
+                    snapshot, fleet.granted = await self._cluster.published(gateway), True
                     if snapshot is not None:
                         fleet.note_published(snapshot, self._clock())
                 except NotGranted as error:
@@ -172,10 +174,10 @@ class Reconciler:
     async def _apply(self, fleet: _Fleet, compiled: CompiledGateway) -> None:
         if compiled.spec is None:
             return
-        proxies, spec = self._cluster.proxies(compiled.id), compiled.spec
-        fleet.scale = scale_by(fleet.scale, spec.proxy.replicas, proxies, self._clock())
-        rendered = render_fleet(FleetSpec(compiled.id, compiled.uid, spec, fleet.scale.replicas), self._settings.fleet)
-        await self._cluster.apply(compiled.id, rendered)
+        proxies, replicas = self._cluster.proxies(compiled.id), compiled.spec.proxy.replicas
+        fleet.scale = scale_by(fleet.scale, replicas, proxies, self._clock())
+        wanted = FleetSpec(compiled.id, compiled.uid, compiled.spec, fleet.scale.replicas)
+        await self._cluster.apply(compiled.id, render_fleet(wanted, self._settings.fleet))
 
     async def _tell(self, inventory: Inventory) -> bool:
         """Hand out duties and write the statuses that are due; return whether some are too early to be written."""

@@ -106,7 +106,7 @@ class Verdict:
     @property
     def targets(self) -> frozenset[str]:
         """Every target of its rules, in written form."""
-        return frozenset(target for rule in self.rules for target in rule.targets)
+        return frozenset().union(*(rule.targets for rule in self.rules))
 
     @classmethod
     def on(

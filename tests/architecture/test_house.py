@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted([*ROOT.glob("operator/**/*.py"), *ROOT.glob("proxy/**/*.py")])
+MODULES = sorted([*ROOT.glob("operator/**/*.py"), *ROOT.glob("proxy/**/*.py"), *ROOT.glob("bench/**/*.py")])
 LINT_IMPORTS = Path(sys.executable).parent / "lint-imports"
 
 

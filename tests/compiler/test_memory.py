@@ -104,7 +104,24 @@ OBJECTS: dict[str, tuple[str, st.SearchStrategy[Fields | None]]] = {
     "key": (SECRET, optional(labelled=TRUTHS, entry=st.sampled_from(("apiKey", "wrong")), value=st.just("k-1"))),
 }
 EDITS = st.sampled_from(sorted(OBJECTS)).flatmap(lambda name: st.tuples(st.just(name), OBJECTS[name][1]))
-WORLDS = st.fixed_dictionaries({name: strategy for name, (_, strategy) in OBJECTS.items()})
+WORLD: dict[str, Fields | None] = {
+    "main": {"name": "main", "generation": 1, "timeout": "1m"},
+    "one": {"name": "one", "generation": 1, "gateway": "main", "consumer": "tenant", "model": "m"},
+    "a": {
+        "name": "a",
+        "namespace": "team-a",
+        "generation": 1,
+        "age": 1,
+        "gateway": "main",
+        "model": "smart",
+        "rules": "rules",
+        "target": "one",
+    },
+    "two": {"name": "two", "generation": 1, "gateway": "main", "consumer": "tenant", "model": "m"},
+    "team-a": {"name": "team-a", "tenant": "true", "vip": "false"},
+    "key": {"labelled": "true", "entry": "apiKey", "value": "k-1"},
+}
+WORLDS = st.one_of(st.just(WORLD), st.fixed_dictionaries({name: strategy for name, (_, strategy) in OBJECTS.items()}))
 READABLE = st.lists(st.sampled_from(("platform", "team-a")), max_size=1)
 
 
@@ -136,24 +153,6 @@ def test_a_long_memory_compiles_what_none_compiles(
         remembering = compile_inventory(inventory, last_good, memory=memory)
         assert facts(remembering) == facts(compile_inventory(inventory, last_good))
         last_good = published_by(remembering)
-
-
-WORLD: dict[str, Fields | None] = {
-    "main": {"name": "main", "generation": 1, "timeout": "1m"},
-    "one": {"name": "one", "generation": 1, "gateway": "main", "consumer": "tenant", "model": "m"},
-    "a": {
-        "name": "a",
-        "namespace": "team-a",
-        "generation": 1,
-        "age": 1,
-        "gateway": "main",
-        "model": "smart",
-        "rules": "rules",
-        "target": "one",
-    },
-    "team-a": {"name": "team-a", "tenant": "true", "vip": "false"},
-    "key": {"labelled": "true", "entry": "apiKey", "value": "k-1"},
-}
 
 
 def test_a_new_status_alone_compiles_nothing_anew() -> None:

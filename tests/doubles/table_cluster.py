@@ -15,12 +15,15 @@ from fairlead_proxy.contract.report import Duties, ProxyReport
 class TableCluster:
     """Implements `cluster.api.Cluster`. One ready proxy a gateway, which serves what is published, or `serving`.
 
-    `faults`: what `published`, `publish` and `apply` raise, by gateway, until it is taken out again.
+    `arriving`: how the world is from when Secrets are next asked for. `faults`: what `published`, `publish` and `apply`
+    raise, by gateway, until it is taken out again.
     """
 
     def __init__(self, inventory: Inventory, *, now: float) -> None:
         self.held = inventory
         self.now = now
+        self.arriving: Inventory | None = None
+        self.watched: list[frozenset[str]] = []
         self.faults: dict[str, ClusterError] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.serving: dict[str, ProxyReport] = {}
@@ -42,7 +45,8 @@ class TableCluster:
         return self.held
 
     async def watch_secrets(self, namespaces: Iterable[str]) -> None:
-        """Do nothing: the table holds them."""
+        self.watched.append(frozenset(namespaces))
+        self.held, self.arriving = self.arriving or self.held, None
 
     async def published(self, gateway: str) -> Snapshot | None:
         self._refuse(gateway)

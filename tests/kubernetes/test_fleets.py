@@ -136,3 +136,12 @@ async def test_deployment_that_only_carries_our_label_is_not_retired(server: Api
 )
 def test_live_object_covers_what_is_wanted(live: object, wanted: object, covered: bool) -> None:
     assert covers(live, wanted) is covered
+
+
+async def test_fleet_that_may_not_be_removed_keeps_no_other_from_its_turn(server: ApiServer, fleets: Fleets) -> None:
+    await fleets.apply("ai/main", [{**each, "metadata": {**each["metadata"], "uid": "u"}} for each in manifests()])
+    deployment = server.objects[DEPLOYMENT]
+    server.refuse(SERVICES, 403)
+    assert await fleets.retire([deployment], []) == []
+    server.faults.clear()
+    assert await fleets.retire([deployment], []) == ["ai/main"]

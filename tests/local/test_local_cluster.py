@@ -18,6 +18,7 @@ from doubles.processes import free_port
 
 from fairlead_operator.cluster.api import Snapshot, Written
 from fairlead_operator.cluster.local_cluster import LocalCluster
+from fairlead_operator.cluster.local_listen import Address
 from fairlead_operator.cluster.local_settings import LocalSettings, StartRefused
 from fairlead_operator.cluster.local_state import is_held, read_facts
 from fairlead_operator.resources.meta import Kind, ObjectRef
@@ -320,6 +321,42 @@ async def test_an_open_gateway_on_an_address_of_others_is_refused(
         await start(listen="0.0.0.0:0").start()
     accepted = start(listen="0.0.0.0:0", insecure=True)
     await accepted.start()
+
+
+@pytest.mark.parametrize(
+    ("listen", "admin"),
+    [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), ("127.0.0.1", "0.0.0.0"), ("::1", "::1")],
+)
+async def test_one_port_for_calls_and_admin_is_refused(
+    start: Callable[..., LocalCluster], settings: LocalSettings, listen: str, admin: str
+) -> None:
+    port = free_port()
+    taken = start(listen=str(Address(listen, port)), admin=str(Address(admin, port)), insecure=True)
+    with pytest.raises(
+        StartRefused, match=r"^--admin .*: calls are taken on this port; give one of both"
+    ):
+        await taken.start()
+    assert not is_held(settings.state)
+
+
+async def test_an_admin_port_on_an_address_of_others_is_refused(start: Callable[..., LocalCluster]) -> None:
+    with pytest.raises(
+        StartRefused, match=r"^--admin 0\.0\.0\.0:0: others can reach this address, .* with --insecure$"
+    ):
+        await start(admin="0.0.0.0:0").start()
+    accepted = start(admin="0.0.0.0:0", insecure=True)
+    await accepted.start()
+
+
+@pytest.mark.parametrize("text", ["", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"], ids=["empty", "a pod"])
+async def test_files_without_an_object_of_ours_are_refused(
+    start: Callable[..., LocalCluster], settings: LocalSettings, source: Path, text: str
+) -> None:
+    source.write_text(text)
+    with pytest.raises(StartRefused) as refused:
+        await start().start()
+    line = f"-f {source}: no ModelProvider, RoutePolicy, ModelGateway in it; give files that hold some"
+    assert (str(refused.value), is_held(settings.state)) == (line, False)
 
 
 async def test_without_listen_the_ports_are_those_of_the_gateway(

@@ -195,6 +195,18 @@ def test_an_invalid_object_keeps_its_last_good_version_over_a_restart(tmp_path: 
         assert served_by(gateway) == "default/one"
 
 
+def test_an_object_that_is_invalid_at_the_start_harms_only_itself_and_is_told_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "objects.yaml"
+    wrong = TWO.replace("type: Simulated", "type: Simulated, nonsense: 1")
+    path.write_text(ONE + wrong + POLICY.format(model="smart", provider="one"))
+    with standalone(tmp_path, "-f", str(path)) as gateway:
+        assert served_by(gateway) == "default/one"
+        eventually(lambda: "default/two" in gateway.log.read_text(), within=5)
+        (line,) = [line for line in gateway.log.read_text().splitlines() if "default/two" in line]
+    assert 'warning condition changed  object="ModelProvider default/two"  condition=Accepted' in line
+    assert "spec.nonsense: there is no such field" in line
+
+
 def test_workers_share_the_port_and_their_metrics_are_one_and_they_die_with_their_parent(tmp_path: Path) -> None:
     path = tmp_path / "objects.yaml"
     path.write_text(ONE + POLICY.format(model="smart", provider="one"))
@@ -244,7 +256,8 @@ def test_the_second_signal_ends_a_call_at_once_and_tells_its_caller(tmp_path: Pa
     ("text", "options", "message"),
     [
         ("kind: [", [], "not valid YAML"),
-        ("", ["--listen", "8080"], "--listen 8080: not an address; write HOST:PORT"),
+        ("", [], "no ModelProvider, RoutePolicy, ModelGateway in it; give files that hold some"),
+        (ONE, ["--listen", "8080"], "--listen 8080: not an address; write HOST:PORT"),
     ],
 )
 def test_what_cannot_start_says_why_in_one_line_and_exits_2(

@@ -29,6 +29,18 @@ spec:
   models: [m-{generation}]
   rules: [{{name: r, route: {{targets: [{{provider: {{name: sim}}, model: m}}]}}}}]
 """
+KEYED = """
+---
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelProvider
+metadata: {name: keyed, namespace: closed}
+spec: {type: OpenAI, models: [{name: m}], credentials: [{name: a, secretRef: {name: key, key: apiKey}}]}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: key, namespace: closed}
+stringData: {apiKey: k-1}
+"""
 OPEN, CLOSED = "open/main", "closed/main"
 FAULTS = {"not granted": NotGranted("403"), "any other": ClusterError("503")}
 
@@ -105,6 +117,20 @@ async def test_a_right_that_is_taken_away_is_told_once_it_is_missed(cluster: Tab
     cluster.edit(read_inventory(world(generation=2)))
     await passes(reconciler, cluster, seconds=5)
     assert cluster.conditions(gateway("closed"))["Accepted"] == "False/NotAllowed"
+
+
+async def test_what_comes_while_secrets_are_asked_for_is_compiled_once_its_own_were() -> None:
+    alone = read_inventory(PLATFORM.format(namespace="open", generation=1))
+    cluster = TableCluster(alone, now=NOW)
+    cluster.arriving = read_inventory(world() + KEYED)
+    reconciler = Reconciler(cluster, clock=cluster.clock)
+    await reconciler.reconcile()
+    assert list(cluster.snapshots) == [OPEN]
+    await passes(reconciler, cluster, seconds=5)
+    assert sorted(cluster.snapshots) == [CLOSED, OPEN]
+    assert cluster.watched == [frozenset(), frozenset({"closed"})]
+    keyed = ObjectRef(Kind.MODEL_PROVIDER, "closed", "keyed")
+    assert cluster.conditions(keyed)["ResolvedRefs"] == "True/ResolvedRefs"
 
 
 async def test_a_proxy_on_a_revision_from_before_our_time_is_asked_what_it_serves(cluster: TableCluster) -> None:

@@ -23,11 +23,16 @@ from fairlead_proxy.contract.keys import KeyRing
 ADMIN_TOKEN = "bench-admin"
 
 
+def environment() -> Path:
+    """Return the bin directory of an environment that runs this tree, in the targets' interpreter."""
+    return python_environment(ROOT / "requirements" / "run.txt", editable=True)
+
+
 class Fairlead(Target):
     name = "fairlead"
 
     def install(self) -> str:
-        self._bin = python_environment(ROOT / "requirements" / "run.txt", editable=True)
+        self._bin = environment()
         return "this tree"
 
     def configure(self, place: Place) -> None:

@@ -14,7 +14,7 @@ from fairlead_operator.cluster.api import ClusterError, Manifest, Snapshot, Writ
 from fairlead_operator.cluster.local_admin import LocalAdmin
 from fairlead_operator.cluster.local_config import read_snapshot, touch, write_keys, write_snapshot
 from fairlead_operator.cluster.local_inventory import LocalInventory
-from fairlead_operator.cluster.local_listen import Address, AddressRefused, read_address, reserve
+from fairlead_operator.cluster.local_listen import Address, AddressRefused, read_address, reserve, share_port
 from fairlead_operator.cluster.local_settings import LocalSettings, StartRefused
 from fairlead_operator.cluster.local_state import StateDirectory, StateRefused
 from fairlead_operator.cluster.local_workers import LocalWorkers, Worker
@@ -64,8 +64,7 @@ class LocalCluster:
             self._state.open()
             self._objects.load(self._settings.gateway)
             self._listen = tuple(self._reserve(address) for address in self._wanted())
-            admin = read_address(self._settings.admin, "--admin")
-            self._admin_address, admin_socket = reserve(admin, "--admin")
+            self._admin_address, admin_socket = self._reserve_admin()
             sockets = {name: self._state.socket_path(name) for name in self._names()}
             self._admin = LocalAdmin(sockets=sockets, token=self._state.admin_token, waits_for=self._waits_for)
             await self._admin.start(admin_socket)
@@ -199,6 +198,20 @@ class LocalCluster:
                 "set its spec.auth.apiKeys, listen on 127.0.0.1, or accept it with --insecure"
             )
         return [address]
+
+    def _reserve_admin(self) -> tuple[Address, socket.socket]:
+        """Take the admin port; raise StartRefused where others could reach it, or where calls are taken."""
+        address = read_address(self._settings.admin, "--admin")
+        if not (address.is_loopback or self._settings.insecure):
+            raise StartRefused(
+                f"--admin {address}: others can reach this address, and health and metrics ask for no key; "
+                "listen on 127.0.0.1, or accept it with --insecure"
+            )
+        real, reserved = reserve(address, "--admin")
+        if any(share_port(reserved, taken) for taken in self._reserved):
+            reserved.close()
+            raise StartRefused(f"--admin {address}: calls are taken on this port; give one of both another port")
+        return real, reserved
 
     def _ports_not_taken(self) -> list[str]:
         """Return a line if the gateway's ports have changed since the start: workers bind theirs once."""

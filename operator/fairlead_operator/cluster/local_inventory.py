@@ -25,6 +25,9 @@ from fairlead_operator.resources.meta import Kind, ObjectRef
 
 log = logging.getLogger(__name__)
 
+_IN_FORCE = ("Accepted", "ResolvedRefs")
+"""What is False of these is a mistake of whoever wrote the object; the rest is the world's."""
+
 GATEWAY_GONE = "is no longer in the files; it stays in force until fairlead run is started again"
 
 
@@ -44,6 +47,7 @@ class LocalInventory:
         clock: Callable[[], float],
     ) -> None:
         self._files = LocalFiles(paths, fault_of, stdin)
+        self._paths = paths
         self._state = state
         self._environ = environ
         self._clock = clock
@@ -84,6 +88,8 @@ class LocalInventory:
         broken = [str(problem) for problem in problems if not problem.ignored and not problem.unset]
         if broken:
             raise StartRefused("\n".join(broken))
+        if all(document.source == IMPLIED_SOURCE for document in self.objects.documents.values()):
+            raise StartRefused(f"-f {' '.join(self._paths)}: no {', '.join(Kind)} in it; give files that hold some")
         self._gateway = choose_gateway(self.objects, gateway)
         self._gateway_document = self.objects.documents[self._gateway]
         for ref in self.objects.contents:
@@ -188,13 +194,24 @@ def choose_gateway(objects: LocalObjects, wanted: str | None) -> ObjectRef:
 
 
 def _log_transitions(ref: ObjectRef, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Log each condition whose status changed, and each reason of a False one; of a first status only the False."""
+    """Log each condition whose status changed, and each reason of a False one; of a first status only the False.
+
+    What is False only since another condition is goes without saying.
+    """
     old = {condition["type"]: condition for condition in before.get("conditions", ())}
     for condition in now.get("conditions", ()):
-        if _is_transition(old.get(condition["type"]), condition):
+        follows = condition["status"] == "False" and (
+            condition["type"] == "Ready" or condition["reason"] == "Withdrawn"
+        )
+        if _is_transition(old.get(condition["type"]), condition) and not follows:
             facts = {"object": str(ref), "condition": condition["type"], "status": condition["status"]}
-            log.info(
-                "condition changed", extra={**facts, "reason": condition["reason"], "detail": condition["message"]}
+            level = (
+                logging.WARNING if condition["type"] in _IN_FORCE and condition["status"] == "False" else logging.INFO
+            )
+            log.log(
+                level,
+                "condition changed",
+                extra={**facts, "reason": condition["reason"], "detail": condition["message"]},
             )
 
 

@@ -5,6 +5,8 @@ import ipaddress
 import socket
 from dataclasses import dataclass
 
+_EVERY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 (known here, not bound)
+
 
 class AddressRefused(Exception):
     """An address that cannot be listened on; the message is one line with the remedy."""
@@ -55,6 +57,12 @@ def reserve(address: Address, option: str) -> tuple[Address, socket.socket]:
         port = probe.getsockname()[1]
     real = Address(address.host, port)
     return real, _bound(family, (found[0], port, *found[2:]), real, option, shared=True)
+
+
+def share_port(one: socket.socket, other: socket.socket) -> bool:
+    """Say whether a connection to one of two bound sockets could reach the other."""
+    (host, port), (other_host, other_port) = one.getsockname()[:2], other.getsockname()[:2]
+    return bool(port == other_port) and (host == other_host or not _EVERY_HOST.isdisjoint({host, other_host}))
 
 
 def _bound(family: int, found: tuple[object, ...], address: Address, option: str, *, shared: bool) -> socket.socket:

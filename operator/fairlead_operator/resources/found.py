@@ -1,7 +1,7 @@
 """One object as it was read, from the API server or from a file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from fairlead_operator.resources.gateway import ModelGatewaySpec
@@ -33,4 +33,5 @@ class Found(Generic[S]):
 
     def as_written(self) -> "Found[S]":
         """Return it without what only the server and the operator say of it: equal until somebody edits it."""
-        return replace(self, resource_version="", status={})
+        # Not `replace`, which is several times slower: this is asked of every object in every compilation.
+        return Found(self.ref, self.uid, self.generation, "", self.created, self.spec, self.problems, self.unsupported)

@@ -1,0 +1,278 @@
+"""What each part of a call costs in Fairlead's own code, without sockets: in µs, and against a fixed loop beside it.
+
+Runs by itself, in the interpreter of the targets (see own_cost.py), and prints a table; it needs nothing but the proxy.
+What Gateway.handle spends on a row of its own is measured by calling that part alone; `attempt` is what is left.
+"""
+
+import asyncio
+import json
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from random import Random
+
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from fairlead_proxy.contract.config import Credential, GatewayConfig, Model, Policy, Price, Provider, Rule, Target
+from fairlead_proxy.contract.config import Gateway as GatewayDocument
+from fairlead_proxy.contract.keys import CallerKey, KeyRing, fingerprint
+from fairlead_proxy.contract.names import Operation, ProviderType
+from fairlead_proxy.decision.decide import decide
+from fairlead_proxy.dialects.registry import DIALECTS
+from fairlead_proxy.exchange.call import ClientCall
+from fairlead_proxy.exchange.facts import facts_of
+from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.gateway import Gateway
+from fairlead_proxy.governance.identity import identify, index_callers
+from fairlead_proxy.health.observer import HealthObserver
+from fairlead_proxy.resilience.breaker import Breakers
+from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
+from fairlead_proxy.telemetry.decisions import DecisionRing
+from fairlead_proxy.telemetry.metrics import Metrics
+from fairlead_proxy.upstream.transport import UpstreamRequest
+
+KEY = "sk-bench-client-0123456789abcdef"
+TENANT = "team"
+DIALECT = DIALECTS[Operation.CHAT]
+REPEATS, CALLS, LOOPS = 15, 400, 40
+LOOP_STEPS = 1000
+
+PROMPT = [{"role": "user", "content": "Explain in plain words how a load balancer works. " * 6}]
+BODY = json.dumps({"model": "smart", "messages": PROMPT, "temperature": 0.7, "max_tokens": 1024}).encode()
+STREAM_BODY = json.dumps({"model": "smart", "messages": PROMPT, "stream": True}).encode()
+ANSWER = json.dumps(
+    {
+        "id": "c-1",
+        "object": "chat.completion",
+        "model": "mock",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "word " * 140}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 25, "completion_tokens": 150, "total_tokens": 175},
+    }
+).encode()
+TOKEN = (
+    b'data: {"id":"c-1","object":"chat.completion.chunk","created":1760000000,"model":"mock","choices":[{"index":0,'
+    b'"delta":{"content":"~T1000000000000000 "},"finish_reason":null}]}\n\n'
+)
+HEADERS = {"authorization": f"Bearer {KEY}", "content-type": "application/json", "accept": "*/*", "host": "a"}
+
+
+class _Answer:
+    """An upstream that has answered already. See UpstreamResponse."""
+
+    status = 200
+    headers: tuple[tuple[str, str], ...] = (
+        ("content-type", "application/json"),
+        ("content-length", str(len(ANSWER))),
+    )
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield ANSWER
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+class _Provider:
+    """See Transport and TransportChoice."""
+
+    def for_provider(self, provider: Provider) -> "_Provider":
+        return self
+
+    async def send(self, request: UpstreamRequest) -> _Answer:
+        return _Answer()
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Client:
+    """A caller that takes everything at once. See Sink."""
+
+    started = False
+
+    async def head(self, status: int, headers: list[tuple[str, str]]) -> None:
+        self.started = True
+
+    async def write(self, chunk: bytes) -> None:
+        """Take it."""
+
+    async def end(self) -> None:
+        """It was all."""
+
+    def abort(self) -> None:
+        raise AssertionError("the measured call was cut off")
+
+    async def gone(self) -> None:
+        await asyncio.get_running_loop().create_future()
+
+
+class _Ring(DecisionRing):
+    """Remembers the last record as it was added."""
+
+    last: CallRecord
+
+    def add(self, record: CallRecord) -> None:
+        self.last = record
+        super().add(record)
+
+
+def _config() -> GatewayConfig:
+    provider = Provider(
+        id=f"{TENANT}/mock",
+        type=ProviderType.OPENAI_COMPATIBLE,
+        url="https://mock.example/v1",
+        credentials=(Credential(name="main"),),
+        models=(Model(name="m", upstream_name="mock", price=Price(input=Decimal(1), output=Decimal(10))),),
+    )
+    rule = Rule(name="main", targets=(Target(provider=provider.id, model="m"),))
+    policy = Policy(id=f"{TENANT}/policy", models=("smart",), rules=(rule,))
+    gateway = GatewayDocument(id=f"{TENANT}/gateway", api_keys=True)
+    return GatewayConfig.of("r-1", gateway, [provider], [policy])
+
+
+class _Parts:
+    """A gateway whose every part can be called by itself; all of it is what serves."""
+
+    def __init__(self) -> None:
+        self.config, self.rng, self.clock = _config(), Random(1), time.time
+        caller = CallerKey(sha256=fingerprint(KEY), tenant=TENANT, name=f"{TENANT}/caller")
+        self.keys = KeyRing(credentials={f"{TENANT}/mock/main": "sk-upstream"}, callers=(caller,))
+        self.callers = index_callers(self.keys)
+        self.breakers = Breakers(self.rng)
+        self.health = HealthObserver(self.breakers)
+        self.metrics = Metrics(CollectorRegistry())
+        self.decisions = _Ring(10_000)
+        self.lines = 0
+        self.log = AccessLog(self._write, LINE_FORMATS["json"])
+        self.gateway = Gateway(
+            transports=_Provider(),
+            breakers=self.breakers,
+            health=self.health,
+            metrics=self.metrics,
+            decisions=self.decisions,
+            log=self.log,
+            clock=self.clock,
+            rng=self.rng,
+        )
+        self.call = ClientCall("d-0", TENANT, Operation.CHAT, HEADERS, BODY)
+        self.asked = DIALECT.read_request(BODY)
+        self.relay = DIALECT.open_relay(DIALECT.read_request(STREAM_BODY), include_usage=True)
+        self._number = 0
+
+    def _write(self, _: bytes) -> None:
+        self.lines += 1
+
+    async def whole(self) -> None:
+        self._number += 1
+        call = ClientCall(f"d-{self._number}", TENANT, Operation.CHAT, HEADERS, BODY)
+        await self.gateway.handle(self.config, self.keys, call, _Client())
+
+    def admit(self) -> None:
+        identify(self.callers, self.config.gateway, HEADERS, self.clock(), open_standalone=False)
+
+    def read(self) -> None:
+        DIALECT.read_request(BODY)
+
+    def decide(self) -> None:
+        facts = facts_of(self.call, self.asked, self.config.header_names)
+        decide(self.config, facts, self.breakers.world(self.keys, self.clock()), self.rng)
+
+    def feed(self) -> None:
+        self.relay.feed(TOKEN)
+
+    def settle(self) -> None:
+        record = self.decisions.last
+        outcome = record.outcomes[0]
+        self.breakers.after(outcome)
+        self.health.record(outcome)
+        self.metrics.attempt_ended(outcome)
+        self.metrics.call_began()
+        self.metrics.call_ended(record)
+        self.decisions.add(record)
+        self.log.call(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`micros`: CPU of one; `loops`: the same as a multiple of the fixed loop, measured right beside it."""
+
+    name: str
+    micros: float
+    loops: float
+
+
+def fixed_loop() -> int:
+    """A piece of interpreter's work that never changes."""
+    value = 0
+    for step in range(LOOP_STEPS):
+        value = (value * 31 + step) & 0xFFFF
+    return value
+
+
+async def measure(repeats: int = REPEATS) -> list[Stage]:
+    """Return the stages in the order of a call, and the whole at the end."""
+    parts = _Parts()
+    await parts.whole()
+    if parts.lines != 1 or len(parts.decisions.last.outcomes) != 1:
+        raise RuntimeError("the measured call was not served as it should be")
+    whole = await _awaited("all of Gateway.handle", parts.whole, repeats)
+    admit = _timed("admit: who is calling", parts.admit, repeats)
+    inner = [
+        _timed("read: what the request says", parts.read, repeats),
+        _timed("decide: which targets, in which order", parts.decide, repeats),
+        _timed("settle: breaker, health, metrics, decision record, log line", parts.settle, repeats),
+    ]
+    attempt = Stage(
+        "attempt: the rest of Gateway.handle",
+        whole.micros - sum(stage.micros for stage in inner),
+        whole.loops - sum(stage.loops for stage in inner),
+    )
+    relay = _timed("relay: one streamed token", parts.feed, repeats)
+    return [admit, *inner[:2], attempt, relay, inner[2], whole]
+
+
+def _timed(name: str, run: Callable[[], object], repeats: int) -> Stage:
+    pairs = [(_seconds(run, CALLS), _seconds(fixed_loop, LOOPS)) for _ in range(repeats)]
+    return _stage(name, pairs)
+
+
+async def _awaited(name: str, run: Callable[[], Awaitable[None]], repeats: int) -> Stage:
+    pairs = []
+    for _ in range(repeats):
+        began = time.thread_time()
+        for _ in range(CALLS):
+            await run()
+        pairs.append(((time.thread_time() - began) / CALLS, _seconds(fixed_loop, LOOPS)))
+    return _stage(name, pairs)
+
+
+def _stage(name: str, pairs: list[tuple[float, float]]) -> Stage:
+    micros = statistics.median(seconds for seconds, _ in pairs) * 1e6
+    return Stage(name, micros, statistics.median(seconds / loop for seconds, loop in pairs))
+
+
+def _seconds(run: Callable[[], object], times: int) -> float:
+    began = time.thread_time()
+    for _ in range(times):
+        run()
+    return (time.thread_time() - began) / times
+
+
+def table(stages: list[Stage]) -> str:
+    """Return the stages in Markdown."""
+    lines = ["| stage | µs | fixed loops |", "| --- | --- | --- |"]
+    lines += [f"| {stage.name} | {stage.micros:.1f} | {stage.loops:.3f} |" for stage in stages]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    sys.stdout.write(table(uvloop.run(measure())) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
