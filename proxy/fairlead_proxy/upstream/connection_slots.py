@@ -25,6 +25,7 @@ class Owner(Protocol):
 
 class _Waiter(NamedTuple):
     number: int
+    fresh: bool
     granted: asyncio.Future[HttpConnection | None]
 
 
@@ -50,17 +51,17 @@ class Slots:
             if not waiter.granted.done():
                 waiter.granted.set_exception(error)
 
-    async def grant(self, owner: Owner) -> HttpConnection | None:
-        """Return an idle connection of the owner that has just become free, or None for a slot to make one in.
+    async def grant(self, owner: Owner, *, fresh: bool) -> HttpConnection | None:
+        """Return a connection of the owner that has just become free, or None for a slot to make one in.
 
-        Wait for either as long as it takes: to be called under a deadline.
+        `fresh`: a slot it must be. Waits for either as long as it takes: to be called under a deadline.
         """
         if owner not in self._waiting and self._has_room(owner):
             self._take(owner)
             return None
         self._number += 1
         granted: asyncio.Future[HttpConnection | None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(owner, deque()).append(_Waiter(self._number, granted))
+        self._waiting.setdefault(owner, deque()).append(_Waiter(self._number, fresh, granted))
         try:
             return await granted
         except BaseException:
@@ -81,9 +82,11 @@ class Slots:
         self._serving = True
         while (owner := self._next()) is not None:
             waiter = self._waiting[owner].popleft()
-            if owner.idle:
+            if owner.idle and not waiter.fresh:
                 waiter.granted.set_result(owner.idle.popitem()[0])
             else:
+                if not self._has_room(owner):
+                    owner.idle.popitem()[0].abort()
                 self._take(owner)
                 waiter.granted.set_result(None)
         self._serving = False

@@ -64,12 +64,13 @@ class HttpPool:
             connection.abort()
         return None
 
-    async def make(self) -> HttpConnection:
+    async def make(self, *, fresh: bool) -> HttpConnection:
         """Return a connection made now, or one that has become free while there was no room for one more.
 
-        Raise PoolRetired, EgressRefused, ssl.SSLError or OSError. To be called under a deadline.
+        `fresh`: it must be made now. Raise PoolRetired, EgressRefused, ssl.SSLError or OSError. To be called under a
+        deadline.
         """
-        granted = await self._slots.grant(self)
+        granted = await self._slots.grant(self, fresh=fresh)
         if granted is not None:
             return granted
         connection = HttpConnection(self, self._loop)

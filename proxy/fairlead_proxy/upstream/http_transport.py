@@ -77,18 +77,16 @@ class HttpTransport:
         same thing.
         """
         target = self._target(request)
-        now = asyncio.get_running_loop().time()
-        connection = target.pool.take_idle(now)
-        if connection is not None:
+        loop = asyncio.get_running_loop()
+        connection = target.pool.take_idle(loop.time())
+        fresh = False
+        while True:
+            if connection is None:
+                target, connection = await self._connect(request, fresh=fresh)
             try:
-                return await _exchange(connection, target, request, now)
+                return await _exchange(connection, target, request, loop.time())
             except StaleConnection:
-                pass
-        target, connection = await self._connect(request)
-        try:
-            return await _exchange(connection, target, request, 0.0)
-        except StaleConnection:
-            raise _unreachable("the connection was closed before an answer") from None
+                connection, fresh = None, True  # a fresh one is never stale
 
     async def close(self) -> None:
         if self._sweeping is not None:
@@ -125,13 +123,13 @@ class HttpTransport:
             self._targets[key] = target
         return target
 
-    async def _connect(self, request: UpstreamRequest) -> tuple[_Target, HttpConnection]:
+    async def _connect(self, request: UpstreamRequest, *, fresh: bool) -> tuple[_Target, HttpConnection]:
         try:
             async with asyncio.timeout(request.connect_seconds):
                 while True:
                     target = self._target(request)
                     try:
-                        return target, await target.pool.make()
+                        return target, await target.pool.make(fresh=fresh)
                     except PoolRetired:
                         continue
         except (OSError, ValueError) as error:
