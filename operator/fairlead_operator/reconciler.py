@@ -73,11 +73,7 @@ class Reconciler:
     """Makes the cluster what its objects say, and their status what the proxies say."""
 
     def __init__(
-        self,
-        cluster: Cluster,
-        settings: ReconcilerSettings | None = None,
-        *,
-        clock: Callable[[], float] = time.time,
+        self, cluster: Cluster, settings: ReconcilerSettings | None = None, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._cluster = cluster
         self._settings = settings or ReconcilerSettings()
@@ -85,21 +81,21 @@ class Reconciler:
         self._ledger, self._told = StatusLedger(), Told()
         self._fleets: dict[str, _Fleet] = {}
         self._compiled_from: Inventory | None = None
-        self._compilation = Compilation({}, {})
-        self._memory = CompilerMemory()
+        self._compilation, self._memory = Compilation({}, {}), CompilerMemory()
         self._changed_at: float | None = None
 
     async def run(self) -> None:
-        """Reconcile until cancelled; a fault of the world is tried again with back-off."""
+        """Reconcile until cancelled; after a fault, of the world or of ours, it is tried again with back-off."""
         backoff = Backoff()
         while True:
             try:
                 pause = await self.reconcile()
                 backoff.succeed()
                 await self._cluster.wait_for_change(pause)
-            except ClusterError as error:
+            except Exception as error:
                 again = backoff.fail(self._clock())
-                log.warning("the cluster cannot be reconciled now", extra={"error": str(error), "again_in": again})
+                tell = log.warning if isinstance(error, ClusterError) else log.exception
+                tell("the cluster cannot be reconciled now", extra={"error": str(error), "again_in": again})
                 await asyncio.sleep(again)
 
     async def reconcile(self) -> float:
@@ -193,7 +189,11 @@ class Reconciler:
         facts = Facts(now, views, merge_reports([proxy for proxies in heard.values() for proxy in proxies], now))
         wanted, early = self._told.changed(self._compilation.verdicts, inventory, facts, self._ledger)
         for write in self._ledger.choose(wanted, now):
-            written = await self._cluster.write_status(write.ref, write.resource_version, write.status)
-            note = self._ledger.done if written is Written.DONE else self._ledger.outdated
+            try:
+                written = await self._cluster.write_status(write.ref, write.resource_version, write.status)
+                note = self._ledger.done if written is Written.DONE else self._ledger.outdated
+            except ClusterError as error:
+                log.warning("a status must wait", extra={"object": str(write.ref), "error": str(error)})
+                note = self._ledger.failed
             note(write, self._clock())
         return early

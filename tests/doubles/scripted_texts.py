@@ -31,7 +31,10 @@ class Behaviour:
 
 @dataclass
 class Bill:
-    """One line of the invoice. `output_tokens` are those whose bytes were sent; `reported`: usage was sent too."""
+    """One line of the invoice. `output_tokens` are those whose bytes were sent; `reported`: usage was sent too.
+
+    `cut_at`: when the client's connection was found closed within the answer, on this machine's monotonic clock; or 0.
+    """
 
     key: str
     model: str
@@ -42,6 +45,7 @@ class Bill:
     reported: bool = False
     whole: bool = False
     at: float = 0.0
+    cut_at: float = 0.0
 
 
 def error_body(status: int, error: dict[str, Any]) -> bytes:

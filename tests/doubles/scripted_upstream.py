@@ -97,7 +97,11 @@ class Upstream:
             await asyncio.sleep(behaviour.delay)
         kinds = ANY_KINDS | (STREAM_KINDS if stream else PLAIN_KINDS)
         act = kinds.get(behaviour.kind, kinds["ok"])
-        return await act(connection, behaviour, asked, bill)
+        try:
+            return await act(connection, behaviour, asked, bill)
+        except ConnectionError:
+            bill.cut_at = time.monotonic()
+            raise
 
     async def list_models(self, connection: Connection) -> bool:
         kind = self.script.behaviour.kind

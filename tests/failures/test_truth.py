@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import openai
 import pytest
+from doubles.figures import Figures
 from doubles.processes import ScriptedUpstream, Standalone, eventually, scripted_upstream, standalone
 
 QUESTION: Any = [{"role": "user", "content": "say something"}]
@@ -149,20 +151,23 @@ def test_what_nobody_calls_is_unknown_however_well_it_may_be(house: House) -> No
     assert (healthy["status"], healthy["reason"]) == ("Unknown", "NoTraffic")
 
 
-def test_a_caller_that_leaves_cancels_the_provider_and_is_booked(house: House) -> None:
-    house.primary.behave("ok", tokens=1000, pace=0.02)
+def test_a_caller_that_leaves_cancels_the_provider_at_once_and_is_booked(house: House, figures: Figures) -> None:
+    house.primary.behave("ok", tokens=4000, pace=0.005)
     stream = house.client.chat.completions.with_raw_response.create(model="smart", messages=QUESTION, stream=True)
     decision = stream.headers["x-fairlead-decision"]
     chunks = iter(stream.parse())
     next(chunks)
+    left = time.monotonic()
     stream.http_response.close()
     record = eventually(lambda: house.gateway.decision(decision), within=5)
     assert record["attempts"][-1]["outcome"] == "ClientGone"
     assert record["attempts"][-1]["usage"]["output_tokens"] > 0
     assert record["attempts"][-1]["usage"]["estimated"] is True
+    eventually(lambda: house.primary.seen()["invoice"][-1]["cut_at"], within=5)
     bill = house.primary.seen()["invoice"][-1]
+    figures.hold("a caller leaves until its provider is cut off", bill["cut_at"] - left, bound=0.1)
     assert bill["whole"] is False
-    assert bill["output_tokens"] < 100
+    assert bill["output_tokens"] < 400
     healthy = eventually(lambda: house.gateway.condition("ModelProvider", "default", "primary", "Healthy"), within=10)
     assert healthy["status"] != "False"
 

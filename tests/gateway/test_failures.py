@@ -1,5 +1,7 @@
 """Every way to fail before the commit point, plain and streamed: the next target answers, and the class is told."""
 
+from dataclasses import replace
+
 import pytest
 from doubles.gateway_rig import Rig, config, provider
 from doubles.scripted_transport import (
@@ -46,6 +48,8 @@ PLAIN = [
     ("StreamBroken", Answer(body=[b'{"id":', CUT])),
     ("MalformedResponse", Answer(body=[b"<html>"])),
     ("MalformedResponse", Answer(body=[])),
+    ("MalformedResponse", replace(plain(), status=202)),
+    ("MalformedResponse", replace(plain(), status=206)),
     ("ErrorInStream", Answer(body=[b'{"error": {"message": "oops", "type": "server_error", "code": 500}}'])),
 ]
 STREAM = [

@@ -164,6 +164,17 @@ def test_an_outdated_write_is_tried_again_where_no_event_ever_comes() -> None:
     assert len(ledger.choose([(found(), status())], 30.0)) == 1
 
 
+def test_a_write_that_failed_is_tried_again_ever_later_and_at_once_where_the_object_has_changed() -> None:
+    ledger = StatusLedger()
+    (write,) = ledger.choose([(found(), status())], 0.0)
+    ledger.failed(write, 0.0)
+    assert ledger.choose([(found(), status())], 0.9) == []
+    assert ledger.next_due() == 1.0
+    ledger.failed(write, 1.0)
+    assert ledger.choose([(found(), status())], 2.9) == []
+    assert len(ledger.choose([(found(version="2"), status())], 2.9)) == 1
+
+
 def test_an_object_that_was_made_anew_starts_anew() -> None:
     ledger = StatusLedger()
     write_all(ledger, [(found(), status())], 0.0)

@@ -14,6 +14,7 @@ WRITES_PER_SECOND = 20
 FIGURES_EVERY_SECONDS = 30.0
 PROGRESS_EVERY_SECONDS = 1.0
 OUTDATED_FOR_SECONDS = 30.0
+FAILED_FOR_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 _QUIET_MESSAGES = frozenset({"Healthy", "Available"})
 
 
@@ -47,14 +48,18 @@ class StatusWrite:
 
 @dataclass(slots=True)
 class _Entry:
-    """What we know of one object: what we wrote, on which resourceVersion, and since when a change waits."""
+    """What we know of one object: what we wrote, on which resourceVersion, and since when a change waits.
+
+    `held_on`: the resourceVersion on which nothing is written until `held_until`.
+    """
 
     uid: str
     written_on: str | None = None
     written: Status | None = None
     written_at: float = float("-inf")
-    outdated: str | None = None
-    outdated_at: float = float("-inf")
+    held_on: str | None = None
+    held_until: float = float("-inf")
+    failures: int = 0
     waiting_since: float | None = None
 
 
@@ -74,7 +79,7 @@ class StatusLedger:
         return entry.written if entry.written_on == found.resource_version else found.status
 
     def choose(self, wanted: Iterable[tuple[Found[Any], Mapping[str, Any]]], now: float) -> list[StatusWrite]:
-        """Return what to write now, in this order; what is left waits. Tell `done` or `outdated` of each."""
+        """Return what to write now, in this order; what is left waits. Tell `done`, `outdated` or `failed` of each."""
         self._next_due = None
         ready: list[tuple[Change, float, ObjectRef, StatusWrite]] = []
         for found, status in wanted:
@@ -102,12 +107,21 @@ class StatusLedger:
         entry = self._entries[write.ref]
         entry.written_on, entry.written, entry.written_at = write.resource_version, write.status, now
         entry.waiting_since = None
+        entry.failures = 0
         self._recent.append(now)
 
     def outdated(self, write: StatusWrite, now: float) -> None:
         """Note that the object had changed or gone: nothing is written until its event comes."""
         entry = self._entries[write.ref]
-        entry.outdated, entry.outdated_at = write.resource_version, now
+        entry.held_on, entry.held_until = write.resource_version, now + OUTDATED_FOR_SECONDS
+        self._recent.append(now)
+
+    def failed(self, write: StatusWrite, now: float) -> None:
+        """Note that it could not be written: tried again later, ever later, or when the object changes."""
+        entry = self._entries[write.ref]
+        pause = FAILED_FOR_SECONDS[min(entry.failures, len(FAILED_FOR_SECONDS) - 1)]
+        entry.held_on, entry.held_until = write.resource_version, now + pause
+        entry.failures += 1
         self._recent.append(now)
 
     def next_due(self) -> float | None:
@@ -127,9 +141,7 @@ class StatusLedger:
         return entry
 
     def _held_until(self, entry: _Entry, found: Found[Any]) -> float:
-        if entry.outdated is None or entry.outdated != found.resource_version:
-            return float("-inf")
-        return entry.outdated_at + OUTDATED_FOR_SECONDS
+        return entry.held_until if entry.held_on == found.resource_version else float("-inf")
 
     def _room(self, now: float) -> int:
         while self._recent and now - self._recent[0] >= 1.0:

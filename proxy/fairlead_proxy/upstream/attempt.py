@@ -152,7 +152,7 @@ class Attempt:
             self.trace.status = response.status
             if request.mode is Mode.STREAM and dialect.is_stream(response.status, response.headers):
                 await self._relay(response, include_usage)
-            elif request.mode is Mode.PLAIN and 200 <= response.status < 300:
+            elif request.mode is Mode.PLAIN and response.status == 200:
                 await self._answer(response)
             else:
                 body = await self._error_body(response)
