@@ -40,6 +40,25 @@ class Peer:
             while await self.reader.read(65536):
                 pass
 
+    @property
+    def tls(self) -> ssl.SSLObject:
+        """The TLS of the connection."""
+        found = self._writer.get_extra_info("ssl_object")
+        assert isinstance(found, ssl.SSLObject)
+        return found
+
+    async def relay(self, host: str, port: int) -> None:
+        """Pass everything on to a server, and back, until either closes."""
+        reader, writer = await asyncio.open_connection(host, port)
+        ways = [asyncio.ensure_future(_pump(self.reader, writer)), asyncio.ensure_future(_pump(reader, self._writer))]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            writer.close()
+
     def reset(self) -> None:
         """Close with a reset instead of an orderly end."""
         made: socket.socket = self._writer.get_extra_info("socket")
@@ -95,6 +114,13 @@ class RawServer:
             self.open_connections -= 1
             self._tasks.discard(task)
             writer.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
 
 
 def answer(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from doubles.raw_server import CHUNKED_END, CHUNKED_HEAD, Peer, answer, chunked
 
 BULK = 400_000
-"""What a request weighs that is refused before it has been read."""
+"""What a large request weighs."""
 
 Act = Callable[[Peer, bytes, bool], Awaitable[bool]]
 
@@ -110,7 +110,7 @@ async def not_http(peer: Peer, name: bytes, again: bool) -> bool:
 
 @dataclass(frozen=True)
 class Whim:
-    """`ends`: how a call may end: `whole`, or a failure's class. `bulk`: the answer comes before the request is read."""
+    """`ends`: how a call may end: `whole`, or a failure's class. `bulk`: the request is a large one."""
 
     act: Act
     ends: frozenset[str]
