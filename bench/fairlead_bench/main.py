@@ -15,10 +15,10 @@ from fairlead_bench.own_cost import draw_flame_graphs, stages
 from fairlead_bench.page import Run, render
 from fairlead_bench.places import LOAD_CORE
 from fairlead_bench.results import Results
-from fairlead_bench.running import NotStarted, Rig, rig_of
+from fairlead_bench.running import Rig, rig_of
 from fairlead_bench.tables import table
 from fairlead_bench.targets.registry import TARGETS
-from fairlead_bench.targets.target import FeatureMissing, Target
+from fairlead_bench.targets.target import Target
 from fairlead_bench.workloads.registry import WORKLOADS
 from fairlead_bench.workloads.workload import Workload
 
@@ -87,9 +87,10 @@ def _measure(rig: Rig, workload: Workload, targets: dict[str, Target], rounds: i
             began = time.monotonic()
             try:
                 results.add(name, workload.run(rig, target, seconds))
-            except (NotStarted, FeatureMissing) as why:
-                results.absent[name] = str(why)
-                _say(f"{workload.name} {name}: {why}")
+            except Exception as why:  # one target's fault must not end an hour of measuring the others
+                results.add(name, {})
+                results.absent[name] = f"{type(why).__name__}: {why}"
+                _say(f"{workload.name} {name}: {results.absent[name]}")
             finally:
                 for role in ROLES:
                     rig.mock.set_mode(role, "ok")

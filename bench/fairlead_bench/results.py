@@ -1,7 +1,6 @@
 """What was measured: every figure of every round, and what they come to."""
 
 import statistics
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fairlead_bench.workloads.workload import GAUGE, Figures
@@ -9,7 +8,7 @@ from fairlead_bench.workloads.workload import GAUGE, Figures
 
 @dataclass(slots=True)
 class Results:
-    """The figures of one workload: by target, one entry a round. `absent`: why a target has none."""
+    """The figures of one workload: by target, one entry a round, empty where it failed. `absent`: why it did."""
 
     rounds: dict[str, list[Figures]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
@@ -27,17 +26,17 @@ class Results:
 
         `by_gauge`: each is first divided by what the gauge took meanwhile, so that a slow minute counts for less.
         """
-        pairs = zip(self._scaled(target, column, by_gauge), self._scaled(base, column, by_gauge), strict=False)
-        ratios = [mine / theirs for mine, theirs in pairs if theirs]
+        pairs = zip(self.rounds.get(target, []), self.rounds.get(base, []), strict=False)
+        scaled = [(_scaled(mine, column, by_gauge), _scaled(theirs, column, by_gauge)) for mine, theirs in pairs]
+        ratios = [mine / theirs for mine, theirs in scaled if mine is not None and theirs]
         return statistics.median(ratios) if ratios else None
-
-    def _scaled(self, target: str, column: str, by_gauge: bool) -> Iterable[float]:
-        values = self.values(target, column)
-        if not by_gauge:
-            return values
-        return [value / gauge for value, gauge in zip(values, self.values(target, GAUGE), strict=False) if gauge]
 
 
 def spread(values: list[float]) -> tuple[float, float, float]:
     """Return the least, the median and the most."""
     return min(values), statistics.median(values), max(values)
+
+
+def _scaled(figures: Figures, column: str, by_gauge: bool) -> float | None:
+    value, gauge = figures.get(column), figures.get(GAUGE) if by_gauge else 1.0
+    return value / gauge if isinstance(value, int | float) and isinstance(gauge, int | float) and gauge else None

@@ -35,6 +35,14 @@ def test_there_is_no_ratio_to_a_target_that_was_not_measured() -> None:
     assert measured(ours=COSTS).ratio("ours", "envoy", CPU) is None
 
 
+def test_a_round_that_failed_does_not_shift_those_after_it() -> None:
+    results = measured(envoy=COSTS)
+    results.add("ours", {})
+    for cpu, gauge in COSTS[1:]:
+        results.add("ours", {CPU: 4 * cpu, GAUGE: gauge})
+    assert results.ratio("ours", "envoy", CPU) == 4.0
+
+
 def test_a_spread_is_least_median_and_most() -> None:
     assert spread([3.0, 1.0, 2.0]) == (1.0, 2.0, 3.0)
 

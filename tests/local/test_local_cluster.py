@@ -332,9 +332,7 @@ async def test_one_port_for_calls_and_admin_is_refused(
 ) -> None:
     port = free_port()
     taken = start(listen=str(Address(listen, port)), admin=str(Address(admin, port)), insecure=True)
-    with pytest.raises(
-        StartRefused, match=r"^--admin .*: calls are taken on this port; give one of both"
-    ):
+    with pytest.raises(StartRefused, match=r"^--admin .*: calls are taken on this port; give one of both"):
         await taken.start()
     assert not is_held(settings.state)
 

@@ -41,6 +41,14 @@ def test_the_sdk_gets_a_stream(proxy: ProxyProcess) -> None:
     assert chunks[-1].choices[0].finish_reason == "stop"
 
 
+@pytest.mark.parametrize("size", [1_000_000, 4_000_000, 8_000_000])
+def test_the_sdk_gets_an_answer_to_a_large_prompt_every_time(proxy: ProxyProcess, size: int) -> None:
+    with sdk(proxy) as client:
+        for _ in range(4):
+            answer = client.chat.completions.create(model="smart", messages=[{"role": "user", "content": "a" * size}])
+            assert answer.choices[0].finish_reason == "stop"
+
+
 def test_the_sdk_lists_the_models(proxy: ProxyProcess) -> None:
     with sdk(proxy) as client:
         assert [model.id for model in client.models.list()] == ["smart"]

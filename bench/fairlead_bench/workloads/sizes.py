@@ -67,7 +67,7 @@ W6 = Workload(
 )
 W8 = Workload(
     "W8",
-    f"{POLICIES:,} policies of 5 rules each, called in turn, against one such policy",
+    f"{POLICIES:,} policies of 5 rules each (elsewhere as many routes), called in turn, against one such policy",
     ("÷ one policy", CPU, "one policy: CPU µs", GAUGE, "start s", "idle MiB", "peak MiB", "failed"),
     _many,
 )

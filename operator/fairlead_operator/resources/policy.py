@@ -100,7 +100,10 @@ class TimeoutsSpec(Resource):
     total: Annotated[Deadline | None, Field(description="For the whole call, all attempts together.")] = None
     per_try: Annotated[Deadline | None, Field(description="For one attempt until content begins to flow.")] = None
     first_token: Annotated[Deadline | None, Field(description="For a stream's first content.")] = None
-    idle: Annotated[Deadline | None, Field(description="Between two pieces of a stream.")] = None
+    idle: Annotated[
+        Deadline | None,
+        Field(description="Between two pieces of a stream; comments that keep the connection alive are pieces too."),
+    ] = None
 
 
 class BackoffSpec(Resource):
