@@ -4,12 +4,11 @@ Runs by itself, in the interpreter of the targets (see own_cost.py), and prints 
 What Gateway.handle spends on a row of its own is measured by calling that part alone; `attempt` is what is left.
 """
 
-import asyncio
 import json
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
@@ -33,7 +32,7 @@ from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.metrics import Metrics
-from fairlead_proxy.upstream.transport import UpstreamRequest
+from fairlead_proxy.upstream.transport import Take, UpstreamRequest
 
 KEY = "sk-bench-client-0123456789abcdef"
 TENANT = "team"
@@ -69,10 +68,19 @@ class _Answer:
         ("content-length", str(len(ANSWER))),
     )
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        yield ANSWER
+    async def pour(self, take: Take) -> bool:
+        return take(ANSWER)
 
-    async def close(self) -> None:
+    def pause(self) -> None:
+        """There is no more."""
+
+    def resume(self) -> None:
+        """There is no more."""
+
+    def release(self) -> None:
+        """Nothing to give back."""
+
+    def close(self) -> None:
         """Nothing to give back."""
 
 
@@ -93,21 +101,28 @@ class _Client:
     """A caller that takes everything at once. See Sink."""
 
     started = False
+    full = False
 
-    async def head(self, status: int, headers: list[tuple[str, str]]) -> None:
+    def head(self, status: int, headers: list[tuple[str, str]]) -> None:
         self.started = True
 
-    async def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes) -> None:
         """Take it."""
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """It was all."""
 
     def abort(self) -> None:
         raise AssertionError("the measured call was cut off")
 
-    async def gone(self) -> None:
-        await asyncio.get_running_loop().create_future()
+    async def room(self) -> None:
+        """It is never full."""
+
+    def when_room(self, call: Callable[[], None]) -> None:
+        raise AssertionError("nobody waits for room that is there")
+
+    def when_lost(self, call: Callable[[], None] | None) -> None:
+        """It stays."""
 
 
 class _Ring(DecisionRing):
