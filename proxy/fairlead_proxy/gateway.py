@@ -64,7 +64,6 @@ class Gateway:
         clock: Callable[[], float],
         rng: Random,
     ) -> None:
-        self.in_flight = 0
         self._transports, self._breakers, self._health = transports, breakers, health
         self._metrics, self._decisions, self._log = metrics, decisions, log
         self._clock, self._rng = clock, rng
@@ -89,7 +88,6 @@ class Gateway:
         self.adopt(config)
         record = CallRecord.of(call, config.revision, self._clock())
         reply = Reply(DIALECTS[call.operation], sink, record)
-        self.in_flight += 1
         self._metrics.call_began()
         try:
             with CallerWatch(sink) as caller:
@@ -104,7 +102,6 @@ class Gateway:
             reply.left(end)
             raise
         finally:
-            self.in_flight -= 1
             record.ended_at = self._clock()
             self._metrics.call_ended(record)
             self._decisions.add(record)

@@ -42,6 +42,14 @@ spec:
     resilience: {{timeouts: {{perTry: 1s, firstToken: 1s, idle: 1s, total: 20s}}}}
 """
 
+FIRST = """
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelProvider
+metadata: {name: first, namespace: default}
+spec: {type: Simulated, models: [{name: m}]}
+"""
+"""What there is before a test has written its own: files without any object are refused."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -68,6 +76,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Standalo
     directory = tmp_path_factory.mktemp("failures")
     manifests = directory / "manifests"
     manifests.mkdir()
+    (manifests / "first.yaml").write_text(FIRST)
     with standalone(directory, "-f", str(manifests)) as running:
         yield running, manifests
 

@@ -35,7 +35,7 @@ def test_upstream_is_cancelled_at_once_and_the_use_is_booked(answer: Answer, str
         assert rig.sample("fairlead_requests_total", code="499", reason="ClientGone") == 1
         (seen,) = rig.health.observations(EPOCH + 3)
         assert (seen.attempts, seen.failures) == (1, 0)
-        assert rig.gateway.in_flight == 0
+        assert rig.metrics.in_flight == 0
 
     run_virtual(main())
 

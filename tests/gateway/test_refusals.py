@@ -52,7 +52,7 @@ def test_fault_of_our_own_is_a_500_that_blames_no_provider(caplog: pytest.LogCap
         assert SECRET.encode() not in caller.body
         assert rig.outcomes_of() == ["InvalidRequest"]
         assert rig.record().reason == "internal_error"
-        assert rig.gateway.in_flight == 0
+        assert rig.metrics.in_flight == 0
 
     with caplog.at_level(logging.ERROR):
         run_virtual(main())
@@ -79,7 +79,7 @@ def test_cancelled_call_is_booked_and_stays_cancelled() -> None:
         assert serving.cancelled()
         assert rig.outcomes_of() == ["ClientGone"]
         assert rig.transport.cancelled == 1
-        assert rig.gateway.in_flight == 0
+        assert rig.metrics.in_flight == 0
         assert rig.sample("fairlead_inflight_requests") == 0
 
     run_virtual(main())

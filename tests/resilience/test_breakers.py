@@ -37,7 +37,7 @@ def outcome(failure: FailureClass | None, *, at: float = NOW, cell: Cell = CELL,
 
 def step_of(credential: str) -> Step:
     one = provider("a", credentials=["one", "two"])
-    return Step(Target(provider=one.id, model="m"), one, one.models[0], Credential(name=credential))
+    return Step.of(Target(provider=one.id, model="m"), one, one.models[0], Credential(name=credential))
 
 
 class Changes:

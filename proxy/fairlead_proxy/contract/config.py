@@ -247,22 +247,25 @@ class Gateway(Struct, frozen=True, kw_only=True):
         return self.tenants is None or namespace == self.namespace or namespace in self.tenants
 
 
-class Step:
+class Step(Struct, frozen=True):
     """One attempt that may be made: a target with the credential to use. Made once, when a revision is loaded."""
 
-    __slots__ = ("_cells", "credential", "key_name", "model", "provider", "target")
+    target: Target
+    provider: Provider
+    model: Model
+    credential: Credential
+    key_name: str
+    plain_cell: Cell
+    stream_cell: Cell
 
-    def __init__(self, target: Target, provider: Provider, model: Model, credential: Credential) -> None:
-        self.target = target
-        self.provider = provider
-        self.model = model
-        self.credential = credential
-        self.key_name = f"{provider.id}/{credential.name}"
-        self._cells = {mode: Cell(provider.id, credential.name, model.name, mode) for mode in Mode}
+    @classmethod
+    def of(cls, target: Target, provider: Provider, model: Model, credential: Credential) -> "Step":
+        plain, stream = (Cell(provider.id, credential.name, model.name, mode) for mode in (Mode.PLAIN, Mode.STREAM))
+        return cls(target, provider, model, credential, f"{provider.id}/{credential.name}", plain, stream)
 
     def cell(self, mode: Mode) -> Cell:
         """Return the cell that an attempt in this mode asks."""
-        return self._cells[mode]
+        return self.stream_cell if mode is Mode.STREAM else self.plain_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +366,7 @@ def _link(target: Target, namespace: str, provider: Provider | None) -> LinkedTa
     model = provider.model(target.model)
     if model is None:
         return LinkedTarget(target, provider, None, permitted, steps=())
-    steps = tuple(Step(target, provider, model, credential) for credential in provider.credentials)
+    steps = tuple(Step.of(target, provider, model, credential) for credential in provider.credentials)
     return LinkedTarget(target, provider, model, permitted, steps)
 
 

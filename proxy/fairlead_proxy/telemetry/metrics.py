@@ -49,9 +49,9 @@ class Metrics:
         self._used = Group(_TARGET, _Used)
         self._durations = Group(("namespace", "provider", "model"), lambda: Latencies(_DURATION_BUCKETS))
         self._ttfts = Group(("namespace", "provider", "model"), lambda: Latencies(_TTFT_BUCKETS))
-        self._in_flight = 0
+        self.in_flight = 0
         in_flight = Gauge("fairlead_inflight_requests", "Calls being served now.", registry=registry)
-        in_flight.set_function(lambda: self._in_flight)
+        in_flight.set_function(lambda: self.in_flight)
         self._config_info = Gauge(
             "fairlead_config_info", "1 for the revision in force.", ("revision",), registry=registry
         )
@@ -84,11 +84,11 @@ class Metrics:
         self._apply_failures.inc()
 
     def call_began(self) -> None:
-        self._in_flight += 1
+        self.in_flight += 1
 
     def call_ended(self, record: CallRecord) -> None:
         """Count a call."""
-        self._in_flight -= 1
+        self.in_flight -= 1
         last = record.outcomes[-1] if record.outcomes else None
         namespace = record.tenant if record.tenant in self._namespaces else OTHER
         provider, model = (last.provider, last.model) if last else ("", self._unasked_model(record))
