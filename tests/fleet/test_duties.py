@@ -104,6 +104,19 @@ def test_a_good_probe_lifts_what_others_opened_before_it() -> None:
     assert duties["a"].cooldowns == ()
 
 
+def test_the_prober_is_told_which_credentials_ail_others() -> None:
+    (prober,) = elect([provider("p")], ["a", "b"])
+    (other,) = {"a", "b"} - {prober}
+    heard = [heard_of(prober, report(prober)), heard_of(other, report(other, opened(FailureClass.TIMEOUT)))]
+    duties = duties_of([provider("p")], heard)
+    assert {name: given.ailing for name, given in duties.items() if given.ailing} == {prober: ("ai/p/main",)}
+
+
+def test_a_time_that_the_provider_named_asks_for_no_probe() -> None:
+    limited = opened(FailureClass.RATE_LIMITED, retry_after=True)
+    assert duties_of([provider("p")], [heard_of("a", report("a", limited))])["a"].ailing == ()
+
+
 def test_a_good_probe_older_than_the_failure_lifts_nothing() -> None:
     good = ProbeResult(provider="ai/p", credential="main", at=985.0)
     heard = [heard_of("a", report("a", probes=(good,))), heard_of("b", report("b", opened(FailureClass.UNREACHABLE)))]

@@ -10,9 +10,10 @@ def test_without_duties_a_proxy_probes_nothing() -> None:
 
 def test_duties_hold_for_their_time_to_live() -> None:
     holder = DutiesHolder()
-    holder.give(Duties(probe=("ai/openai",), ttl_seconds=30.0), now=100.0)
+    holder.give(Duties(probe=("ai/openai",), ailing=("ai/openai/main",), ttl_seconds=30.0), now=100.0)
     assert holder.probes(129.9) == {"ai/openai"}
-    assert holder.probes(130.0) == frozenset()
+    assert holder.ailing(129.9) == {"ai/openai/main"}
+    assert holder.probes(130.0) == holder.ailing(130.0) == frozenset()
     assert holder.valid(130.0) is None
 
 

@@ -33,6 +33,7 @@ class Rig:
         self.transport = ScriptedTransport({"team/a": list(answers)})
         self.results: list[ProbeResult] = []
         self.duties: frozenset[str] = frozenset({"team/a"})
+        self.ailing: frozenset[str] = frozenset()
         self.observations: tuple[Observation, ...] = ()
         self.config = probed_config(mode)
         self.keys = KeyRing(credentials={f"team/a/{name}": f"sk-{name}" for name in keys})
@@ -40,6 +41,7 @@ class Rig:
             transports=self.transport,
             config=lambda: (self.config, self.keys),
             duties=lambda: self.duties,
+            ailing=lambda: self.ailing,
             observations=lambda now: self.observations,
             probed=self.results.append,
             clock=unix_now,
@@ -119,6 +121,18 @@ def test_open_breaker_makes_probes_more_frequent() -> None:
         )
         await rig.run(21.0)
         assert 4 <= len(rig.results) <= 5
+
+    run_virtual(main())
+
+
+def test_what_ails_another_proxy_makes_probes_of_that_credential_more_frequent() -> None:
+    async def main() -> None:
+        rig = Rig(MODELS, keys=("one", "two"))
+        rig.ailing = frozenset({"team/a/two"})
+        await rig.run(21.0)
+        probed = [result.credential for result in rig.results]
+        assert probed.count("one") == 1
+        assert 4 <= probed.count("two") <= 5
 
     run_virtual(main())
 

@@ -22,12 +22,14 @@ def duties_of(providers: Iterable[Provider], proxies: Sequence[HeardProxy]) -> M
     heard = [proxy for proxy in proxies if proxy.ready]
     ready = [proxy.name for proxy in heard]
     probing = elect(providers, ready)
+    ailing = _ailing_credentials(heard)
     shared = _shared_cooldowns(heard)
     lifted = _lifted_cooldowns(heard)
     clocks = {proxy.name: proxy.ahead_seconds for proxy in heard}
     return {
         name: Duties(
             probe=probing.get(name, ()),
+            ailing=tuple(key for provider in probing.get(name, ()) for key in ailing.get(provider, ())),
             cooldowns=tuple(_told_to(ahead, cooldown) for origin, cooldown in (*shared, *lifted) if origin != name),
             replicas=len(ready),
             ttl_seconds=TTL_SECONDS,
@@ -49,6 +51,19 @@ def elect(providers: Iterable[Provider], ready: Sequence[str]) -> dict[str, tupl
             chosen = max(ready, key=lambda name: hashlib.sha256(f"{provider.id} {name}".encode()).digest())
             probing.setdefault(chosen, []).append(provider.id)
     return {name: tuple(sorted(ids)) for name, ids in probing.items()}
+
+
+def _ailing_credentials(heard: Iterable[HeardProxy]) -> dict[str, tuple[str, ...]]:
+    """Return, by provider, the credentials of which some breaker is open that an answered probe would end.
+
+    The prober may be well itself: then only this tells it that others wait for the next probe.
+    """
+    ailing: dict[str, set[str]] = {}
+    for proxy in heard:
+        for observed in _observations(proxy):
+            if observed.breaker is BreakerState.OPEN and not observed.retry_after:
+                ailing.setdefault(observed.provider, set()).add(f"{observed.provider}/{observed.credential}")
+    return {provider: tuple(sorted(keys)) for provider, keys in ailing.items()}
 
 
 def _told_to(ahead_seconds: float, cooldown: Cooldown) -> Cooldown:

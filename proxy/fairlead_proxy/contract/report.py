@@ -29,10 +29,12 @@ class Cooldown(Struct, frozen=True, kw_only=True):
 class Duties(Struct, frozen=True, kw_only=True):
     """The short-lived things that a fleet shares; without them a proxy probes nothing. Valid for `ttl_seconds`.
 
-    `probe` holds ids of the providers that this proxy, and no other, probes.
+    `probe` holds ids of the providers that this proxy, and no other, probes; `ailing` those of their credentials, as
+    `provider/credential`, that some proxy keeps from being asked until a probe is answered or a cooldown ends.
     """
 
     probe: tuple[str, ...] = ()
+    ailing: tuple[str, ...] = ()
     cooldowns: tuple[Cooldown, ...] = ()
     replicas: int = 1
     ttl_seconds: float = 30.0

@@ -26,6 +26,11 @@ class DutiesHolder:
         duties = self.valid(now)
         return frozenset(duties.probe) if duties else frozenset()
 
+    def ailing(self, now: float) -> frozenset[str]:
+        """Return the credentials, as `provider/credential`, whose probes somebody in the fleet waits for."""
+        duties = self.valid(now)
+        return frozenset(duties.ailing) if duties else frozenset()
+
     @property
     def replicas(self) -> int:
         """Return how many proxies share the fleet's limits, as last known: this outlives the duties."""

@@ -104,7 +104,8 @@ class Proxy:
         self._prober = Prober(
             transports=self._transports,
             config=self._config_and_keys,
-            duties=self._probes,
+            duties=lambda: self._duties.probes(time.monotonic()),
+            ailing=lambda: self._duties.ailing(time.monotonic()),
             observations=self._health.observations,
             probed=self._probed,
             clock=self._clock,
@@ -221,9 +222,6 @@ class Proxy:
     def _take_duties(self, duties: Duties) -> None:
         self._duties.give(duties, time.monotonic())
         self._breakers.apply_cooldowns(duties.cooldowns, self._clock())
-
-    def _probes(self) -> frozenset[str]:
-        return self._duties.probes(time.monotonic())
 
     def _probed(self, result: ProbeResult) -> None:
         self._health.probe_recorded(result)

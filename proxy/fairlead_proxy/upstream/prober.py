@@ -39,9 +39,12 @@ class ProbeSchedule:
         self._held_until: dict[_Key, float] = {}
 
     def due(
-        self, providers: Iterable[Provider], observations: Iterable[Observation], now: float
+        self, providers: Iterable[Provider], observations: Iterable[Observation], elsewhere: Collection[str], now: float
     ) -> list[tuple[Provider, Credential]]:
-        """Return what is to be probed now, and take it as probed. `providers`: those of this proxy's duties."""
+        """Return what is to be probed now, and take it as probed. `providers`: those of this proxy's duties.
+
+        `elsewhere`: credentials, as `provider/credential`, that another proxy waits for.
+        """
         ailing, held = _state_of(observations)
         found: list[tuple[Provider, Credential]] = []
         seen: set[_Key] = set()
@@ -50,7 +53,7 @@ class ProbeSchedule:
                 key = (provider.id, credential.name)
                 seen.add(key)
                 interval = provider.active.interval_seconds
-                if key in ailing or key in self._held_until:
+                if key in ailing or key in self._held_until or f"{provider.id}/{credential.name}" in elsewhere:
                     interval = min(interval, AILING_INTERVAL_SECONDS)
                 if now >= max(self._next_at(key, interval), held.get(key, 0.0), self._held_until.get(key, 0.0)):
                     found.append((provider, credential))
@@ -75,7 +78,10 @@ class ProbeSchedule:
 
 
 class Prober:
-    """Runs the probes of the duties. `probed` gets each result; `observations` tells which cells are not well."""
+    """Runs the probes of the duties. `probed` gets each result; `observations` tells which cells are not well here.
+
+    `ailing`: the credentials, as `provider/credential`, that are not well elsewhere in the fleet.
+    """
 
     def __init__(
         self,
@@ -83,6 +89,7 @@ class Prober:
         transports: TransportChoice,
         config: Callable[[], tuple[GatewayConfig, KeyRing] | None],
         duties: Callable[[], Collection[str]],
+        ailing: Callable[[], Collection[str]],
         observations: Callable[[float], Iterable[Observation]],
         probed: Callable[[ProbeResult], None],
         clock: Callable[[], float],
@@ -91,6 +98,7 @@ class Prober:
         self._transports = transports
         self._config = config
         self._duties = duties
+        self._ailing = ailing
         self._observations = observations
         self._probed = probed
         self._clock = clock
@@ -131,7 +139,7 @@ class Prober:
         ]
         now = self._clock()
         observations = self._observations(now) if providers else ()
-        for provider, credential in self._schedule.due(providers, observations, now):
+        for provider, credential in self._schedule.due(providers, observations, self._ailing(), now):
             key = keys.credentials.get(f"{provider.id}/{credential.name}")
             if key is not None or credential.name == ANONYMOUS.name:
                 task = asyncio.create_task(self._probe(provider, credential, key or ""))
