@@ -21,6 +21,9 @@ TOKEN_SECONDS = 600
 
 STOP_SECONDS = 15.0
 
+CLOSING_TURNS = 20
+"""A stream that is closed needs a turn or two of the loop until its socket is; a default."""
+
 
 class KopfWatch:
     """One run of kopf from listing to end; a relist is a new one.
@@ -64,15 +67,17 @@ class KopfWatch:
 
     def _run(self) -> None:
         try:
-            asyncio.run(
-                kopf.operator(
-                    registry=self._registry(),
-                    settings=_settings(),
-                    standalone=True,
-                    clusterwide=True,
-                    stop_flag=self._stop,
+            with asyncio.Runner() as runner:
+                runner.run(
+                    kopf.operator(
+                        registry=self._registry(),
+                        settings=_settings(),
+                        standalone=True,
+                        clusterwide=True,
+                        stop_flag=self._stop,
+                    )
                 )
-            )
+                runner.run(_close_streams())
         except Exception as error:  # the loop that must survive is the process's, which starts another one
             log.error("kopf failed", extra={"error": f"{type(error).__name__}: {error}"})
         finally:
@@ -114,6 +119,17 @@ class KopfWatch:
 
     def _forget(self, content: Content) -> None:
         self.seen.forget(content)
+
+
+async def _close_streams() -> None:
+    """Close what kopf's streams have left open: it ends before their sockets do, and its loop would end with it."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    for _ in range(CLOSING_TURNS):
+        await asyncio.sleep(0)
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
