@@ -1,5 +1,6 @@
 """Applying and retiring fleets: each object once, nobody else's ever."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -44,6 +45,19 @@ async def test_applying_the_same_again_asks_nothing(server: ApiServer, fleets: F
     asked = len(server.requests)
     await fleets.apply("ai/main", manifests())
     assert len(server.requests) == asked
+
+
+async def test_object_that_goes_while_its_fleet_is_applied_is_applied_again(server: ApiServer, fleets: Fleets) -> None:
+    applying = asyncio.create_task(fleets.apply("ai/main", manifests()))
+    async with asyncio.timeout(10):
+        while DEPLOYMENT not in server.objects:
+            await asyncio.sleep(0)
+    fleets.forget("ai/main")  # as the watch does that sees it go; what is left to do of the fleet takes its time
+    del server.objects[DEPLOYMENT]
+    await applying
+    assert DEPLOYMENT not in server.objects
+    await fleets.apply("ai/main", manifests())
+    assert DEPLOYMENT in server.objects
 
 
 async def test_only_what_differs_is_written(server: ApiServer, fleets: Fleets) -> None:

@@ -25,6 +25,8 @@ class Fleets:
     def __init__(self, api: KubernetesApi) -> None:
         self._api = api
         self._applied: dict[str, tuple[Manifest, ...]] = {}
+        self._under_way: dict[str, tuple[Manifest, ...]] = {}
+        """What is being applied; taken out where an object was changed meanwhile, after its turn perhaps."""
 
     async def apply(self, gateway: str, manifests: Sequence[Manifest]) -> None:
         """Make these objects exist as given, and remove others of this fleet.
@@ -36,6 +38,7 @@ class Fleets:
             return
         first = gateway not in self._applied
         before = {path_of(each): each for each in self._applied.pop(gateway, ())}
+        self._under_way[gateway] = wanted
         for manifest in wanted:
             if path_of(manifest) not in before:
                 await claim(self._api, manifest)
@@ -43,7 +46,8 @@ class Fleets:
                 await self._api.apply(manifest)
         if first:
             await self._remove_others(gateway, wanted)
-        self._applied[gateway] = wanted
+        if self._under_way.pop(gateway, None) is wanted:
+            self._applied[gateway] = wanted
 
     def address(self, gateway: str) -> str:
         """Return host:port of the first listener, once the Service has been applied; empty before."""
@@ -57,7 +61,7 @@ class Fleets:
         """Return whether this live object is no longer what was applied."""
         return any(
             not covers(live, manifest)
-            for manifest in self._applied.get(gateway, ())
+            for manifest in self._applied.get(gateway) or self._under_way.get(gateway, ())
             if manifest["kind"] == live["kind"] and manifest["metadata"]["name"] == live["metadata"]["name"]
         )
 
@@ -80,6 +84,7 @@ class Fleets:
     def forget(self, gateway: str) -> None:
         """Apply everything anew next time: an object of the fleet is known to have changed or gone."""
         self._applied.pop(gateway, None)
+        self._under_way.pop(gateway, None)
 
     async def retire(self, deployments: Iterable[Content], kept: Iterable[str]) -> list[str]:
         """Remove the fleets of all gateways but these; `deployments` are those of all fleets. Return which went.
