@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fairlead_proxy.contract.names import FailureClass
@@ -45,6 +45,7 @@ def test_single_bytes_give_the_same_events(stream: bytes) -> None:
     assert parse([bytes([byte]) for byte in stream]) == parse([stream])
 
 
+@example(b"\xef\xbb\xbf", [])
 @given(st.binary(max_size=80), st.lists(st.integers(0, 80), max_size=5))
 def test_every_byte_comes_out_in_exactly_one_event(stream: bytes, places: list[int]) -> None:
     assert b"".join(event.raw for event in parse(cut(stream, places))) == stream

@@ -62,9 +62,8 @@ class SseParser:
         self._held_cr = False
         if self._raw:
             line = bytes(self._raw[self._line_start :])
-            if line:
-                self._take_line(line)
-            rest = self._dispatch()
+            # A byte order mark alone is an empty line, which ends the event by itself.
+            rest = (self._take_line(line) if line else None) or self._dispatch()
             events.append(Event(rest.raw, rest.data, rest.name, whole=False))
         return events
 
