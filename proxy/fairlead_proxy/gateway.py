@@ -170,7 +170,7 @@ class Gateway:
             with watch:
                 await attempt.run()
         except UpstreamFailure as failure:
-            attempt.failure = failure
+            attempt.failure = failure.bare()
         except (ClientGone, asyncio.CancelledError) as end:
             attempt.left(end)
             raise

@@ -124,6 +124,8 @@ def test_a_provider_that_breaks_is_shown_broken_and_well_again_while_every_call_
 ) -> None:
     with house.calling():
         eventually(lambda: house.health() == ("True", "Serving", "Healthy"), within=30)
+        # Without a past there is no telling what is late, and a hang shows at its deadline only.
+        eventually(lambda: house.answered >= 80, within=60)
         house.primary.obey(**script)
         eventually(lambda: house.health()[:2] == ("False", reason), within=30)
         rule = house.gateway.status_of("RoutePolicy", "default", "policy")["rules"][0]

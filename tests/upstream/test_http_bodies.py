@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import socket
+import threading
 import zlib
 from collections.abc import Callable
 
@@ -20,6 +22,7 @@ from doubles.http_calls import (
 from doubles.raw_server import CHUNKED_END, CHUNKED_HEAD, Peer, RawServer, answer, chunked
 
 from fairlead_proxy.contract.names import FailureClass
+from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.upstream.http_transport import HttpTransport
 
 
@@ -192,3 +195,32 @@ async def test_a_compressed_body_is_bounded_and_whole(
 ) -> None:
     async with RawServer(serving(answer(packed, b"content-encoding: " + encoding))) as server:
         assert (await failure_of(call(transport, server.url))).failure is failure
+
+
+async def test_a_large_request_that_is_refused_early_gets_its_answer(transport: HttpTransport) -> None:
+    """The provider closes with the request half read, so that what is written then fails: its answer is there before.
+
+    A write that is under way in that very moment may still lose it, as with any client.
+    """
+    refusal = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
+    statuses: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=refuse_early, args=(listening, refusal, 10), daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        for _ in range(10):
+            try:
+                response = await transport.send(request_to(url, body=b"x" * 8_000_000))
+            except UpstreamFailure:
+                continue
+            statuses.append(response.status)
+            response.close()
+    assert statuses.count(413) >= 8
+
+
+def refuse_early(listening: socket.socket, refusal: bytes, times: int) -> None:
+    """Answer so many requests after 64 KiB, and close, as simple servers do. In a thread, beside the writing."""
+    for _ in range(times):
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(refusal)

@@ -47,6 +47,11 @@ class UpstreamFailure(ProxyError):
         self.retry_after_seconds = retry_after_seconds
         self.relayed = relayed
 
+    def bare(self) -> "UpstreamFailure":
+        """Return itself without the frames that it came through, and without its cause: they hold the whole call."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

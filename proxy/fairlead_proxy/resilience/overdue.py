@@ -29,6 +29,10 @@ class Waiting:
     overdue: bool = False
 
 
+def _stay() -> None:
+    """Where an attempt goes that does not wait any more."""
+
+
 class Waits:
     """The attempts that wait, by cell, and how long first bytes took of late, by target."""
 
@@ -43,7 +47,8 @@ class Waits:
         return waiting
 
     def end(self, waiting: Waiting) -> None:
-        """The attempt got its first byte, or ended; may be repeated."""
+        """The attempt got its first byte, or ended; may be repeated. It is not told to move on any more."""
+        waiting.move_on = _stay  # which holds the attempt, and with it the call: the two would keep each other alive
         group = self._waiting.get(waiting.cell)
         if group is None:
             return

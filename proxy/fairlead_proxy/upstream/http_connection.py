@@ -4,6 +4,7 @@ StaleConnection (never leaves `upstream`)
 """
 
 import asyncio
+import select
 from typing import Final, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -317,6 +318,8 @@ class HttpConnection(asyncio.Protocol):
             rest = self._rest
             if not rest or self._blocked or transport is None:
                 return
+            if self._phase == _HEAD and _has_word(transport):
+                break  # an early answer, most likely: a write that fails would close the socket before it is read
             transport.write(rest[:SLICE_BYTES])
             self._rest = rest[SLICE_BYTES:] if len(rest) > SLICE_BYTES else None
         if self._rest:
@@ -338,6 +341,16 @@ class _Names(dict[bytes, str]):
 
 
 _NAMES = _Names()
+
+
+def _has_word(transport: asyncio.Transport) -> bool:
+    """Say whether the other end has sent something, or has closed."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.fileno() < 0:
+        return False
+    look = select.poll()
+    look.register(sock.fileno(), select.POLLIN)
+    return bool(look.poll(0))
 
 
 def _are_too_long(headers: list[tuple[str, str]]) -> bool:
