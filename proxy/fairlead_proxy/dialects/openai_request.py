@@ -89,10 +89,9 @@ def read_chat_request(body: bytes) -> ReadRequest:
         raise InvalidCall("you must provide a model parameter", "model")
     if peek.messages is UNSET:
         raise InvalidCall("missing required parameter: 'messages'", "messages")
-    messages = bytes(peek.messages)
-    if not messages.startswith(b"["):
+    if bytes(memoryview(peek.messages)[:1]) != b"[":
         raise InvalidCall("'messages' must be a list", "messages")
-    text_bytes, part_needs = _read_messages(messages)
+    text_bytes, part_needs = _read_messages(peek.messages)
     tool_bytes = _given_bytes(peek.tools) + _given_bytes(peek.functions)
     return ReadRequest(
         peek.model,
@@ -206,12 +205,12 @@ def _refuse_double(name: str, seen: set[str]) -> None:
     seen.add(name)
 
 
-def _read_messages(messages: bytes) -> tuple[int, set[str]]:
+def _read_messages(messages: Raw) -> tuple[int, set[str]]:
     """Return the bytes of text, and the needs that the parts show. What is not of the form counts whole."""
     try:
         decoded = _MESSAGES.decode(messages)
     except (msgspec.MsgspecError, RecursionError):
-        return len(messages), set()
+        return len(memoryview(messages)), set()
     text_bytes = 0
     needs: set[str] = set()
     for message in decoded:

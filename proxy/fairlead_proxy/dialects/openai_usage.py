@@ -26,16 +26,13 @@ class OpenAIUsage(Struct):
     prompt_cache_hit_tokens: int | None = None
 
     def to_usage(self) -> Usage:
-        cached = self.prompt_tokens_details.cached_tokens if self.prompt_tokens_details else None
-        details = self.completion_tokens_details
-        prompt = _count(self.prompt_tokens)
+        details, cached = self.completion_tokens_details, self.prompt_cache_hit_tokens
+        if self.prompt_tokens_details is not None and self.prompt_tokens_details.cached_tokens is not None:
+            cached = self.prompt_tokens_details.cached_tokens
+        prompt = max(0, self.prompt_tokens or 0)
         return Usage(
             input_tokens=prompt,
-            output_tokens=_count(self.completion_tokens),
-            cached_input_tokens=min(prompt, _count(cached if cached is not None else self.prompt_cache_hit_tokens)),
-            reasoning_tokens=_count(details.reasoning_tokens if details else None),
+            output_tokens=max(0, self.completion_tokens or 0),
+            cached_input_tokens=min(prompt, max(0, cached)) if cached else 0,
+            reasoning_tokens=max(0, details.reasoning_tokens or 0) if details is not None else 0,
         )
-
-
-def _count(tokens: int | None) -> int:
-    return max(0, tokens or 0)
