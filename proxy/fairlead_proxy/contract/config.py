@@ -286,7 +286,8 @@ class LinkedTarget:
 class Route:
     """A rule as it applies to one virtual model: only the entries that may match it, and its linked targets.
 
-    `windows`: some target states how long a context it takes.
+    `windows`: some target states how long a context it takes. `order`: in which the targets are tried where neither
+    weight nor chance has a say in it; empty where one has.
     """
 
     policy: Policy
@@ -294,6 +295,7 @@ class Route:
     entries: tuple[Match, ...]
     targets: tuple[LinkedTarget, ...]
     windows: bool
+    order: tuple[LinkedTarget, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,4 +377,11 @@ def _routes_of(policy: Policy, linked: Iterable[tuple[Rule, tuple[LinkedTarget, 
         entries = tuple(entry for entry in rule.match if not entry.models or model in entry.models)
         if entries or not rule.match:
             windows = any(linked.model is not None and linked.model.context_window is not None for linked in targets)
-            yield Route(policy, rule, entries, targets, windows)
+            yield Route(policy, rule, entries, targets, windows, _settled_order(rule, targets))
+
+
+def _settled_order(rule: Rule, targets: tuple[LinkedTarget, ...]) -> tuple[LinkedTarget, ...]:
+    priorities = {linked.target.priority for linked in targets}
+    if len(targets) > 1 and (rule.strategy is not Strategy.PRIORITY or len(priorities) < len(targets)):
+        return ()
+    return tuple(sorted(targets, key=lambda linked: linked.target.priority))

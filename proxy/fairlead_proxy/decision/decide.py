@@ -22,9 +22,9 @@ def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -
     route = match_route(routes, facts)
     if route is None:
         return _refused(RefusalKind.NO_RULE, f"no rule for the model {facts.model!r} matches this call")
-    ordered = STRATEGIES[route.rule.strategy](route.targets, rng)
+    ordered: Sequence[LinkedTarget] = route.order or STRATEGIES[route.rule.strategy](route.targets, rng)
     if route.windows:
-        ordered.sort(key=lambda linked: _too_small(linked, facts) is not None)
+        ordered = sorted(ordered, key=lambda linked: _too_small(linked, facts) is not None)
     steps: list[Step] = []
     considered: list[Considered] = []
     for linked in ordered:

@@ -14,8 +14,6 @@ Ordering = Callable[[Sequence[LinkedTarget], Random], list[LinkedTarget]]
 def by_priority(targets: Sequence[LinkedTarget], rng: Random) -> list[LinkedTarget]:
     """Lower priority first; within one level a draw by weight."""
     levels = sorted({linked.target.priority for linked in targets})
-    if len(levels) == len(targets):
-        return sorted(targets, key=_priority)
     ordered: list[LinkedTarget] = []
     for level in levels:
         ordered.extend(by_weight([linked for linked in targets if linked.target.priority == level], rng))
@@ -39,7 +37,3 @@ def draw(items: Sequence[Item], weights: Sequence[int], rng: Random) -> list[Ite
         return list(items)
     keys = [rng.expovariate(weight) if weight > 0 else float("inf") for weight in weights]
     return [items[position] for position in sorted(range(len(items)), key=keys.__getitem__)]
-
-
-def _priority(linked: LinkedTarget) -> int:
-    return linked.target.priority

@@ -68,7 +68,7 @@ class Breakers:
     def admits(self, cell: Cell, now: float) -> bool:
         """Say whether a call would be let through now; takes nothing."""
         breaker = self._cells.get(cell)
-        return breaker is None or breaker.admits(now)
+        return breaker is None or breaker.opened_at is None or breaker.admits(now)
 
     def retry_at(self, cells: Iterable[Cell], now: float) -> float | None:
         """Return the soonest instant at which one of these may be tried again; None if all are closed."""
@@ -79,7 +79,7 @@ class Breakers:
     def try_acquire(self, cell: Cell, now: float) -> bool:
         """Let an attempt through or not; half open admits one. Each one let through must end in one `after`."""
         breaker = self._cells.get(cell)
-        return breaker is None or breaker.acquire(now)
+        return breaker is None or breaker.opened_at is None or breaker.acquire(now)
 
     def begin(self, cell: Cell, operation: Operation, now: float, move_on: Callable[[], None]) -> Waiting:
         """Note an attempt that waits for its first byte; `move_on` is called when there is no sense in waiting."""

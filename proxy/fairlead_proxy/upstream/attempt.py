@@ -203,9 +203,11 @@ class Attempt:
         sink = self._reply.sink
         headers = self._reply.head(response.status, answered.content_type, response.headers)
         headers.append(("content-length", str(len(answered.body))))
-        self._commit(response.status, headers)
+        self.trace.committed = True
+        sink.head(response.status, headers)
         sink.write(answered.body)
         if sink.full:
+            self._progress.commit()
             self._progress.pause()
             await sink.room()
         self._end()
