@@ -1,5 +1,6 @@
 """The last calls by id: why each target was used or skipped, and what came of each attempt. Never any content."""
 
+from collections import deque
 from decimal import Decimal
 
 from msgspec import Struct
@@ -74,12 +75,15 @@ class DecisionRing:
     def __init__(self, size: int) -> None:
         self._size = size
         self._records: dict[str, CallRecord] = {}
+        # A dict finds its first key only past the places of all that were deleted before it.
+        self._by_age: deque[str] = deque()
 
     def add(self, record: CallRecord) -> None:
         if self._size <= 0:
             return
-        while len(self._records) >= self._size:
-            del self._records[next(iter(self._records))]
+        if len(self._by_age) >= self._size:
+            self._records.pop(self._by_age.popleft(), None)
+        self._by_age.append(record.call)
         self._records[record.call] = record
 
     def get(self, call: str) -> DecisionRecord | None:
