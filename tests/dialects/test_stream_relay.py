@@ -260,3 +260,34 @@ def test_an_error_of_the_calls_own_nature_may_reach_the_client() -> None:
     failed = failure_of([event(error={"message": "too long", "code": "context_length_exceeded"})])
     assert failed.relayed is not None
     assert (failed.relayed.status, json.loads(failed.relayed.body)["error"]["message"]) == (400, "too long")
+
+
+ODD = [
+    delta(content="a", tool_calls=[{"index": 0}]),
+    delta(reasoning_content="thinking"),
+    delta(content="b", index=1),
+    event(choices=[{"index": 0, "delta": {"content": "c"}}], usage=None),
+    event(choices=[{"index": 0, "delta": {"content": "d"}}], usage={"prompt_tokens": 3, "completion_tokens": 9}),
+    event(choices=[{"delta": {"content": "e"}}, {"index": 1, "delta": {"content": "f"}}]),
+    delta("length", content="g"),
+    HELLO.replace(b"\n\n", b"\r\n\r\n"),
+    b"data: " + HELLO[6:-2].replace(b", ", b",\ndata: ") + b"\n\n",
+]
+
+
+@given(st.lists(st.sampled_from([HELLO, HELLO, *ODD]), max_size=8))
+def test_a_token_read_by_the_short_way_counts_as_by_the_long_one(frames: list[bytes]) -> None:
+    frames = [ROLE, HELLO, *frames]
+    short, long = relay(), relay()
+    by_frames = b"".join(short.feed(frame) for frame in frames)
+    by_bytes = b"".join(long.feed(bytes([byte])) for byte in b"".join(frames))
+    assert by_frames == by_bytes
+    assert short.usage_so_far(1) == long.usage_so_far(1)
+
+
+@pytest.mark.parametrize("fault", [event(error={"message": "late"}), b'data: {"choices": [\n\n', b"data: no\n\n"])
+def test_a_fault_after_a_token_read_by_the_short_way_is_noticed(fault: bytes) -> None:
+    opened = relay()
+    assert [opened.feed(frame) for frame in (ROLE, HELLO, HELLO)] == [b"", ROLE + HELLO, HELLO]
+    with pytest.raises(UpstreamFailure):
+        opened.feed(fault)

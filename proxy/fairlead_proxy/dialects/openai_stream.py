@@ -10,7 +10,7 @@ from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN
 from fairlead_proxy.dialects.openai_errors import failure_in_success, read_vendor_error, vendor_error_of
 from fairlead_proxy.dialects.openai_usage import OpenAIUsage
-from fairlead_proxy.dialects.sse import Event, SseParser
+from fairlead_proxy.dialects.sse import MAX_LINE_BYTES, Event, SseParser
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.outcome import Usage
 
@@ -50,7 +50,33 @@ class _Chunk(Struct):
     error: Raw = _NULL
 
 
+class _TokenDelta(Struct):
+    content: str
+    reasoning_content: None = None
+    reasoning: None = None
+    refusal: None = None
+    tool_calls: None = None
+    function_call: None = None
+    audio: None = None
+
+
+class _TokenChoice(Struct):
+    delta: _TokenDelta
+    index: int = 0
+    finish_reason: None = None
+    error: None = None
+
+
+class _Token(Struct):
+    """A chunk that brings some text for one choice and nothing else that is read: nearly every chunk there is."""
+
+    choices: tuple[_TokenChoice]
+    usage: None = None
+    error: None = None
+
+
 _CHUNK = msgspec.json.Decoder(_Chunk)
+_TOKEN = msgspec.json.Decoder(_Token)
 
 
 class OpenAIChatRelay:
@@ -93,6 +119,8 @@ class OpenAIChatRelay:
     def feed(self, chunk: bytes) -> bytes:
         if self._ended:
             return b""
+        if self._committed and self._takes_token(chunk):
+            return chunk
         return self._relay(self._parser.feed(chunk))
 
     def finish(self) -> bytes:
@@ -106,6 +134,22 @@ class OpenAIChatRelay:
             raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream ended before its end", status=200)
         self._ended = True
         return sent + _DONE_EVENT
+
+    def _takes_token(self, chunk: bytes) -> bool:
+        """Take a chunk that is one event with an ordinary token; for any other return False, with nothing noted."""
+        whole = chunk.startswith(b"data: ") and chunk.endswith(b"\n\n") and len(chunk) <= MAX_LINE_BYTES
+        if not whole or not self._parser.between_events or chunk.count(b"\n") > 2 or b"\r" in chunk:
+            return False
+        try:
+            token = _TOKEN.decode(memoryview(chunk)[6:-2])
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            return False
+        choice = token.choices[0]
+        if choice.index not in self._open_choices:
+            return False
+        content = choice.delta.content
+        self._content_bytes += len(content) if content.isascii() else len(content.encode())
+        return True
 
     def _relay(self, events: list[Event]) -> bytes:
         for event in events:

@@ -46,6 +46,11 @@ class SseParser:
         self._held_cr = False
         self._at_start = True
 
+    @property
+    def between_events(self) -> bool:
+        """Say whether the next byte begins an event."""
+        return not (self._raw or self._held_cr or self._at_start)
+
     def feed(self, chunk: bytes) -> list[Event]:
         """Take the next bytes and return the events that they complete."""
         if self._held_cr and chunk:
