@@ -137,15 +137,15 @@ def test_mounts_are_found_where_arguments_and_environment_name_them(
     volumes = [{"name": "files", "configMap": {"name": "colours"}}, {"name": "scratch", "emptyDir": {}}]
     run_pod(
         args=[PROGRAM, "0.0.0.0:8080", "/etc/app/"],
-        env=[{"name": "PATHS", "value": "/etc/app/sky:/tmp/x:/etc/apples:/var/tmp"}],
-        volumeMounts=[{"name": "files", "mountPath": "/etc/app"}, {"name": "scratch", "mountPath": "/tmp"}],
+        env=[{"name": "PATHS", "value": "/etc/app/sky:/scratch/x:/etc/apples:/var/scratch"}],
+        volumeMounts=[{"name": "files", "mountPath": "/etc/app"}, {"name": "scratch", "mountPath": "/scratch"}],
         spec={"volumes": volumes},
     )
     sky, scratch, *others = ask("/environment")["PATHS"].split(":")
     assert ask("/files") == {"sky": "blue"}
     assert Path(sky).read_text() == "blue"
     assert Path(scratch).parent.name == "scratch"
-    assert others == ["/etc/apples", "/var/tmp"]
+    assert others == ["/etc/apples", "/var/scratch"]
 
 
 def test_nothing_of_the_environment_of_the_tests_reaches_a_pod(
