@@ -139,10 +139,13 @@ async def test_an_address_that_refuses_costs_no_time() -> None:
     good = socket.socket()
     good.bind((A, 0))
     good.listen()
-    started = asyncio.get_running_loop().time()
-    made = await open_socket("m", good.getsockname()[1], GUARD, TableResolver({"m": [[B, "127.0.0.3", A]]}))
-    assert asyncio.get_running_loop().time() - started < 0.2
-    made.close()
+    took: list[float] = []
+    for _ in range(5):  # a machine that stalls takes longer; one that waits for each address does so every time
+        started = asyncio.get_running_loop().time()
+        made = await open_socket("m", good.getsockname()[1], GUARD, TableResolver({"m": [[B, "127.0.0.3", A]]}))
+        took.append(asyncio.get_running_loop().time() - started)
+        made.close()
+    assert min(took) < 0.2
     good.close()
 
 
@@ -150,7 +153,9 @@ async def test_a_race_that_is_cancelled_leaves_no_socket() -> None:
     listener, fillers = full_listener()
     port = listener.getsockname()[1]
     work = asyncio.ensure_future(open_socket("m", port, GUARD, TableResolver({"m": [[B, B, B]]})))
-    await asyncio.sleep(0.3)  # the second address has its turn after 0.25 s
+    async with asyncio.timeout(10):
+        while len(asyncio.all_tasks()) < 4:  # this one, the race, and two addresses: the second has its turn later
+            await asyncio.sleep(0.01)
     work.cancel()
     await asyncio.wait([work])
     await asyncio.sleep(0)

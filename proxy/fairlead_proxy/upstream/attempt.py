@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from fairlead_proxy.contract.config import Provider, Step
 from fairlead_proxy.contract.names import FailureClass, Mode
-from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, ReadRequest, Relay
+from fairlead_proxy.dialects.dialect import ReadRequest, Relay
 from fairlead_proxy.exchange.errors import ClientGone, UpstreamFailure
 from fairlead_proxy.exchange.outcome import Outcome, Usage
+from fairlead_proxy.upstream.error_body import read_error_body
 from fairlead_proxy.upstream.reply import Reply
 from fairlead_proxy.upstream.transport import Transport, UpstreamRequest, UpstreamResponse
 
@@ -155,7 +156,7 @@ class Attempt:
             elif request.mode is Mode.PLAIN and response.status == 200:
                 await self._answer(response)
             else:
-                body = await self._error_body(response)
+                body = await read_error_body(response, self._heard)
                 if include_usage and dialect.refuses_usage(response.status, body):
                     raise _UsageRefused
                 raise dialect.classify(response.status, response.headers, body, self._clock())
@@ -266,21 +267,6 @@ class Attempt:
         self._reply.sink.end()
         self.failure = None
         self._progress.done()
-
-    async def _error_body(self, response: UpstreamResponse) -> bytes:
-        """Return the first MAX_ERROR_BYTES of an error's body; one that breaks off is as good as what came of it."""
-        body = bytearray()
-
-        def take(chunk: bytes) -> bool:
-            self._heard()
-            body.extend(chunk)
-            return len(body) < MAX_ERROR_BYTES
-
-        try:
-            await response.pour(take)
-        except UpstreamFailure:
-            return bytes(body)
-        return bytes(body[:MAX_ERROR_BYTES])
 
     def _heard(self) -> None:
         if self.trace.first_byte_at is None:

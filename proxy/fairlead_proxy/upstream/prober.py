@@ -9,11 +9,11 @@ from fairlead_proxy.contract.config import ANONYMOUS, Credential, GatewayConfig,
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Operation, ProbeMode
 from fairlead_proxy.contract.report import Observation, ProbeResult
-from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES
 from fairlead_proxy.dialects.registry import DIALECTS
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.upstream.attempt import TransportChoice
-from fairlead_proxy.upstream.transport import UpstreamRequest, UpstreamResponse
+from fairlead_proxy.upstream.error_body import read_error_body
+from fairlead_proxy.upstream.transport import UpstreamRequest
 
 AILING_INTERVAL_SECONDS = 5.0
 """Design, section 5.3: while not healthy, the elected prober probes every 5 s."""
@@ -187,7 +187,7 @@ class Prober:
         response = await self._transports.for_provider(provider).send(request)
         try:
             if response.status in _TELLING_STATUSES or response.status >= 500:
-                body = await _first_bytes(response)
+                body = await read_error_body(response)
                 raise dialect.classify(response.status, response.headers, body, self._clock())
         finally:
             response.close()
@@ -204,17 +204,3 @@ def _state_of(observations: Iterable[Observation]) -> tuple[set[_Key], dict[_Key
         if seen.retry_after and seen.until is not None:
             held[key] = max(held.get(key, 0.0), seen.until)
     return ailing, held
-
-
-async def _first_bytes(response: UpstreamResponse) -> bytes:
-    body = bytearray()
-
-    def take(chunk: bytes) -> bool:
-        body.extend(chunk)
-        return len(body) < MAX_ERROR_BYTES
-
-    try:
-        await response.pour(take)
-    except UpstreamFailure:
-        return bytes(body)
-    return bytes(body[:MAX_ERROR_BYTES])
