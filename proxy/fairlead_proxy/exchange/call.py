@@ -24,15 +24,16 @@ class ClientCall(Struct, frozen=True):
 
 
 class Sink(Protocol):
-    """Where an answer goes. Order: `head` once, `write` any number of times, `end` once.
+    """Where an answer goes: `answer`, whole; or `head` once, `write` any number of times, `end` once; or `abort`.
 
-    Nothing here waits: each raises ClientGone when the caller has left. Whoever writes much looks at `full` and then
-    stops until there is room.
+    `headers` are encoded lines, each with its line end; what concerns the connection, the length and the date is the
+    sink's to add. Nothing here waits, and nothing is raised when the caller has left: what is written then goes
+    nowhere, and `when_lost` tells. Whoever writes much looks at `full` and then stops until there is room.
     """
 
     @property
     def started(self) -> bool:
-        """Say whether the head has been sent: after that there is no other answer."""
+        """Say whether an answer has begun: after that there is no other."""
         ...
 
     @property
@@ -40,8 +41,12 @@ class Sink(Protocol):
         """Say whether the caller does not take what was written as fast as it comes."""
         ...
 
-    def head(self, status: int, headers: list[tuple[str, str]]) -> None:
-        """Begin the answer; the head goes out together with the first bytes written, or with the end."""
+    def answer(self, status: int, headers: bytes, body: bytes) -> None:
+        """Send a whole answer."""
+        ...
+
+    def head(self, status: int, headers: bytes) -> None:
+        """Begin an answer whose length is not known; the head goes out with the first bytes, or with the end."""
         ...
 
     def write(self, chunk: bytes) -> None: ...
@@ -52,14 +57,20 @@ class Sink(Protocol):
         """Close the connection without a proper end: what was sent must not look complete."""
         ...
 
-    async def room(self) -> None:
-        """Return once the caller has taken most of what was written; raise ClientGone if it has left."""
-        ...
-
     def when_room(self, call: Callable[[], None]) -> None:
-        """Call this, once, when a full sink has room again, or its caller has left."""
+        """Call this, once, when a full sink has room again, or its caller has left; at once, if that is so already."""
         ...
 
     def when_lost(self, call: Callable[[], None] | None) -> None:
-        """Call this when the caller leaves (at once, if it has left already); None: nobody wants to know any more."""
+        """Call this, once, when the caller leaves before its answer has ended, from the event loop and never from
+        within a method of the sink; None: nobody wants to know any more.
+        """
+        ...
+
+
+class UnderWay(Protocol):
+    """A call that is being served. Once its sink has been given `answer`, `end` or `abort` it is over."""
+
+    def cut_off(self) -> None:
+        """This process ends: end the call now, with an error that its client understands."""
         ...

@@ -1,45 +1,57 @@
-"""The one seam towards providers: a request of bytes goes out, a head comes back, its body is poured as it comes."""
+"""The one seam towards providers: bytes go out along a lane, and whoever sent them is told what comes back."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
 
 from fairlead_proxy.contract.config import Provider
+from fairlead_proxy.exchange.errors import UpstreamFailure
 
-Take = Callable[[bytes], bool]
-"""Takes a piece of a body, never an empty one; returns whether it wants more."""
+Headers = tuple[tuple[str, str], ...]
+"""Lower-case names."""
 
 
-class UpstreamRequest(Struct, frozen=True):
-    """One HTTP request to a provider. `path` is appended to the provider's url; header names are lower-case.
+class Lane(Struct, frozen=True, eq=False):
+    """What is the same for every request of one kind: where it goes, and the head it goes with. Made once, compared by
+    identity, so that a transport can keep what it has prepared for it.
 
-    `connect_seconds` bounds DNS, connect and TLS together.
+    `path` is appended to the provider's url. `connect_seconds` bounds DNS, connect and TLS together.
     """
 
     provider: Provider
     method: str
     path: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes = b""
+    headers: Headers
     connect_seconds: float = 10.0
 
 
-class UpstreamResponse(Protocol):
-    """The answer's head, and its body to be poured. To be closed, or released, by whoever sent the request."""
+class Receiver(Protocol):
+    """Is told of an answer as it comes: `head` once, `chunk` for each piece of the body, `end` once; or, at any moment
+    before the end, `lost`, after which nothing comes.
 
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    """Lower-case names."""
+    All are called from the event loop, never from within `send`. They may call any method of the errand. What they
+    raise ends the errand, and comes back as `lost`.
+    """
 
-    async def pour(self, take: Take) -> bool:
-        """Hand the body to `take`, piece by piece as it comes. To be awaited once.
+    def head(self, status: int, headers: Headers) -> None: ...
 
-        Return True once the body is whole, as its framing says, and False as soon as `take` wants no more. Raise
-        UpstreamFailure where the connection breaks before that, and whatever `take` raises. `take` is called from the
-        event loop, not from this coroutine, so that a piece costs no switch of tasks.
+    def chunk(self, data: bytes) -> None:
+        """Take a piece of the body, never an empty one. A compressed body comes inflated, within bounds."""
+        ...
+
+    def end(self) -> None:
+        """The body is whole, as its framing says; its connection may serve somebody else already."""
+        ...
+
+    def lost(self, failure: UpstreamFailure) -> None:
+        """The answer will not come, or not any further: Unreachable before its head, StreamBroken in its body,
+        MalformedResponse where it is not HTTP that we accept. What came before has been handed out.
         """
         ...
+
+
+class Errand(Protocol):
+    """A request under way. After `end`, `lost` or `close` all of its methods do nothing."""
 
     def pause(self) -> None:
         """Hand out nothing more until `resume`: whoever takes the body has no room. May be repeated."""
@@ -48,22 +60,24 @@ class UpstreamResponse(Protocol):
     def resume(self) -> None: ...
 
     def release(self) -> None:
-        """Nobody needs the rest: give the connection back if the body's end is there, or comes soon; else close it."""
+        """Nobody needs the rest: give the connection back if the body's end comes soon, else close it. The receiver is
+        told nothing more.
+        """
         ...
 
     def close(self) -> None:
-        """Give the connection back if the body was read whole, else close it at once. Never raises, may be repeated."""
+        """End it at once, closing its socket; the receiver is told nothing more. May be repeated."""
         ...
 
 
 class Transport(Protocol):
-    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
-        """Return once the answer's head is there; raise UpstreamFailure(Unreachable) where it cannot be had.
+    def send(self, lane: Lane, body: bytes, receiver: Receiver, more: Headers = ()) -> Errand:
+        """Send a request. `more` are headers of this request alone, beside the lane's.
 
-        Has no deadline of its own but `connect_seconds`; cancelling it closes the socket at once.
+        Never raises; has no deadline of its own but the lane's `connect_seconds`.
         """
         ...
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; whoever waits for an answer is told that it is lost."""
         ...
