@@ -62,8 +62,8 @@ class Sink(Protocol):
         ...
 
     def when_lost(self, call: Callable[[], None] | None) -> None:
-        """Call this, once, when the caller leaves before its answer has ended, from the event loop and never from
-        within a method of the sink; None: nobody wants to know any more.
+        """Call this, once, when the caller leaves before its answer has ended (soon, if it has left already), from the
+        event loop and never from within a method of the sink; None: nobody wants to know any more.
         """
         ...
 
