@@ -1,14 +1,14 @@
 """What each part of a call costs in Fairlead's own code, without sockets: in µs, and against a fixed loop beside it.
 
 Runs by itself, in the interpreter of the targets (see own_cost.py), and prints a table; it needs nothing but the proxy.
-What Gateway.handle spends on a row of its own is measured by calling that part alone; `attempt` is what is left.
+What a call spends on a row of its own is measured by calling that part alone; `attempt` is what is left.
 """
 
 import json
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
@@ -26,13 +26,14 @@ from fairlead_proxy.exchange.call import ClientCall
 from fairlead_proxy.exchange.facts import facts_of
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.gateway import Gateway
+from fairlead_proxy.gear import Gear
 from fairlead_proxy.governance.identity import identify, index_callers
 from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.metrics import Metrics
-from fairlead_proxy.upstream.transport import Take, UpstreamRequest
+from fairlead_proxy.upstream.transport import Headers, Lane, Receiver
 
 KEY = "sk-bench-client-0123456789abcdef"
 TENANT = "team"
@@ -43,6 +44,7 @@ LOOP_STEPS = 1000
 PROMPT = [{"role": "user", "content": "Explain in plain words how a load balancer works. " * 6}]
 BODY = json.dumps({"model": "smart", "messages": PROMPT, "temperature": 0.7, "max_tokens": 1024}).encode()
 STREAM_BODY = json.dumps({"model": "smart", "messages": PROMPT, "stream": True}).encode()
+ANSWER_HEAD = (("content-type", "application/json"), ("content-length", "841"))
 ANSWER = json.dumps(
     {
         "id": "c-1",
@@ -59,17 +61,27 @@ TOKEN = (
 HEADERS = {"authorization": f"Bearer {KEY}", "content-type": "application/json", "accept": "*/*", "host": "a"}
 
 
-class _Answer:
-    """An upstream that has answered already. See UpstreamResponse."""
+class _Provider:
+    """A provider that answers when it is told to. See Transport, TransportChoice and Errand."""
 
-    status = 200
-    headers: tuple[tuple[str, str], ...] = (
-        ("content-type", "application/json"),
-        ("content-length", str(len(ANSWER))),
-    )
+    def __init__(self) -> None:
+        self._asked: Receiver | None = None
 
-    async def pour(self, take: Take) -> bool:
-        return take(ANSWER)
+    def for_provider(self, provider: Provider) -> "_Provider":
+        return self
+
+    def send(self, lane: Lane, body: bytes, receiver: Receiver, more: Headers = ()) -> "_Provider":
+        self._asked = receiver
+        return self
+
+    def answer(self) -> None:
+        """Answer as a provider does whose answer comes in one read."""
+        receiver, self._asked = self._asked, None
+        if receiver is None:
+            raise RuntimeError("the measured call has not reached its provider")
+        receiver.head(200, ANSWER_HEAD)
+        receiver.chunk(ANSWER)
+        receiver.end()
 
     def pause(self) -> None:
         """There is no more."""
@@ -79,19 +91,6 @@ class _Answer:
 
     def release(self) -> None:
         """Nothing to give back."""
-
-    def close(self) -> None:
-        """Nothing to give back."""
-
-
-class _Provider:
-    """See Transport and TransportChoice."""
-
-    def for_provider(self, provider: Provider) -> "_Provider":
-        return self
-
-    async def send(self, request: UpstreamRequest) -> _Answer:
-        return _Answer()
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -103,7 +102,10 @@ class _Client:
     started = False
     full = False
 
-    def head(self, status: int, headers: list[tuple[str, str]]) -> None:
+    def answer(self, status: int, headers: bytes, body: bytes) -> None:
+        self.started = True
+
+    def head(self, status: int, headers: bytes) -> None:
         self.started = True
 
     def write(self, chunk: bytes) -> None:
@@ -114,9 +116,6 @@ class _Client:
 
     def abort(self) -> None:
         raise AssertionError("the measured call was cut off")
-
-    async def room(self) -> None:
-        """It is never full."""
 
     def when_room(self, call: Callable[[], None]) -> None:
         raise AssertionError("nobody waits for room that is there")
@@ -163,16 +162,18 @@ class _Parts:
         self.decisions = _Ring(10_000)
         self.lines = 0
         self.log = AccessLog(self._write, LINE_FORMATS["json"])
-        self.gateway = Gateway(
-            transports=_Provider(),
+        self.provider = _Provider()
+        gear = Gear(
+            transports=self.provider,
             breakers=self.breakers,
             health=self.health,
             metrics=self.metrics,
             decisions=self.decisions,
             log=self.log,
-            clock=self.clock,
+            unix=self.clock,
             rng=self.rng,
         )
+        self.gateway = Gateway(gear)
         self.call = ClientCall("d-0", TENANT, Operation.CHAT, HEADERS, BODY)
         self.asked = DIALECT.read_request(BODY)
         self.relay = DIALECT.open_relay(DIALECT.read_request(STREAM_BODY), include_usage=True)
@@ -181,10 +182,11 @@ class _Parts:
     def _write(self, _: bytes) -> None:
         self.lines += 1
 
-    async def whole(self) -> None:
+    def whole(self) -> None:
         self._number += 1
         call = ClientCall(f"d-{self._number}", TENANT, Operation.CHAT, HEADERS, BODY)
-        await self.gateway.handle(self.config, self.keys, call, _Client())
+        self.gateway.begin(self.config, self.keys, call, _Client())
+        self.provider.answer()
 
     def admit(self) -> None:
         identify(self.callers, self.config.gateway, HEADERS, self.clock(), open_standalone=False)
@@ -231,10 +233,10 @@ def fixed_loop() -> int:
 async def measure(repeats: int = REPEATS) -> list[Stage]:
     """Return the stages in the order of a call, and the whole at the end."""
     parts = _Parts()
-    await parts.whole()
+    parts.whole()
     if parts.lines != 1 or len(parts.decisions.last.outcomes) != 1:
         raise RuntimeError("the measured call was not served as it should be")
-    whole = await _awaited("all of Gateway.handle", parts.whole, repeats)
+    whole = _timed("all of a call, between its two edges", parts.whole, repeats)
     admit = _timed("admit: who is calling", parts.admit, repeats)
     inner = [
         _timed("read: what the request says", parts.read, repeats),
@@ -242,7 +244,7 @@ async def measure(repeats: int = REPEATS) -> list[Stage]:
         _timed("settle: breaker, health, metrics, decision record, log line", parts.settle, repeats),
     ]
     attempt = Stage(
-        "attempt: the rest of Gateway.handle",
+        "attempt: the rest of it",
         whole.micros - sum(stage.micros for stage in inner),
         whole.loops - sum(stage.loops for stage in inner),
     )
@@ -252,16 +254,6 @@ async def measure(repeats: int = REPEATS) -> list[Stage]:
 
 def _timed(name: str, run: Callable[[], object], repeats: int) -> Stage:
     pairs = [(_seconds(run, CALLS), _seconds(fixed_loop, LOOPS)) for _ in range(repeats)]
-    return _stage(name, pairs)
-
-
-async def _awaited(name: str, run: Callable[[], Awaitable[None]], repeats: int) -> Stage:
-    pairs = []
-    for _ in range(repeats):
-        began = time.thread_time()
-        for _ in range(CALLS):
-            await run()
-        pairs.append(((time.thread_time() - began) / CALLS, _seconds(fixed_loop, LOOPS)))
     return _stage(name, pairs)
 
 

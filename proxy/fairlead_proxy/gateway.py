@@ -1,197 +1,236 @@
 """The life of one call: read, decide, attempt target after target until one answers, relay, settle."""
 
 import asyncio
-from collections.abc import Callable
-from random import Random
 
-from msgspec import Struct
-
-from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.config import GatewayConfig, Resilience, Step
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.decision.decide import decide
+from fairlead_proxy.decision.plan import Plan
 from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
 from fairlead_proxy.dialects.registry import DIALECTS
 from fairlead_proxy.exchange.answers import INTERNAL_ERROR, exhausted, refused
 from fairlead_proxy.exchange.call import ClientCall, Sink
-from fairlead_proxy.exchange.errors import ClientGone, UpstreamFailure
+from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.facts import facts_of
 from fairlead_proxy.exchange.record import CallRecord
-from fairlead_proxy.health.observer import HealthObserver
-from fairlead_proxy.resilience.breaker import Breakers
-from fairlead_proxy.resilience.caller import CallerWatch
-from fairlead_proxy.resilience.deadline import Deadlines
-from fairlead_proxy.resilience.retry import Allowance, RetryBudget
+from fairlead_proxy.gear import Gear
+from fairlead_proxy.resilience.retry import Repeats
 from fairlead_proxy.resilience.watch import Watch
-from fairlead_proxy.resilience.wheel import Wheel
-from fairlead_proxy.telemetry.access_log import AccessLog
-from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.faults import log_fault
-from fairlead_proxy.telemetry.metrics import Metrics
-from fairlead_proxy.upstream.attempt import Attempt, Errand, TransportChoice
+from fairlead_proxy.upstream.attempt import Attempt
 from fairlead_proxy.upstream.reply import Reply
 
-
-class _Course(Struct, frozen=True):
-    """A call that has been planned, and what it may still do. `began`: seconds on the loop's clock."""
-
-    call: ClientCall
-    request: ReadRequest
-    reply: Reply
-    keys: KeyRing
-    steps: tuple[Step, ...]
-    resilience: Resilience
-    began: float
-    allowance: Allowance
-
-    def cell(self, step: Step) -> Cell:
-        return step.cell(self.request.mode)
+_GONE = "the caller closed its connection"
+_CUT_OFF = "cut off: this proxy ends"
 
 
 class Gateway:
-    """Serves calls, one `handle` each. `clock`: Unix seconds. Everything here belongs to one event loop."""
+    """Serves calls, one `begin` each."""
 
-    def __init__(
-        self,
-        *,
-        transports: TransportChoice,
-        breakers: Breakers,
-        health: HealthObserver,
-        metrics: Metrics,
-        decisions: DecisionRing,
-        log: AccessLog,
-        clock: Callable[[], float],
-        rng: Random,
-    ) -> None:
-        self._transports, self._breakers, self._health = transports, breakers, health
-        self._metrics, self._decisions, self._log = metrics, decisions, log
-        self._clock, self._rng = clock, rng
-        self._budget = RetryBudget()
-        self._wheel = Wheel()
-        self._refusing_usage: set[tuple[str, str]] = set()
-        self._config: GatewayConfig | None = None
+    def __init__(self, gear: Gear) -> None:
+        self._gear = gear
 
-    def adopt(self, config: GatewayConfig) -> None:
-        """Take over a configuration; to be called at each swap. Free of cost if it is in force already."""
-        if config is self._config:
-            return
-        self._config = config
-        self._refusing_usage = set()
-        self._breakers.adopt(config)
-        self._health.adopt(config)
-        self._metrics.adopt(config)
-        self._budget.keep(frozenset(config.policies))
+    def adopt(self, config: GatewayConfig, keys: KeyRing) -> None:
+        """See Gear."""
+        self._gear.adopt(config, keys)
 
-    async def handle(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> None:
-        """Serve one call entirely, errors included. Raises ClientGone and CancelledError only, after booking."""
-        self.adopt(config)
-        record = CallRecord.of(call, config.revision, self._clock())
-        reply = Reply(DIALECTS[call.operation], sink, record)
-        self._metrics.call_began()
+    def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> "LiveCall":
+        """Serve a call, errors included: from here on its sink gets all that there is to get."""
+        self._gear.adopt(config, keys)
+        live = LiveCall(self._gear, call, CallRecord.of(call, config.revision, self._gear.unix()), sink)
+        live.begin(config, keys)
+        return live
+
+
+class LiveCall:
+    """One call under way: at most one attempt at a time, or the wait before a repeat. See UnderWay."""
+
+    __slots__ = (
+        "_attempt", "_call", "_drained", "_gear", "_made", "_most", "_pause", "_plan", "_position", "_record",
+        "_repeat", "_repeats", "_reply", "_request", "_resilience", "_total_at", "_watch",
+    )  # fmt: skip
+
+    _request: ReadRequest
+    _plan: Plan
+    _resilience: Resilience
+    _repeats: Repeats | None
+    _most: int
+    _total_at: float
+
+    def __init__(self, gear: Gear, call: ClientCall, record: CallRecord, sink: Sink) -> None:
+        self._gear, self._call, self._record = gear, call, record
+        self._reply = Reply(DIALECTS[call.operation], sink, record)
+        self._made = self._position = self._repeat = 0
+        self._attempt: Attempt | None = None
+        self._watch: Watch | None = None
+        self._pause: asyncio.TimerHandle | None = None
+        self._drained = False
+
+    def begin(self, config: GatewayConfig, keys: KeyRing) -> None:
+        """Read the call, decide, and begin the first attempt; or answer at once."""
+        gear, record, reply, now = self._gear, self._record, self._reply, self._record.started_at
+        gear.call_began()
         try:
-            with CallerWatch(sink) as caller:
-                try:
-                    await self._serve(config, keys, call, reply, caller)
-                except (ClientGone, asyncio.CancelledError):
-                    raise
-                except Exception as error:  # one call's fault must not become the connection's, or the process's
-                    log_fault(call.id, error)
-                    reply.fail(INTERNAL_ERROR)
-        except (ClientGone, asyncio.CancelledError) as end:
-            reply.left(end)
-            raise
-        finally:
-            record.ended_at = self._clock()
-            self._metrics.call_ended(record)
-            self._decisions.add(record)
-            self._log.call(record)
-
-    async def _serve(
-        self, config: GatewayConfig, keys: KeyRing, call: ClientCall, reply: Reply, caller: CallerWatch
-    ) -> None:
-        record = reply.record
-        try:
-            request = reply.dialect.read_request(call.body)
+            request = self._request = reply.dialect.read_request(self._call.body)
+            facts = record.facts = facts_of(self._call, request, config.header_names)
+            plan = self._plan = decide(config, facts, gear.breakers.world(keys, now), gear.rng)
+            record.planned(plan)
+            if plan.route is None or not plan.steps:
+                reply.answer(refused(plan.refusal, now))
+                return self._close(now)
+            steady = gear.steady()
+            self._resilience = plan.route.rule.resilience
+            self._repeats = gear.budget.open(plan.route, steady)
+            self._most = config.gateway.max_attempts
+            self._total_at = steady + self._resilience.timeouts.total_seconds
+            reply.sink.when_lost(self._left)
+            self._advance(now)
         except InvalidCall as invalid:
-            return reply.answer(invalid.answer)
-        facts = record.facts = facts_of(call, request, config.header_names)
-        now, began = self._clock(), asyncio.get_running_loop().time()
-        plan = decide(config, facts, self._breakers.world(keys, now), self._rng)
-        record.planned(plan)
-        if plan.route is None or not plan.steps:
-            return reply.answer(refused(plan.refusal, now))
-        resilience = plan.route.rule.resilience
-        allowance = self._budget.open_allowance(plan.route, config.gateway.max_attempts, began)
-        await self._follow(_Course(call, request, reply, keys, plan.steps, resilience, began, allowance), caller)
+            reply.answer(invalid.answer)
+            self._close(now)
+        except Exception as fault:  # one call's fault must not become the connection's, or the process's
+            self._fail(fault)
 
-    async def _follow(self, course: _Course, caller: CallerWatch) -> None:
-        """Go through the steps until one answers, a failure forbids to go on, or nothing is left to try."""
-        reply, loop = course.reply, asyncio.get_running_loop()
-        for position, step in enumerate(course.steps):
-            repeat = 0
-            while course.allowance.allows(loop.time()):
-                caller.check()
-                if not self._breakers.try_acquire(course.cell(step), self._clock()):
-                    reply.record.passed_by.append(str(step.target))
-                    break
-                failure = await self._attempt(course, caller, position)
-                if failure is None:
-                    return
-                if reply.sink.started:
-                    return reply.break_off(failure.failure)
-                if failure.relayed is not None:
-                    return reply.relay_refusal(failure.relayed, failure.failure)
-                if failure.failure not in course.resilience.fallback_when:
-                    return self._give_up(course)
-                delay = course.allowance.repeat_delay(failure, repeat, loop.time(), self._rng)
-                if delay is None:
-                    break
-                await caller.wait(delay)
-                repeat += 1
-        self._give_up(course)
+    def cut_off(self) -> None:
+        """See UnderWay."""
+        self._drained = True
+        self._abandon(_CUT_OFF)
 
-    async def _attempt(self, course: _Course, caller: CallerWatch, position: int) -> UpstreamFailure | None:
-        """Make one attempt, whose cell has been acquired, and book it; return the failure that it ended in."""
-        step, reply, timeouts = course.steps[position], course.reply, course.resilience.timeouts
-        cell, began = course.cell(step), self._clock()
-        waiting = self._breakers.begin(
-            cell, course.call.operation, began, lambda: self._move_on(course, watch, position)
+    def _advance(self, now: float) -> None:
+        """Begin the next attempt that may be made; where there is none, answer by ourselves."""
+        gear, steps, mode = self._gear, self._plan.steps, self._request.mode
+        while self._position < len(steps) and self._may_try():
+            step = steps[self._position]
+            if gear.breakers.try_acquire(step.cell(mode), now):
+                return self._try(step, now)
+            self._record.passed_by.append(str(step.target))
+            self._position += 1
+        self._give_up(now)
+
+    def _may_try(self) -> bool:
+        return self._made < self._most and self._gear.steady() < self._total_at
+
+    def _try(self, step: Step, now: float) -> None:
+        """Make an attempt at this step, whose breaker has let it through."""
+        gear, plan, call = self._gear, self._plan, self._call
+        assert plan.route is not None
+        self._made += 1
+        berth = gear.berths.of(step, self._request.mode, plan.route.rule, self._reply.dialect)
+        transport = gear.transports.for_provider(step.provider)
+        attempt = self._attempt = Attempt(
+            berth, self._request, self._reply, transport, gear, gear.refusing_usage, self._ended
         )
-        now = asyncio.get_running_loop().time()
-        deadlines = Deadlines(timeouts, cell.mode, course.began, now)
-        watch = Watch(deadlines, self._breakers, waiting, self._clock, self._wheel, now)
-        key = course.keys.credentials.get(step.key_name, "")
-        errand = Errand(course.request, step, key, course.call.headers, timeouts.per_try_seconds, self._refusing_usage)
-        attempt = Attempt(errand, self._transports.for_provider(step.provider), reply, watch, self._clock)
-        course.allowance.spend()
-        caller.attend(watch)
+        attempt.more_headers = self._reply.dialect.passed_headers(call.headers)
+        watch = self._watch = Watch(
+            berth.cell,
+            call.operation,
+            self._resilience.timeouts,
+            self._total_at,
+            breakers=gear.breakers,
+            wheel=gear.wheel,
+            unix=gear.unix,
+            interrupt=attempt.interrupt,
+            on_hopeless=self._move_on,
+        )
+        watch.start(gear.steady(), now)
+        attempt.begin(watch)
+
+    def _ended(self) -> None:
+        """The attempt under way has ended: book it, and go on from what came of it."""
+        attempt, watch, gear = self._attempt, self._watch, self._gear
+        assert attempt is not None and watch is not None  # noqa: PT018 (no test)
+        self._attempt = self._watch = None
+        now = gear.unix()
         try:
-            with watch:
-                await attempt.run()
-        except UpstreamFailure as failure:
-            attempt.failure = failure.bare()
-        except (ClientGone, asyncio.CancelledError) as end:
-            attempt.left(end)
-            raise
-        finally:
-            outcome = attempt.outcome(began, self._clock())
-            reply.record.outcomes.append(outcome)
-            self._breakers.after(outcome, counted=waiting.overdue)
-            self._health.record(outcome)
-            self._metrics.attempt_ended(outcome)
-        return attempt.failure
+            outcome = attempt.outcome(watch.started_at, now)
+            self._record.outcomes.append(outcome)
+            gear.book_attempt(outcome, counted=watch.overdue)
+            if attempt.fault is not None:
+                self._fail(attempt.fault)
+            elif attempt.failure is None:
+                self._close(now)
+            else:
+                self._go_on(attempt.failure, now)
+        except Exception as fault:
+            self._fail(fault)
 
-    def _move_on(self, course: _Course, watch: Watch, position: int) -> None:
+    def _go_on(self, failure: UpstreamFailure, now: float) -> None:
+        """Go on after a failure: repeat, move to the next step, or end the call."""
+        gear, reply = self._gear, self._reply
+        if failure.failure is FailureClass.CLIENT_GONE:
+            self._leave(now)
+        elif reply.sink.started:
+            reply.break_off(failure.failure)
+            self._close(now)
+        elif failure.relayed is not None:
+            reply.relay_refusal(failure.relayed, failure.failure)
+            self._close(now)
+        elif failure.failure not in self._resilience.fallback_when:
+            self._give_up(now)
+        else:
+            delay = None
+            if self._repeats is not None and self._may_try():
+                delay = self._repeats.delay(failure, self._repeat, gear.steady(), gear.rng)
+            if delay is not None:
+                self._repeat += 1
+                self._pause = gear.loop.call_later(delay, self._try_again)
+            else:
+                self._position, self._repeat = self._position + 1, 0
+                self._advance(now)
+
+    def _try_again(self) -> None:
+        self._pause = None
+        try:
+            self._advance(self._gear.unix())
+        except Exception as fault:
+            self._fail(fault)
+
+    def _move_on(self) -> None:
         """End an attempt that waits for a provider which has stopped answering, if a later step may answer."""
-        failure = FailureClass.FIRST_TOKEN_TIMEOUT if course.request.mode is Mode.STREAM else FailureClass.TIMEOUT
-        now, steps = self._clock(), course.steps[position + 1 :]
-        able = any(self._breakers.admits(course.cell(step), now) for step in steps)
-        if able and failure in course.resilience.fallback_when and course.allowance.allows(watch.now()):
-            watch.interrupt(failure, "its provider has stopped answering")
+        if self._attempt is None:
+            return
+        mode, breakers, now = self._request.mode, self._gear.breakers, self._gear.unix()
+        failure = FailureClass.FIRST_TOKEN_TIMEOUT if mode is Mode.STREAM else FailureClass.TIMEOUT
+        able = any(breakers.admits(step.cell(mode), now) for step in self._plan.steps[self._position + 1 :])
+        if able and failure in self._resilience.fallback_when and self._may_try():
+            self._attempt.interrupt(failure, "its provider has stopped answering")
 
-    def _give_up(self, course: _Course) -> None:
+    def _left(self) -> None:
+        self._abandon(_GONE)
+
+    def _abandon(self, detail: str) -> None:
+        """End whatever is under way, and with it the call."""
+        if self._attempt is not None:
+            self._attempt.interrupt(FailureClass.CLIENT_GONE, detail)
+        elif self._pause is not None:
+            self._pause.cancel()
+            self._leave(self._gear.unix())
+
+    def _leave(self, now: float) -> None:
+        if self._drained:
+            self._reply.cut_off()
+        else:
+            self._reply.left()
+        self._close(now)
+
+    def _give_up(self, now: float) -> None:
         """Answer a call that no target answered."""
-        now, record = self._clock(), course.reply.record
-        retry_at = self._breakers.retry_at([course.cell(step) for step in course.steps], now)
-        course.reply.answer(exhausted(record.virtual_model, record.outcomes, retry_at, now))
+        record, mode = self._record, self._request.mode
+        retry_at = self._gear.breakers.retry_at([step.cell(mode) for step in self._plan.steps], now)
+        self._reply.answer(exhausted(record.virtual_model, record.outcomes, retry_at, now))
+        self._close(now)
+
+    def _fail(self, fault: Exception) -> None:
+        """A fault of ours: it ends the call, and nothing else."""
+        if self._attempt is not None:
+            return self._attempt.fail(fault)  # which books it, and comes back here
+        log_fault(self._call.id, fault)
+        self._reply.fail(INTERNAL_ERROR)
+        self._close(self._gear.unix())
+
+    def _close(self, now: float) -> None:
+        """Book the call: its caller has all that it gets."""
+        self._reply.sink.when_lost(None)
+        self._record.ended_at = now
+        self._gear.book_call(self._record)

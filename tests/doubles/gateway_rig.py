@@ -1,5 +1,6 @@
 """A whole gateway over scripted providers, in virtual time."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,9 @@ from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.names import Operation, ProviderType
 from fairlead_proxy.exchange.call import ClientCall
 from fairlead_proxy.exchange.outcome import Outcome
-from fairlead_proxy.gateway import Gateway
+from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.gateway import Gateway, LiveCall
+from fairlead_proxy.gear import Gear
 from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
@@ -68,6 +71,22 @@ def config(
     return GatewayConfig.of(revision, gateway, providers, [policy])
 
 
+class _Ring(DecisionRing):
+    """Tells when a call has been booked."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._awaited: dict[str, asyncio.Future[None]] = {}
+
+    def await_record(self, call: str) -> "asyncio.Future[None]":
+        awaited = self._awaited[call] = asyncio.get_running_loop().create_future()
+        return awaited
+
+    def add(self, record: CallRecord) -> None:
+        super().add(record)
+        self._awaited.pop(record.call).set_result(None)
+
+
 @dataclass
 class Rig:
     """Make it inside `run_virtual`."""
@@ -83,19 +102,22 @@ class Rig:
         self.health = HealthObserver(self.breakers)
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
-        self.decisions = DecisionRing(100)
+        self.decisions = _Ring(100)
         self.lines: list[bytes] = []
         self.outcomes: list[Outcome] = []
-        self.gateway = Gateway(
+        gear = Gear(
             transports=self.transport,
             breakers=self.breakers,
             health=self.health,
             metrics=self.metrics,
             decisions=self.decisions,
             log=AccessLog(self.lines.append, LINE_FORMATS[self.log_format]),
-            clock=unix_now,
+            unix=unix_now,
             rng=Random(2),
         )
+        self.gateway = Gateway(gear)
+        self.under_way: LiveCall | None = None
+        """The last call, while it lasts."""
         self._calls = 0
 
     async def call(self, *, stream: bool = False, sink: RecordingSink | None = None, **request: Any) -> RecordingSink:
@@ -107,7 +129,12 @@ class Rig:
         self._calls += 1
         caller = sink or RecordingSink()
         call = ClientCall(f"d-{self._calls}", TENANT, Operation.CHAT, {}, body, request_id="from-the-client")
-        await self.gateway.handle(self.config, self.keys, call, caller)
+        over = self.decisions.await_record(call.id)
+        self.under_way = self.gateway.begin(self.config, self.keys, call, caller)
+        try:
+            await over
+        finally:
+            self.under_way = None
         return caller
 
     def record(self, number: int = 1) -> DecisionRecord:

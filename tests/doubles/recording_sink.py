@@ -5,8 +5,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from fairlead_proxy.exchange.errors import ClientGone
-
 
 class RecordingSink:
     """See Sink. `write_seconds`: how long it is full after each write; `leave_after`: seconds until it hangs up."""
@@ -34,14 +32,18 @@ class RecordingSink:
     def full(self) -> bool:
         return not self._left and asyncio.get_running_loop().time() < self._full_until
 
-    def head(self, status: int, headers: list[tuple[str, str]]) -> None:
-        self._check()
+    def answer(self, status: int, headers: bytes, body: bytes) -> None:
+        self.head(status, headers)
+        self.write(body)
+        self.end()
+
+    def head(self, status: int, headers: bytes) -> None:
         self.heads += 1
         self.status = status
-        self.headers = dict(headers)
+        lines = headers.decode("latin-1").removesuffix("\r\n").split("\r\n")
+        self.headers = {name: value for name, _, value in (line.partition(": ") for line in lines)}
 
     def write(self, chunk: bytes) -> None:
-        self._check()
         self.body += chunk
         if self._write_seconds:
             loop = asyncio.get_running_loop()
@@ -49,32 +51,31 @@ class RecordingSink:
             loop.call_at(self._full_until, self._make_room)
 
     def end(self) -> None:
-        self._check()
         self.ended += 1
 
     def abort(self) -> None:
         self.aborted = True
 
-    async def room(self) -> None:
-        if self.full:
-            room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self.when_room(lambda: None if room.done() else room.set_result(None))
-            await room
-        self._check()
-
     def when_room(self, call: Callable[[], None]) -> None:
-        self._on_room.append(call)
+        if self.full:
+            self._on_room.append(call)
+        else:
+            call()
 
     def when_lost(self, call: Callable[[], None] | None) -> None:
         self._on_lost = call
         if call is not None and self._left:
-            call()
+            asyncio.get_running_loop().call_soon(self._tell)
 
     def leave(self) -> None:
         self._left = True
+        self._tell()
         self._make_room()
-        if self._on_lost is not None:
-            self._on_lost()
+
+    def _tell(self) -> None:
+        told, self._on_lost = self._on_lost, None
+        if told is not None:
+            told()
 
     @property
     def error(self) -> dict[str, Any]:
@@ -88,10 +89,6 @@ class RecordingSink:
         events = [line for line in self.body.split(b"\n") if line.startswith(b"data:")]
         found: dict[str, Any] = json.loads(events[-1].removeprefix(b"data:"))
         return found
-
-    def _check(self) -> None:
-        if self._left:
-            raise ClientGone("the caller has left")
 
     def _make_room(self) -> None:
         if not self.full:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.upstream.transport import Take, UpstreamRequest, UpstreamResponse
+from fairlead_proxy.upstream.transport import Headers, Lane, Receiver
 
 JSON = (("content-type", "application/json"),)
 EVENTS = (("content-type", "text/event-stream"),)
@@ -30,33 +30,46 @@ class Answer:
     refuses: Exception | None = None
 
 
-@dataclass(slots=True)
-class ScriptedResponse:
-    """See UpstreamResponse. `closed` and `read_whole` say how the caller of this seam behaved."""
+@dataclass(slots=True, eq=False)
+class ScriptedErrand:
+    """See Errand. `closed` and `read_whole` say how whoever sent it behaved."""
 
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: Sequence[Part]
+    answer: Answer
     closed: bool = False
+    released: bool = False
     read_whole: bool = False
+    has_head: bool = False
     flowing: asyncio.Event = field(default_factory=asyncio.Event)
+    task: "asyncio.Task[None] | None" = None
 
-    def __post_init__(self) -> None:
+    async def play(self, receiver: Receiver) -> None:
+        answer = self.answer
         self.flowing.set()
-
-    async def pour(self, take: Take) -> bool:
-        parts = iter(self.body)
-        for part in parts:
+        await _pause(answer.after_seconds)
+        if isinstance(answer.refuses, UpstreamFailure):
+            return receiver.lost(answer.refuses)
+        self.has_head = True
+        receiver.head(answer.status, answer.headers)
+        for part in answer.body:
             await self.flowing.wait()
+            if self.over:
+                return None
+            if isinstance(part, UpstreamFailure):
+                return receiver.lost(part)
             if isinstance(part, Exception):
                 raise part
-            if not isinstance(part, bytes):
+            if isinstance(part, bytes):
+                receiver.chunk(part)
+            else:
                 await _pause(part)
-            elif not take(part):
-                self.read_whole = next(parts, None) is None
-                return False
-        self.read_whole = True
-        return True
+        if not self.over:
+            self.read_whole = True
+            receiver.end()
+        return None
+
+    @property
+    def over(self) -> bool:
+        return self.closed or self.released
 
     def pause(self) -> None:
         self.flowing.clear()
@@ -65,10 +78,22 @@ class ScriptedResponse:
         self.flowing.set()
 
     def release(self) -> None:
-        self.closed = True
+        self.released = True
 
     def close(self) -> None:
         self.closed = True
+        task, self.task = self.task, None
+        if task is not None and asyncio.current_task() is not task:
+            task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a provider was sent."""
+
+    lane: Lane
+    body: bytes
+    more: Headers
 
 
 @dataclass(slots=True)
@@ -76,34 +101,31 @@ class ScriptedTransport:
     """Plays its answers in order, the last one for ever. Serves as its own choice of transports, by provider id."""
 
     scripts: dict[str, list[Answer]]
-    requests: list[UpstreamRequest] = field(default_factory=list)
-    responses: list[ScriptedResponse] = field(default_factory=list)
-    cancelled: int = 0
+    requests: list[Request] = field(default_factory=list)
+    errands: list[ScriptedErrand] = field(default_factory=list)
 
     def for_provider(self, provider: Provider) -> "ScriptedTransport":
         return self
 
-    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
-        self.requests.append(request)
-        script = self.scripts[request.provider.id]
-        answer = script.pop(0) if len(script) > 1 else script[0]
-        try:
-            await _pause(answer.after_seconds)
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        if answer.refuses is not None:
-            raise answer.refuses
-        response = ScriptedResponse(answer.status, answer.headers, answer.body)
-        self.responses.append(response)
-        return response
+    def send(self, lane: Lane, body: bytes, receiver: Receiver, more: Headers = ()) -> ScriptedErrand:
+        self.requests.append(Request(lane, body, more))
+        script = self.scripts[lane.provider.id]
+        errand = ScriptedErrand(script.pop(0) if len(script) > 1 else script[0])
+        errand.task = asyncio.create_task(errand.play(receiver))
+        self.errands.append(errand)
+        return errand
+
+    @property
+    def cut(self) -> int:
+        """Return how many errands were ended before their answer was whole."""
+        return sum(errand.closed and not errand.read_whole for errand in self.errands)
 
     async def close(self) -> None:
         return
 
     def asked(self) -> list[str]:
         """Return the ids of the providers asked, in order."""
-        return [request.provider.id for request in self.requests]
+        return [request.lane.provider.id for request in self.requests]
 
 
 def plain(text: str = "hello", *, after_seconds: float = 0.0) -> Answer:

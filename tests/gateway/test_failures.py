@@ -77,7 +77,7 @@ def test_next_target_answers_and_the_class_is_told(failure: str, answer: Answer,
         assert caller.headers["x-fairlead-attempts"] == "2"
         assert rig.outcomes_of() == [failure, "Answered"]
         assert rig.sample("fairlead_attempts_total", provider="team/a", outcome=failure) == 1
-        assert all(response.closed for response in rig.transport.responses)
+        assert all(errand.over for errand in rig.transport.errands)
 
     run_virtual(main())
 

@@ -71,8 +71,8 @@ def test_upstream_is_asked_for_its_own_name_of_the_model_with_its_own_key() -> N
         await rig.call()
         (request,) = rig.transport.requests
         assert b'"model": "m-upstream"' in request.body.replace(b'"model":"', b'"model": "')
-        assert ("authorization", "Bearer sk-upstream") in request.headers
-        assert (request.method, request.path) == ("POST", "/chat/completions")
+        assert ("authorization", "Bearer sk-upstream") in request.lane.headers
+        assert (request.lane.method, request.lane.path) == ("POST", "/chat/completions")
 
     run_virtual(main())
 
@@ -122,8 +122,8 @@ def test_connection_is_given_back_after_the_end_of_a_stream() -> None:
     async def main() -> None:
         rig = Rig(config([provider("a")]), {"a": [stream()]})
         await rig.call(stream=True)
-        (response,) = rig.transport.responses
-        assert (response.read_whole, response.closed) == (True, True)
+        (errand,) = rig.transport.errands
+        assert (errand.released, errand.closed) == (True, False)
 
     run_virtual(main())
 

@@ -6,11 +6,14 @@ from doubles.gateway_rig import config, provider
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.config import Resilience, Retry, Route, Timeouts
-from fairlead_proxy.contract.names import FailureClass, Mode
+from fairlead_proxy.contract.names import FailureClass, Mode, Operation
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.resilience.deadline import Deadlines
+from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.resilience.retry import FLOOR, SPAN_SECONDS, RetryBudget, backoff_seconds
+from fairlead_proxy.resilience.watch import Watch
+from fairlead_proxy.resilience.wheel import Entry, Wheel
 
 SECONDS = st.floats(0.1, 1000.0)
 TIMEOUTS = st.builds(
@@ -19,32 +22,62 @@ TIMEOUTS = st.builds(
 FAILURE = UpstreamFailure(FailureClass.SERVER_ERROR)
 
 
+class _StillWheel(Wheel):
+    """Never turns: a law asks for itself what is due."""
+
+    def __init__(self) -> None:
+        """Needs no loop."""
+
+    def add(self, entry: Entry) -> None:
+        """Forget it."""
+
+    def discard(self, entry: Entry) -> None:
+        """It was never there."""
+
+
+def watch_over(timeouts: Timeouts, mode: Mode, total_at: float, now: float) -> Watch:
+    """Return a watch that has begun at `now`."""
+    watch = Watch(
+        Cell("ai/p", "main", "m", mode),
+        Operation.CHAT,
+        timeouts,
+        total_at,
+        breakers=Breakers(Random(1)),
+        wheel=_StillWheel(),
+        unix=lambda: now,
+        interrupt=lambda failure, detail: None,
+        on_hopeless=lambda: None,
+    )
+    watch.start(now, now)
+    return watch
+
+
 @given(TIMEOUTS, st.sampled_from(Mode), SECONDS)
 def test_no_attempt_outlives_its_call(timeouts: Timeouts, mode: Mode, heard: float) -> None:
-    deadlines = Deadlines(timeouts, mode, 0.0, 0.0)
-    assert deadlines.due()[0] <= timeouts.total_seconds
-    deadlines.commit(heard)
-    deadlines.heard_at = heard
-    assert deadlines.due()[0] <= timeouts.total_seconds
+    watch = watch_over(timeouts, mode, timeouts.total_seconds, 0.0)
+    assert watch.due()[0] <= timeouts.total_seconds
+    watch.commit(heard)
+    watch.heard_at = heard
+    assert watch.due()[0] <= timeouts.total_seconds
 
 
 @given(TIMEOUTS, SECONDS)
 def test_first_token_binds_streams_only(timeouts: Timeouts, now: float) -> None:
-    plain = Deadlines(timeouts, Mode.PLAIN, now, now)
-    streamed = Deadlines(timeouts, Mode.STREAM, now, now)
+    plain = watch_over(timeouts, Mode.PLAIN, now + timeouts.total_seconds, now)
+    streamed = watch_over(timeouts, Mode.STREAM, now + timeouts.total_seconds, now)
     assert plain.due()[0] == now + min(timeouts.total_seconds, timeouts.per_try_seconds)
     assert streamed.due()[0] == min(plain.due()[0], now + timeouts.first_token_seconds)
 
 
 @given(TIMEOUTS, SECONDS)
 def test_looking_again_in_time_misses_no_deadline(timeouts: Timeouts, now: float) -> None:
-    deadlines = Deadlines(timeouts, Mode.STREAM, 0.0, 0.0)
-    deadlines.commit(now)
-    deadlines.pause()
-    look = deadlines.look_again_at(now)
-    deadlines.resume(now)
-    assert look <= max(deadlines.due()[0], timeouts.total_seconds)
-    assert deadlines.look_again_at(now) <= deadlines.due()[0]
+    watch = watch_over(timeouts, Mode.STREAM, timeouts.total_seconds, 0.0)
+    watch.commit(now)
+    watch.pause()
+    look = watch.look_again_at(now)
+    watch.resume(now)
+    assert look <= max(watch.due()[0], timeouts.total_seconds)
+    assert watch.look_again_at(now) <= watch.due()[0]
 
 
 @given(st.floats(0.0, 5.0), st.floats(0.0, 60.0), st.integers(0, 1000), st.randoms(use_true_random=False))
@@ -62,38 +95,40 @@ def route(percent: int) -> Route:
 @given(st.integers(1, 100), st.integers(1, 300))
 def test_repeats_never_exceed_their_share_of_the_calls(percent: int, calls: int) -> None:
     budget, rng = RetryBudget(), Random(1)
-    allowances = [budget.open_allowance(route(percent), 4, 0.0) for _ in range(calls)]
-    repeats = sum(one.repeat_delay(FAILURE, 0, 0.0, rng) is not None for one in allowances)
+    opened = [budget.open(route(percent), 0.0) for _ in range(calls)]
+    repeats = sum(one is not None and one.delay(FAILURE, 0, 0.0, rng) is not None for one in opened)
     assert repeats == min(calls, max(FLOOR, -(-calls * percent // 100)))
 
 
+def delay(budget: RetryBudget, route: Route, failure: UpstreamFailure = FAILURE, now: float = 0.0) -> float | None:
+    """Return how long a call that begins now would wait before its first repeat."""
+    repeats = budget.open(route, 0.0 if now < SPAN_SECONDS else now)
+    assert repeats is not None
+    return repeats.delay(failure, 0, now, Random(1))
+
+
 def test_zero_percent_means_none() -> None:
-    assert RetryBudget().open_allowance(route(0), 4, 0.0).repeat_delay(FAILURE, 0, 0.0, Random(1)) is None
+    assert delay(RetryBudget(), route(0)) is None
+
+
+def test_rule_without_repeats_counts_nothing() -> None:
+    (found,) = config([provider("a")]).routes["team", "smart"]
+    assert RetryBudget().open(found, 0.0) is None
 
 
 def test_budget_comes_back_with_time() -> None:
-    budget, rng = RetryBudget(), Random(1)
-    early = [budget.open_allowance(route(20), 4, 0.0) for _ in range(FLOOR + 1)]
-    assert [one.repeat_delay(FAILURE, 0, 0.0, rng) is not None for one in early] == [True] * FLOOR + [False]
-    late = budget.open_allowance(route(20), 4, 2 * SPAN_SECONDS)
-    assert late.repeat_delay(FAILURE, 0, 2 * SPAN_SECONDS, rng) is not None
+    budget = RetryBudget()
+    early = [delay(budget, route(20)) is not None for _ in range(FLOOR + 1)]
+    assert early == [True] * FLOOR + [False]
+    assert delay(budget, route(20), now=2 * SPAN_SECONDS) is not None
 
 
 def test_repeat_that_would_come_after_the_total_deadline_is_not_made() -> None:
-    retry = Retry(same_target=1)
-    resilience = Resilience(retry=retry, timeouts=Timeouts(total_seconds=5.0))
+    resilience = Resilience(retry=Retry(same_target=1), timeouts=Timeouts(total_seconds=5.0))
     (found,) = config([provider("a")], resilience=resilience).routes["team", "smart"]
-    assert RetryBudget().open_allowance(found, 4, 0.0).repeat_delay(FAILURE, 0, 5.0, Random(1)) is None
-
-
-def test_attempts_are_counted() -> None:
-    allowance = RetryBudget().open_allowance(route(20), 2, 0.0)
-    allowance.spend()
-    assert allowance.allows(0.0)
-    allowance.spend()
-    assert not allowance.allows(0.0)
+    assert delay(RetryBudget(), found, now=5.0) is None
 
 
 def test_provider_that_names_a_time_is_not_asked_again_by_the_same_call() -> None:
     told = UpstreamFailure(FailureClass.OVERLOADED, retry_after_seconds=1.0)
-    assert RetryBudget().open_allowance(route(20), 4, 0.0).repeat_delay(told, 0, 0.0, Random(1)) is None
+    assert delay(RetryBudget(), route(20), told) is None

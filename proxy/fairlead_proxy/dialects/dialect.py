@@ -1,6 +1,6 @@
 """The seam of the dialects: what the core asks of a wire format, whichever it is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -120,10 +120,12 @@ class Dialect(Protocol):
         """
         ...
 
-    def upstream_headers(
-        self, provider_type: ProviderType, key: str, client_headers: Headers, *, mode: Mode
-    ) -> tuple[tuple[str, str], ...]:
-        """Return the headers of a call; raise CredentialRejected for a key that no header can carry."""
+    def upstream_headers(self, provider_type: ProviderType, key: str, *, mode: Mode) -> tuple[tuple[str, str], ...]:
+        """Return the headers of every call with this key; raise CredentialRejected where no header can carry it."""
+        ...
+
+    def passed_headers(self, client_headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """Return what of a client's headers goes on to the provider."""
         ...
 
     def probe_headers(self, provider_type: ProviderType, key: str) -> tuple[tuple[str, str], ...]:

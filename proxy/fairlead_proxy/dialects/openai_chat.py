@@ -1,6 +1,6 @@
 """OpenAI's chat completions: the dialect, put together from its parts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -32,12 +32,12 @@ class OpenAIChat:
     def rewrite_request(self, request: ReadRequest, *, model: str, include_usage: bool) -> bytes:
         return rewrite_chat_request(request, model=model, include_usage=include_usage)
 
-    def upstream_headers(
-        self, provider_type: ProviderType, key: str, client_headers: Headers, *, mode: Mode
-    ) -> tuple[tuple[str, str], ...]:
+    def upstream_headers(self, provider_type: ProviderType, key: str, *, mode: Mode) -> tuple[tuple[str, str], ...]:
         accept = "text/event-stream" if mode is Mode.STREAM else "application/json"
-        passed = tuple((name, value) for name, value in client_headers if name in PASSED_HEADERS)
-        return (("content-type", "application/json"), *_fixed_headers(accept, key), *passed)
+        return (("content-type", "application/json"), *_fixed_headers(accept, key))
+
+    def passed_headers(self, client_headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        return tuple((name, client_headers[name]) for name in PASSED_HEADERS if name in client_headers)
 
     def probe_headers(self, provider_type: ProviderType, key: str) -> tuple[tuple[str, str], ...]:
         return _fixed_headers("application/json", key)

@@ -11,6 +11,7 @@ from fairlead_proxy.exchange.outcome import Outcome
 NO_RETRY = ("x-should-retry", "false")
 """Keeps the openai SDKs from multiplying attempts by three once all targets have been tried."""
 
+SHUTTING_DOWN = Answer(503, "shutting_down", "This proxy is shutting down.", headers=(("retry-after", "1"),))
 INTERNAL_ERROR = Answer(500, "internal_error", "the gateway failed to serve this call; its log has the details")
 
 _STATUS = {

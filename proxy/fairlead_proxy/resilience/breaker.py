@@ -7,7 +7,7 @@ from random import Random
 from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.config import ANONYMOUS, GatewayConfig, PassiveHealth, Step
 from fairlead_proxy.contract.keys import KeyRing
-from fairlead_proxy.contract.names import HEALTH_REASON, TIMEOUT_CLASSES, BreakerState, FailureClass, Mode, Operation
+from fairlead_proxy.contract.names import HEALTH_REASON, TIMEOUT_CLASSES, BreakerState, FailureClass, Mode
 from fairlead_proxy.contract.report import ALL_MODELS, Cooldown, ProbeResult
 from fairlead_proxy.decision.facts import ABLE, CellState
 from fairlead_proxy.exchange.cell import WELL, CellReading
@@ -81,9 +81,12 @@ class Breakers:
         breaker = self._cells.get(cell)
         return breaker is None or breaker.opened_at is None or breaker.acquire(now)
 
-    def begin(self, cell: Cell, operation: Operation, now: float, move_on: Callable[[], None]) -> Waiting:
-        """Note an attempt that waits for its first byte; `move_on` is called when there is no sense in waiting."""
-        return self._waits.begin(cell, operation, now, move_on)
+    def begin(self, waiting: Waiting) -> float | None:
+        """Note an attempt that waits for its first byte; return after how many seconds it is overdue, None: never.
+
+        It is told to move on when there is no sense in waiting.
+        """
+        return self._waits.begin(waiting)
 
     def heard(self, waiting: Waiting) -> None:
         """The attempt got its first byte, or ended."""

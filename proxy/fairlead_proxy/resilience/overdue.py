@@ -1,7 +1,7 @@
 """Which attempts have waited without a byte for longer than their target ever takes."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import Protocol
 
 from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.names import Mode, Operation
@@ -17,20 +17,17 @@ RECKON_SECONDS = 1.0
 How often it is reckoned anew: a default."""
 
 
-@dataclass(slots=True, eq=False)
-class Waiting:
-    """An attempt of which no byte of an answer has come yet. `move_on` ends it if there is somewhere to go."""
+class Waiting(Protocol):
+    """An attempt of which no byte of an answer has come yet. `started_at`: Unix seconds."""
 
     cell: Cell
     operation: Operation
     started_at: float
-    overdue_after: float | None
-    move_on: Callable[[], None]
-    overdue: bool = False
+    overdue: bool
 
-
-def _stay() -> None:
-    """Where an attempt goes that does not wait any more."""
+    def move_on(self) -> None:
+        """There is no sense in waiting here: end, if there is somewhere to go."""
+        ...
 
 
 class Waits:
@@ -40,21 +37,20 @@ class Waits:
         self._waiting: dict[Cell, set[Waiting]] = {}
         self._recent: dict[tuple[str, str, Operation, Mode], _Recent] = {}
 
-    def begin(self, cell: Cell, operation: Operation, now: float, move_on: Callable[[], None]) -> Waiting:
-        """Note an attempt that starts now. It is to be declared overdue after `overdue_after` seconds; None: never."""
-        waiting = Waiting(cell, operation, now, self.overdue_after(cell, operation, now), move_on)
-        self._waiting.setdefault(cell, set()).add(waiting)
-        return waiting
+    def begin(self, waiting: Waiting) -> float | None:
+        """Note an attempt that starts now; return after how many seconds it is overdue, None: never."""
+        cell = waiting.cell
+        group = self._waiting.get(cell)
+        if group is None:
+            group = self._waiting[cell] = set()
+        group.add(waiting)
+        return self.overdue_after(cell, waiting.operation, waiting.started_at)
 
     def end(self, waiting: Waiting) -> None:
         """The attempt got its first byte, or ended; may be repeated. It is not told to move on any more."""
-        waiting.move_on = _stay  # which holds the attempt, and with it the call: the two would keep each other alive
         group = self._waiting.get(waiting.cell)
-        if group is None:
-            return
-        group.discard(waiting)
-        if not group:
-            del self._waiting[waiting.cell]
+        if group is not None:
+            group.discard(waiting)
 
     def learn(self, outcome: Outcome) -> None:
         """Take an attempt that answered as a sample of how long this target takes to its first byte."""
@@ -86,6 +82,7 @@ class Waits:
         """Forget what was learnt of every other provider × model."""
         kept = frozenset(models)
         self._recent = {key: window for key, window in self._recent.items() if (key[0], key[1]) in kept}
+        self._waiting = {cell: group for cell, group in self._waiting.items() if group}
 
 
 class _Recent:

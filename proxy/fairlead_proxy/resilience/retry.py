@@ -1,8 +1,8 @@
-"""How many attempts a call may make, how long it waits before a repeat, and how many repeats a rule may make at all."""
+"""How long a call waits before a repeat on the same target, and how many repeats a rule may make at all."""
 
 from random import Random
 
-from fairlead_proxy.contract.config import Resilience, Retry, Route
+from fairlead_proxy.contract.config import Retry, Route
 from fairlead_proxy.contract.names import REPEATABLE_CLASSES
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.window import Window
@@ -29,39 +29,36 @@ class RetryBudget:
     def __init__(self) -> None:
         self._windows: dict[tuple[str, str], Window] = {}
 
-    def open_allowance(self, route: Route, max_attempts: int, now: float) -> "Allowance":
-        """Return what a call that begins now may do; it has earned its share of a repeat."""
+    def open(self, route: Route, now: float) -> "Repeats | None":
+        """Return what a call that begins now may repeat; it has earned its share. None where its rule repeats nothing.
+
+        """
+        retry = route.rule.resilience.retry
+        if retry.same_target <= 0:
+            return None
         key = (route.policy.id, route.rule.name)
         window = self._windows.get(key)
         if window is None:
             window = self._windows[key] = Window(SPAN_SECONDS, 2)
         window.add(_CALLS, now)
-        return Allowance(route.rule.resilience, max_attempts, window, now)
+        return Repeats(retry, window, now + route.rule.resilience.timeouts.total_seconds)
 
     def keep(self, policies: frozenset[str]) -> None:
         """Forget the rules of every other policy."""
         self._windows = {key: window for key, window in self._windows.items() if key[0] in policies}
 
 
-class Allowance:
-    """What one call may still do; `repeats` is the window of its rule."""
+class Repeats:
+    """The repeats that one call may still make; `window` counts those of its rule."""
 
-    def __init__(self, resilience: Resilience, max_attempts: int, repeats: Window, began: float) -> None:
-        self._retry = resilience.retry
-        self._max_attempts = max_attempts
-        self._repeats = repeats
-        self._total_at = began + resilience.timeouts.total_seconds
-        self._made = 0
+    __slots__ = ("_retry", "_total_at", "_window")
 
-    def spend(self) -> None:
-        """Count an attempt."""
-        self._made += 1
+    def __init__(self, retry: Retry, window: Window, total_at: float) -> None:
+        self._retry = retry
+        self._window = window
+        self._total_at = total_at
 
-    def allows(self, now: float) -> bool:
-        """Say whether one more attempt may begin at `now`."""
-        return self._made < self._max_attempts and now < self._total_at
-
-    def repeat_delay(self, failure: UpstreamFailure, repeat: int, now: float, rng: Random) -> float | None:
+    def delay(self, failure: UpstreamFailure, repeat: int, now: float, rng: Random) -> float | None:
         """Return how long to wait before the same step is tried again, and charge the budget; None: it is not tried.
 
         `repeat` counts the step's repeats from 0. A provider that names a time itself is not asked again by this call.
@@ -69,11 +66,11 @@ class Allowance:
         if repeat >= self._retry.same_target or failure.failure not in REPEATABLE_CLASSES:
             return None
         delay = backoff_seconds(self._retry, repeat, rng)
-        if failure.retry_after_seconds or not self.allows(now + delay):
+        if failure.retry_after_seconds or now + delay >= self._total_at:
             return None
-        totals = self._repeats.totals(now)
+        totals = self._window.totals(now)
         percent = self._retry.budget_percent
         if percent <= 0 or totals[_REPEATS] >= max(FLOOR, totals[_CALLS] * percent / 100):
             return None
-        self._repeats.add(_REPEATS, now)
+        self._window.add(_REPEATS, now)
         return delay

@@ -1,139 +1,161 @@
-"""Ends an attempt from outside: at a deadline, when its caller leaves, or when its provider has stopped answering."""
+"""Stands over one attempt: its four deadlines (total, per try, first token, idle), and whether it is overdue."""
 
-import asyncio
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
-from fairlead_proxy.contract.names import FailureClass
-from fairlead_proxy.exchange.errors import ClientGone, UpstreamFailure
+from fairlead_proxy.contract.cell import Cell
+from fairlead_proxy.contract.config import Timeouts
+from fairlead_proxy.contract.names import FailureClass, Mode, Operation
 from fairlead_proxy.resilience.breaker import Breakers
-from fairlead_proxy.resilience.deadline import Deadlines
-from fairlead_proxy.resilience.overdue import Waiting
 from fairlead_proxy.resilience.wheel import Wheel
+
+Due = tuple[float, FailureClass]
+"""When an attempt fails unless something happens first, and as what."""
+
+Interrupt = Callable[[FailureClass, str], None]
+"""Ends the attempt as this class, with a detail; called from the event loop."""
 
 _NEVER = float("inf")
 
 
 class Watch:
-    """A context around one attempt: what runs in it is cancelled and raises UpstreamFailure or ClientGone.
+    """Interrupts an attempt when it takes too long, and tells the breakers of its first byte and of its commit point.
 
-    It tells the breakers of the first byte, of the commit point, and when the attempt is overdue. It stands on the
-    wheel, and is looked at only when something may be due: a chunk costs an assignment. `clock`: Unix seconds.
+    `per_try` and `first_token` (streams only) end at the commit point; after it `idle` and `total` hold. Instants are
+    on the loop's clock, but for `started_at`: Unix seconds. It stands on the wheel from `start` to `done`, and is
+    looked at only when something may be due: a chunk costs the setting of `heard_at`.
     """
 
     __slots__ = (
         "_breakers",
-        "_cancels_before",
-        "_clock",
-        "_deadlines",
-        "_heard_before",
-        "_loop",
+        "_committed",
+        "_first_token_at",
+        "_idle_seconds",
+        "_interrupt",
+        "_on_hopeless",
         "_overdue_at",
-        "_task",
-        "_verdict",
-        "_waiting",
+        "_paused",
+        "_total_at",
+        "_try_at",
+        "_unix",
+        "_waits",
         "_wheel",
+        "cell",
+        "heard_at",
         "look_at",
+        "operation",
+        "overdue",
+        "started_at",
     )
 
     def __init__(
         self,
-        deadlines: Deadlines,
+        cell: Cell,
+        operation: Operation,
+        timeouts: Timeouts,
+        total_at: float,
+        *,
         breakers: Breakers,
-        waiting: Waiting,
-        clock: Callable[[], float],
         wheel: Wheel,
-        now: float,
+        unix: Callable[[], float],
+        interrupt: Interrupt,
+        on_hopeless: Callable[[], None],
     ) -> None:
-        """`now` is on the loop's clock."""
-        self._loop = asyncio.get_running_loop()
-        self._deadlines = deadlines
+        """`on_hopeless`: called when the target has stopped answering, as the breakers see it."""
+        self.cell = cell
+        self.operation = operation
+        self.overdue = False
+        self.started_at = self.heard_at = self.look_at = 0.0
+        self._total_at = total_at
+        self._try_at = timeouts.per_try_seconds
+        self._first_token_at = timeouts.first_token_seconds if cell.mode is Mode.STREAM else _NEVER
+        self._idle_seconds = timeouts.idle_seconds
+        self._overdue_at = _NEVER
+        self._committed = self._paused = self._waits = False
         self._breakers = breakers
-        self._waiting = waiting
-        self._clock = clock
         self._wheel = wheel
-        after = waiting.overdue_after
-        self._overdue_at = _NEVER if after is None else now + after
-        self._heard_before = False
-        self._task: asyncio.Task[object] | None = None
-        self._cancels_before = 0
-        self._verdict: tuple[FailureClass, str] | None = None
-        self.look_at = min(deadlines.due()[0], self._overdue_at)
+        self._unix = unix
+        self._interrupt: Interrupt | None = interrupt
+        self._on_hopeless: Callable[[], None] | None = on_hopeless
 
-    def __enter__(self) -> Self:
-        task = self._task = asyncio.current_task()
-        if task is not None:
-            self._cancels_before = task.cancelling()
+    def start(self, now: float, started_at: float) -> None:
+        """The attempt begins."""
+        self.started_at = started_at
+        self.heard_at = now
+        self._try_at += now
+        self._first_token_at += now
+        self._waits = True
+        after = self._breakers.begin(self)
+        if after is not None:
+            self._overdue_at = now + after
+        self.look_at = min(self._try_at, self._first_token_at, self._total_at, self._overdue_at)
         self._wheel.add(self)
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        task, self._task = self._task, None
-        self._wheel.discard(self)
-        if not self._heard_before:
-            self._breakers.heard(self._waiting)
-        if self._verdict is None or task is None:
-            return
-        if task.uncancel() > self._cancels_before or kind is not asyncio.CancelledError:
-            return  # somebody else cancelled the call too, or the attempt ended by itself at the same moment
-        failure, detail = self._verdict
-        if failure is FailureClass.CLIENT_GONE:
-            raise ClientGone(detail) from error
-        raise UpstreamFailure(failure, detail) from error
+    def first_byte(self) -> None:
+        """A byte of the answer's body came: it is not waited for any more."""
+        self._overdue_at = _NEVER
+        self._waits = False
+        self._breakers.heard(self)
 
-    def now(self) -> float:
-        """Return the present on the clock of the deadlines."""
-        return self._loop.time()
-
-    def heard(self) -> None:
-        """A byte of the answer's body came."""
-        if not self._heard_before:
-            self._heard_before = True
-            self._overdue_at = _NEVER
-            self._breakers.heard(self._waiting)
-        self._deadlines.heard_at = self._loop.time()
-
-    def commit(self) -> None:
+    def commit(self, now: float) -> None:
         """Real content came: from now on other deadlines hold."""
-        now = self._loop.time()
-        self._breakers.committed(self._waiting.cell, self._waiting.started_at, self._clock())
-        self._deadlines.commit(now)
+        self._breakers.committed(self.cell, self.started_at, self._unix())
+        self._committed = True
+        self.heard_at = now
         self._look_again(now)
 
     def pause(self) -> None:
-        """The caller does not take what comes: the provider is not being waited for."""
-        self._deadlines.pause()
+        """The caller does not take more at present: silence is not the provider's fault."""
+        self._paused = True
 
-    def resume(self) -> None:
-        self._deadlines.resume(self._loop.time())
+    def resume(self, now: float) -> None:
+        self._paused = False
+        self.heard_at = now
 
     def done(self) -> None:
-        """The caller has its whole answer: nothing can go wrong any more."""
-        self._task = None
+        """The attempt has ended: it is neither interrupted nor told anything any more. May be repeated."""
+        self._interrupt = self._on_hopeless = None  # they hold the call
         self._wheel.discard(self)
+        if self._waits:
+            self._waits = False
+            self._breakers.heard(self)
 
-    def interrupt(self, failure: FailureClass, detail: str) -> None:
-        """End the attempt now, as this class; without effect once it has ended. Not to be called from within it."""
-        if self._task is None or self._verdict is not None:
-            return
-        self._verdict = (failure, detail)
-        self._wheel.discard(self)
-        self._task.cancel()
+    def move_on(self) -> None:
+        """See Waiting."""
+        if self._on_hopeless is not None:
+            self._on_hopeless()
+
+    def due(self) -> Due:
+        """Return when this attempt fails, and as what, unless something happens before."""
+        if not self._committed:
+            at, failure = self._try_at, FailureClass.TIMEOUT
+            if self._first_token_at < at:
+                at, failure = self._first_token_at, FailureClass.FIRST_TOKEN_TIMEOUT
+        elif self._paused:
+            at, failure = _NEVER, FailureClass.STREAM_STALLED
+        else:
+            at, failure = self.heard_at + self._idle_seconds, FailureClass.STREAM_STALLED
+        if self._total_at < at:
+            return self._total_at, FailureClass.CLIENT_GONE if self._paused else FailureClass.TIMEOUT
+        return at, failure
 
     def look(self, now: float) -> None:
-        at, failure = self._deadlines.due()
+        at, failure = self.due()
         if at <= now:
-            self.interrupt(failure, "at its deadline")
+            self._wheel.discard(self)
+            if self._interrupt is not None:
+                self._interrupt(failure, "at its deadline")
             return
         if self._overdue_at <= now:
             self._overdue_at = _NEVER
-            self._breakers.overdue(self._waiting, self._clock())
-        if self._verdict is None:
+            self._breakers.overdue(self, self._unix())
+        if self._interrupt is not None:
             self._look_again(now)
 
+    def look_again_at(self, now: float) -> float:
+        """Return the latest instant at which `due` must be asked again, though nothing was heard."""
+        at = self.due()[0]
+        return min(at, now + self._idle_seconds) if self._committed else at
+
     def _look_again(self, now: float) -> None:
-        self.look_at = min(self._deadlines.look_again_at(now), self._overdue_at)
+        self.look_at = min(self.look_again_at(now), self._overdue_at)
         self._wheel.add(self)

@@ -23,9 +23,10 @@ class Wheel:
     An entry that leaves does not move the timer: it goes off for nothing then, once, and is set for who is left.
     """
 
-    __slots__ = ("_at", "_entries", "_timer")
+    __slots__ = ("_at", "_entries", "_loop", "_timer")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._entries: set[Entry] = set()
         self._at = float("inf")
         self._timer: asyncio.TimerHandle | None = None
@@ -43,10 +44,10 @@ class Wheel:
         if self._timer is not None:
             self._timer.cancel()
         self._at = at
-        self._timer = asyncio.get_running_loop().call_at(at, self._turn)
+        self._timer = self._loop.call_at(at, self._turn)
 
     def _turn(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         self._timer, self._at = None, float("inf")
         try:
             for entry in [entry for entry in self._entries if entry.look_at <= now]:

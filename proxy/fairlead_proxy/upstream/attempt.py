@@ -1,25 +1,19 @@
 """One attempt: a call sent to one target, its answer relayed to the caller, or the failure that it ended in."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Protocol
 
-from msgspec import Struct
-
-from fairlead_proxy.contract.config import Provider, Step
+from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.names import FailureClass, Mode
-from fairlead_proxy.dialects.dialect import ReadRequest, Relay
-from fairlead_proxy.exchange.errors import ClientGone, UpstreamFailure
+from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, ReadRequest, Relay
+from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.outcome import Outcome, Usage
-from fairlead_proxy.upstream.error_body import read_error_body
+from fairlead_proxy.upstream.berths import Berth
 from fairlead_proxy.upstream.reply import Reply
-from fairlead_proxy.upstream.transport import Transport, UpstreamRequest, UpstreamResponse
+from fairlead_proxy.upstream.transport import Errand, Headers, Transport
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """A plain answer is held whole before its head is sent; a longer one is refused."""
-
-MAX_CONNECT_SECONDS = 10.0
-"""DNS, connect and TLS together. A default; a shorter `perTry` shortens it."""
 
 
 class TransportChoice(Protocol):
@@ -29,98 +23,167 @@ class TransportChoice(Protocol):
 
 
 class Progress(Protocol):
-    """Is told how far an attempt has come; ends it from outside when it takes too long."""
+    """Is told how far an attempt has come. `heard_at`: when something came last, on the loop's clock."""
 
-    def heard(self) -> None: ...
+    heard_at: float
 
-    def commit(self) -> None: ...
+    def first_byte(self) -> None: ...
+
+    def commit(self, now: float) -> None: ...
 
     def pause(self) -> None: ...
 
-    def resume(self) -> None: ...
+    def resume(self, now: float) -> None: ...
 
     def done(self) -> None: ...
 
 
-@dataclass(slots=True)
-class Trace:
-    """What is known of an attempt, filled in as it goes, so that it holds wherever the attempt is cut off."""
+class Clocks(Protocol):
+    """`steady`: what deadlines count on. `unix`: Unix seconds."""
 
-    status: int | None = None
-    first_byte_at: float | None = None
-    first_token_at: float | None = None
-    committed: bool = False
-    answered: Usage | None = None
-    relay: Relay | None = None
-
-    def usage(self, prompt_tokens: int, *, estimate: bool) -> Usage | None:
-        """Return what the provider counted; where it did not, an estimate if asked for, else None."""
-        if self.answered is not None:
-            return self.answered
-        if self.relay is not None and (estimate or self.relay.usage is not None):
-            return self.relay.usage_so_far(prompt_tokens)
-        return Usage(input_tokens=prompt_tokens, estimated=True) if estimate else None
-
-
-class Errand(Struct, frozen=True):
-    """What an attempt has to do.
-
-    `refusing`: targets (provider, model) known to refuse the question for token counts; an attempt may add its own.
-    """
-
-    request: ReadRequest
-    step: Step
-    key: str
-    client_headers: Mapping[str, str]
-    per_try_seconds: float
-    refusing: set[tuple[str, str]]
+    steady: Callable[[], float]
+    unix: Callable[[], float]
 
 
 class Attempt:
-    """Runs once. `run` raises UpstreamFailure or ClientGone; `trace` says how far it came, wherever it was cut off.
+    """Runs once, and then calls `on_end`, once. See Receiver for how an answer reaches it.
 
-    `failure` is what it ended in, None if it answered; whoever runs it notes there what `run` raised.
+    `failure` is what it ended in, None if it answered; `fault` an exception of ours that ended it.
     """
 
+    __slots__ = (
+        "_answered",
+        "_asks_usage",
+        "_berth",
+        "_body",
+        "_clocks",
+        "_errand",
+        "_headers",
+        "_on_end",
+        "_progress",
+        "_refusing",
+        "_relay",
+        "_reply",
+        "_request",
+        "_size",
+        "_status",
+        "_transport",
+        "_usage_refused",
+        "committed",
+        "failure",
+        "fault",
+        "first_byte_at",
+        "first_token_at",
+        "more_headers",
+    )
+
     def __init__(
-        self, errand: Errand, transport: Transport, reply: Reply, progress: Progress, clock: Callable[[], float]
+        self,
+        berth: Berth,
+        request: ReadRequest,
+        reply: Reply,
+        transport: Transport,
+        clocks: Clocks,
+        refusing: set[tuple[str, str]],
+        on_end: Callable[[], None],
     ) -> None:
-        self.trace = Trace()
-        self.failure: UpstreamFailure | None = _OWN_FAULT
-        self._errand = errand
-        self._dialect = reply.dialect
-        self._transport = transport
+        """`refusing`: targets (provider, model) known to refuse the question for token counts; it may add its own."""
+        self._berth = berth
+        self._request = request
         self._reply = reply
+        self._transport = transport
+        self._clocks = clocks
+        self._refusing = refusing
+        self._on_end: Callable[[], None] | None = on_end
+        self._progress: Progress | None = None
+        self._errand: Errand | None = None
+        self._relay: Relay | None = None
+        self._answered: Usage | None = None
+        self._status: int | None = None
+        self._headers: Headers = ()
+        self._body: list[bytes] = []
+        self._size = 0
+        self._asks_usage = self._usage_refused = False
+        self.committed = False
+        self.failure: UpstreamFailure | None = None
+        self.fault: Exception | None = None
+        self.first_byte_at: float | None = None
+        self.first_token_at: float | None = None
+        self.more_headers: Headers = ()
+        reply.berth = berth
+
+    def begin(self, progress: Progress) -> None:
+        """Send the call; `progress` is told of it."""
         self._progress = progress
-        self._clock = clock
-        self._response: UpstreamResponse | None = None
-        reply.step = errand.step
+        self._send(asks_usage=self._request.mode is Mode.STREAM and self._target not in self._refusing)
 
-    async def run(self) -> None:
-        """Send the call, and relay its answer to the end."""
-        errand = self._errand
-        target = (errand.step.provider.id, errand.step.model.name)
-        asks = errand.request.mode is Mode.STREAM and target not in errand.refusing
+    def interrupt(self, failure: FailureClass, detail: str) -> None:
+        """End it now, as this class; without effect once it has ended."""
+        self._end(UpstreamFailure(failure, detail))
+
+    def fail(self, fault: Exception) -> None:
+        """End it for a fault of ours, which blames no provider."""
+        self.fault = fault
+        self._end(UpstreamFailure(FailureClass.INVALID_REQUEST, "a fault within the gateway"))
+
+    def head(self, status: int, headers: Headers) -> None:
+        """See Receiver."""
+        self._status = status
+        self._headers = headers
+        if self._request.mode is Mode.STREAM and self._reply.dialect.is_stream(status, headers):
+            self._relay = self._reply.dialect.open_relay(self._request, include_usage=self._asks_usage)
+
+    def chunk(self, data: bytes) -> None:
+        """See Receiver."""
+        progress = self._progress
+        if progress is None:
+            return
+        progress.heard_at = self._clocks.steady()
+        if self.first_byte_at is None:
+            self.first_byte_at = self._clocks.unix()
+            progress.first_byte()
         try:
-            await self._exchange(include_usage=asks)
-        except _UsageRefused:
-            self.trace.first_byte_at = None
-            await self._exchange(include_usage=False)
-            # Only now: the refusal may have quoted a caller's text, which must not change how others are served.
-            errand.refusing.add(target)
+            if self._relay is None:
+                self._collect(data)
+            else:
+                self._pass_on(self._relay.feed(data))
+        except UpstreamFailure as failure:
+            if self.committed and self._relay is not None:
+                self._reply.rest = self._relay.take_rest()
+            self._end(failure)
+        except Exception as fault:  # one call's fault must not become the connection's, or the process's
+            self.fail(fault)
 
-    def left(self, end: BaseException) -> None:
-        """Note that the caller left, or was cut off; that is nothing to the attempt if it had its whole answer."""
-        if self.failure is not None:
-            detail = str(end) if isinstance(end, ClientGone) else "cut off: this proxy ends"
-            self.failure = UpstreamFailure(FailureClass.CLIENT_GONE, detail)
+    def end(self) -> None:
+        """See Receiver."""
+        if self._on_end is None:
+            return
+        try:
+            if self._relay is not None:
+                self._pass_on(self._relay.finish())
+            elif self._request.mode is Mode.PLAIN and self._status == 200:
+                self._answer()
+            else:
+                self._read_error()
+        except UpstreamFailure as failure:
+            self._end(failure)
+        except Exception as fault:
+            self.fail(fault)
+
+    def lost(self, failure: UpstreamFailure) -> None:
+        """See Receiver. An error's body that breaks off is as good as what came of it."""
+        answers = self._relay is not None or (self._request.mode is Mode.PLAIN and self._status == 200)
+        if self._status is None or answers:
+            self._end(failure)
+        else:
+            self.end()
 
     def outcome(self, began: float, ended: float) -> Outcome:
         """Return what came of it, from when to when (Unix seconds)."""
-        record, trace, step, failure = self._reply.record, self.trace, self._errand.step, self.failure
+        record, step, failure = self._reply.record, self._berth.step, self.failure
         # What nobody counted is estimated where the caller got something, or left while it was being made.
-        estimate = failure is None or failure.failure is FailureClass.CLIENT_GONE or trace.committed
-        usage = trace.usage(self._errand.request.prompt_tokens, estimate=estimate)
+        estimate = failure is None or failure.failure is FailureClass.CLIENT_GONE or self.committed
+        usage = self._usage(estimate=estimate)
         price = step.model.price
         return Outcome(
             call=record.call,
@@ -131,156 +194,135 @@ class Attempt:
             credential=step.credential.name,
             model=step.model.name,
             operation=record.operation,
-            mode=self._errand.request.mode,
+            mode=self._request.mode,
             started_at=began,
             ended_at=ended,
             failure=failure.failure if failure is not None else None,
-            status=_status_of(trace, failure),
+            status=self._status if failure is None or failure.status is None else failure.status,
             detail=failure.detail if failure is not None else "",
-            first_byte_at=trace.first_byte_at,
-            first_token_at=trace.first_token_at,
+            first_byte_at=self.first_byte_at,
+            first_token_at=self.first_token_at,
             retry_after_seconds=failure.retry_after_seconds if failure is not None else None,
-            committed=trace.committed,
+            committed=self.committed,
             usage=usage,
             cost=usage.cost(price) if usage is not None else None,
             currency=price.currency if price is not None else "",
         )
 
-    async def _exchange(self, *, include_usage: bool) -> None:
-        dialect, request = self._dialect, self._errand.request
-        response = self._response = await self._transport.send(self._upstream_request(include_usage))
-        try:
-            self.trace.status = response.status
-            if request.mode is Mode.STREAM and dialect.is_stream(response.status, response.headers):
-                await self._relay(response, include_usage)
-            elif request.mode is Mode.PLAIN and response.status == 200:
-                await self._answer(response)
-            else:
-                body = await read_error_body(response, self._heard)
-                if include_usage and dialect.refuses_usage(response.status, body):
-                    raise _UsageRefused
-                raise dialect.classify(response.status, response.headers, body, self._clock())
-        finally:
-            response.close()
+    def _send(self, *, asks_usage: bool) -> None:
+        """Send the request, for the first time or without the question that the target has refused."""
+        berth = self._berth
+        self._asks_usage = asks_usage
+        self._status = self.first_byte_at = None
+        self._body, self._size = [], 0
+        if berth.lane is None:
+            self._end(berth.refusal)
+            return
+        model = berth.step.model.upstream_name
+        body = self._reply.dialect.rewrite_request(self._request, model=model, include_usage=asks_usage)
+        self._errand = self._transport.send(berth.lane, body, self, self.more_headers)
 
-    def _upstream_request(self, include_usage: bool) -> UpstreamRequest:
-        errand, dialect = self._errand, self._dialect
-        provider = errand.step.provider
-        return UpstreamRequest(
-            provider=provider,
-            method="POST",
-            path=dialect.path,
-            headers=dialect.upstream_headers(
-                provider.type, errand.key, errand.client_headers.items(), mode=errand.request.mode
-            ),
-            body=dialect.rewrite_request(
-                errand.request, model=errand.step.model.upstream_name, include_usage=include_usage
-            ),
-            connect_seconds=min(MAX_CONNECT_SECONDS, errand.per_try_seconds),
-        )
-
-    async def _answer(self, response: UpstreamResponse) -> None:
-        parts: list[bytes] = []
-        size = 0
-
-        def take(chunk: bytes) -> bool:
-            nonlocal size
-            self._heard()
-            size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
+    def _collect(self, data: bytes) -> None:
+        """Keep a piece of a plain answer, or of an error: of that no more than tells what it means."""
+        self._body.append(data)
+        self._size += len(data)
+        if self._request.mode is Mode.PLAIN and self._status == 200:
+            if self._size > MAX_ANSWER_BYTES:
                 raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the answer is longer than 32 MiB")
-            parts.append(chunk)
-            return True
+        elif self._size >= MAX_ERROR_BYTES:
+            self._read_error()
 
-        await response.pour(take)
-        answered = self._dialect.read_answer(
-            response.status,
-            response.headers,
-            parts[0] if len(parts) == 1 else b"".join(parts),
-            prompt_tokens=self._errand.request.prompt_tokens,
-            now=self._clock(),
+    def _answer(self) -> None:
+        reply, request, status = self._reply, self._request, self._status or 0
+        now = self._clocks.unix() if self.first_byte_at is None else self.first_byte_at
+        answered = reply.dialect.read_answer(
+            status, self._headers, self._whole_body(), prompt_tokens=request.prompt_tokens, now=now
         )
-        self.trace.answered = answered.usage
-        sink = self._reply.sink
-        headers = self._reply.head(response.status, answered.content_type, response.headers)
-        headers.append(("content-length", str(len(answered.body))))
-        self.trace.committed = True
-        sink.head(response.status, headers)
-        sink.write(answered.body)
-        if sink.full:
-            self._progress.commit()
-            self._progress.pause()
-            await sink.room()
-        self._end()
+        self._answered = answered.usage
+        self.committed = True
+        reply.relay_answer(status, answered.content_type, self._headers, answered.body)
+        self._finish()
 
-    async def _relay(self, response: UpstreamResponse, include_usage: bool) -> None:
-        relay = self.trace.relay = self._dialect.open_relay(self._errand.request, include_usage=include_usage)
-        whole = await response.pour(self._take)
-        if whole:
-            self._pass_on(relay.finish())
-        if self._reply.sink.full:
-            await self._reply.sink.room()
-        self._end()
-        if not whole:
-            response.release()
+    def _read_error(self) -> None:
+        """Raise what an answer that is not a good one means, or ask again without what was refused."""
+        dialect, status, body = self._reply.dialect, self._status or 0, self._whole_body()[:MAX_ERROR_BYTES]
+        if not self._asks_usage or not dialect.refuses_usage(status, body):
+            raise dialect.classify(status, self._headers, body, self._clocks.unix())
+        if self._errand is not None:
+            self._errand.close()
+        self._usage_refused = True
+        self._send(asks_usage=False)
 
-    def _take(self, chunk: bytes) -> bool:
-        """Relay what has come of a stream: this is called for each piece, and by nobody who could wait."""
-        self._heard()
-        relay = self.trace.relay
-        assert relay is not None
-        try:
-            sendable = relay.feed(chunk)
-        except UpstreamFailure:
-            self._reply.rest = relay.take_rest() if relay.committed else b""
-            raise
-        if sendable:
-            self._pass_on(sendable)
-        return not relay.ended
+    @property
+    def _target(self) -> tuple[str, str]:
+        return self._berth.step.provider.id, self._berth.step.model.name
+
+    def _whole_body(self) -> bytes:
+        body = self._body
+        return body[0] if len(body) == 1 else b"".join(body)
 
     def _pass_on(self, sendable: bytes) -> None:
-        response, sink = self._response, self._reply.sink
-        if not sendable or response is None:
-            return
-        if not self.trace.committed:
-            self.trace.first_token_at = self._clock()
-            content_type = dict(response.headers).get("content-type", "text/event-stream")
-            self._commit(response.status, self._reply.head(response.status, content_type, response.headers))
-        sink.write(sendable)
-        if sink.full:
+        """Send what the relay has let through; end with its end."""
+        reply, relay = self._reply, self._relay
+        if sendable:
+            if not self.committed:
+                self._commit()
+            reply.sink.write(sendable)
+        if relay is not None and relay.ended:
+            reply.sink.end()
+            self._finish()
+        elif sendable and reply.sink.full:
+            self._hold()
+
+    def _commit(self) -> None:
+        """The first content goes out: from here on nobody else can answer."""
+        self.first_token_at = self._clocks.unix()
+        self.committed = True
+        if self._progress is not None:
+            self._progress.commit(self._clocks.steady())
+        content_type = dict(self._headers).get("content-type", "text/event-stream")
+        self._reply.relay_head(self._status or 200, content_type, self._headers)
+
+    def _hold(self) -> None:
+        """The caller has no room: take no more from the provider until it has."""
+        if self._progress is not None and self._errand is not None:
             self._progress.pause()
-            response.pause()
-            sink.when_room(self._go_on)
+            self._errand.pause()
+            self._reply.sink.when_room(self._go_on)
 
     def _go_on(self) -> None:
-        """The caller takes more again."""
-        self._progress.resume()
-        if self._response is not None:
-            self._response.resume()
+        if self._progress is not None and self._errand is not None:
+            self._progress.resume(self._clocks.steady())
+            self._errand.resume()
 
-    def _commit(self, status: int, headers: list[tuple[str, str]]) -> None:
-        self._progress.commit()
-        self.trace.committed = True
-        self._reply.sink.head(status, headers)
+    def _finish(self) -> None:
+        """All of the answer has been written."""
+        if self._usage_refused:
+            # Only now: the refusal may have quoted a caller's text, which must not change how others are served.
+            self._refusing.add(self._target)
+        if self._errand is not None:
+            self._errand.release()
+            self._errand = None
+        self._end(None)
 
-    def _end(self) -> None:
-        self._reply.sink.end()
-        self.failure = None
-        self._progress.done()
+    def _end(self, failure: UpstreamFailure | None) -> None:
+        on_end, progress, errand = self._on_end, self._progress, self._errand
+        if on_end is None:
+            return
+        self._on_end = self._progress = self._errand = None
+        if failure is not None:
+            self.failure = failure.bare()
+        if errand is not None:
+            errand.close()
+        if progress is not None:
+            progress.done()
+        on_end()
 
-    def _heard(self) -> None:
-        if self.trace.first_byte_at is None:
-            self.trace.first_byte_at = self._clock()
-        self._progress.heard()
-
-
-_OWN_FAULT = UpstreamFailure(FailureClass.INVALID_REQUEST, "a fault within the gateway")
-"""What an attempt ends in when nothing else is noted: it blames no provider."""
-
-
-class _UsageRefused(Exception):
-    """The target does not take the question for token counts; nothing of this is its, or the caller's, fault."""
-
-
-def _status_of(trace: Trace, failure: UpstreamFailure | None) -> int | None:
-    return trace.status if failure is None or failure.status is None else failure.status
+    def _usage(self, *, estimate: bool) -> Usage | None:
+        """Return what the provider counted; where it did not, an estimate if asked for, else None."""
+        if self._answered is not None:
+            return self._answered
+        relay, prompt_tokens = self._relay, self._request.prompt_tokens
+        if relay is not None and (estimate or relay.usage is not None):
+            return relay.usage_so_far(prompt_tokens)
+        return Usage(input_tokens=prompt_tokens, estimated=True) if estimate else None

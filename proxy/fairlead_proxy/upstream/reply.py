@@ -1,12 +1,14 @@
 """What the caller is told beside the provider's own bytes: headers of ours, and errors of ours in its dialect."""
 
-from fairlead_proxy.contract.config import Step
-from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
+from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.dialects.dialect import Dialect
-from fairlead_proxy.exchange.answers import broken_off
+from fairlead_proxy.exchange.answers import SHUTTING_DOWN, broken_off
 from fairlead_proxy.exchange.call import Sink
-from fairlead_proxy.exchange.errors import Answer, ClientGone, Relayed
+from fairlead_proxy.exchange.errors import Answer, Relayed
+from fairlead_proxy.exchange.header_lines import encode_lines
 from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.upstream.berths import Berth
+from fairlead_proxy.upstream.transport import Headers
 
 PASSED_HEADERS = frozenset({"openai-processing-ms", "openai-version"})
 """What of a provider's answer head goes to the caller, beside its content type."""
@@ -14,39 +16,49 @@ PASSED_HEADERS = frozenset({"openai-processing-ms", "openai-version"})
 DRAINED = "drained"
 """The reason of a call that was cut off because the time to drain was up."""
 
-Headers = list[tuple[str, str]]
+_JSON = "application/json"
+_KNOWN_TYPES = {_JSON: b"content-type: application/json\r\n"}
+_EVENT_STREAM = "text/event-stream"
+_UNCACHED = b"cache-control: no-cache\r\n"
 
 
 class Reply:
-    """The answer to one call. What ends it closes the record with what the caller got. All may raise ClientGone.
+    """The answer to one call. What ends it closes the record with what the caller got.
 
-    `step`: the step under way, or the last one. `rest`: good bytes of a stream, still to be sent when it breaks off.
+    `berth`: the step under way, or the last one. `rest`: good bytes of a stream, still to be sent when it breaks off.
     """
+
+    __slots__ = ("berth", "dialect", "record", "rest", "sink")
 
     def __init__(self, dialect: Dialect, sink: Sink, record: CallRecord) -> None:
         self.dialect = dialect
         self.sink = sink
         self.record = record
-        self.step: Step | None = None
+        self.berth: Berth | None = None
         self.rest = b""
 
-    def head(self, status: int, content_type: str, upstream: tuple[tuple[str, str], ...]) -> Headers:
-        """Return the headers of a relayed answer."""
+    def relay_answer(self, status: int, content_type: str, upstream: Headers, body: bytes) -> None:
+        """Send a provider's whole answer."""
         self.record.close(status, "ok")
-        passed = [(name, value) for name, value in upstream if name in PASSED_HEADERS]
-        if content_type.startswith("text/event-stream"):
-            passed.append(("cache-control", "no-cache"))
-        return [("content-type", content_type), *self._own_headers(1), *passed]
+        self.sink.answer(status, self._relayed_lines(content_type, upstream), body)
+
+    def relay_head(self, status: int, content_type: str, upstream: Headers) -> None:
+        """Begin a provider's streamed answer."""
+        self.record.close(status, "ok")
+        lines = self._relayed_lines(content_type, upstream)
+        self.sink.head(status, lines + _UNCACHED if content_type.startswith(_EVENT_STREAM) else lines)
 
     def answer(self, answer: Answer) -> None:
         """Send an answer of our own."""
         self.record.close(answer.status, answer.code)
-        self._send(answer.status, "application/json", self.dialect.render_error(answer), answer.headers)
+        lines = _type_line(_JSON) + self._own_lines(0) + encode_lines(answer.headers)
+        self.sink.answer(answer.status, lines, self.dialect.render_error(answer))
 
     def relay_refusal(self, relayed: Relayed, reason: str) -> None:
         """Send the provider's own word on a call that is at fault itself."""
         self.record.close(relayed.status, reason)
-        self._send(relayed.status, relayed.content_type or "application/json", relayed.body)
+        lines = _type_line(relayed.content_type or _JSON) + self._own_lines(0)
+        self.sink.answer(relayed.status, lines, relayed.body)
 
     def break_off(self, failure: FailureClass) -> None:
         """End an answer that was under way: a stream with a typed error, a plain one without its proper end."""
@@ -54,9 +66,8 @@ class Reply:
         last = self.record.last
         if last is None or last.mode is Mode.PLAIN:
             self.sink.abort()
-            return
-        self.sink.write(self.rest + self.dialect.render_stream_error(broken_off(last)))
-        self.sink.end()
+        else:
+            self._end_with(broken_off(last))
 
     def fail(self, answer: Answer) -> None:
         """A fault of ours: say so, or, if something was sent already, leave it visibly incomplete."""
@@ -66,30 +77,47 @@ class Reply:
         else:
             self.answer(answer)
 
-    def left(self, end: BaseException) -> None:
-        """Note that the caller left, or, where the call was cancelled, that the end of this process cut it off."""
-        if isinstance(end, ClientGone):
-            self.record.close(499, FailureClass.CLIENT_GONE)
+    def cut_off(self) -> None:
+        """This process ends, and the call with it: say so."""
+        if not self.sink.started:
+            self.answer(SHUTTING_DOWN)
+        elif self._streams:
+            self._end_with(SHUTTING_DOWN)
         else:
-            self.record.close(self.record.code if self.sink.started else 503, DRAINED)
+            self.sink.abort()
+        self.record.close(self.record.code, DRAINED)
 
-    def _send(self, status: int, content_type: str, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        framing = [("content-type", content_type), ("content-length", str(len(body)))]
-        self.sink.head(status, [*framing, *self._own_headers(0), *headers])
-        self.sink.write(body)
+    def left(self) -> None:
+        """Note that the caller left."""
+        self.record.close(499, FailureClass.CLIENT_GONE)
+        self.sink.abort()
+
+    @property
+    def _streams(self) -> bool:
+        return self.berth is not None and self.berth.mode is Mode.STREAM
+
+    def _end_with(self, error: Answer) -> None:
+        self.sink.write(self.rest + self.dialect.render_stream_error(error))
         self.sink.end()
 
-    def _own_headers(self, under_way: int) -> Headers:
+    def _relayed_lines(self, content_type: str, upstream: Headers) -> bytes:
+        lines = _type_line(content_type) + self._own_lines(1)
+        for name, _ in upstream:
+            if name in PASSED_HEADERS:
+                return lines + encode_lines([header for header in upstream if header[0] in PASSED_HEADERS])
+        return lines
+
+    def _own_lines(self, under_way: int) -> bytes:
         """`under_way`: 1 while an attempt has not been booked yet, else 0."""
-        record = self.record
-        headers = [("x-fairlead-decision", record.call), ("x-request-id", record.request_id or record.call)]
-        if record.rule:
-            headers.append(("x-fairlead-rule", record.rule))
+        record, berth = self.record, self.berth
+        call, asked = record.call.encode(), record.request_id.encode() if record.request_id else None
+        lines = b"x-fairlead-decision: %b\r\nx-request-id: %b\r\n" % (call, asked or call)
         if record.plan is not None:
-            headers.append(("x-fairlead-attempts", str(len(record.outcomes) + under_way)))
-        if self.step is not None:
-            headers.append(("x-fairlead-provider", self.step.provider.id))
-            headers.append(("x-fairlead-model", self.step.model.name))
-            if self.step.provider.type is ProviderType.SIMULATED:
-                headers.append(("x-fairlead-simulated", "true"))
-        return headers
+            lines += b"x-fairlead-attempts: %d\r\n" % (len(record.outcomes) + under_way)
+        if berth is not None:
+            return lines + berth.lines
+        return lines + encode_lines([("x-fairlead-rule", record.rule)]) if record.rule else lines
+
+
+def _type_line(content_type: str) -> bytes:
+    return _KNOWN_TYPES.get(content_type) or encode_lines([("content-type", content_type)])

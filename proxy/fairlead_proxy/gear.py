@@ -1,0 +1,75 @@
+"""What all calls of a process share: breakers, budgets, berths, clocks, and the books that they are settled in."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+from fairlead_proxy.contract.config import GatewayConfig
+from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.health.observer import HealthObserver
+from fairlead_proxy.resilience.breaker import Breakers
+from fairlead_proxy.resilience.retry import RetryBudget
+from fairlead_proxy.resilience.wheel import Wheel
+from fairlead_proxy.telemetry.access_log import AccessLog
+from fairlead_proxy.telemetry.decisions import DecisionRing
+from fairlead_proxy.telemetry.metrics import Metrics
+from fairlead_proxy.upstream.attempt import TransportChoice
+from fairlead_proxy.upstream.berths import Berths
+
+
+class Gear:
+    """Everything here belongs to one event loop. `unix`: a clock of Unix seconds; `steady` is the loop's."""
+
+    def __init__(
+        self,
+        *,
+        transports: TransportChoice,
+        breakers: Breakers,
+        health: HealthObserver,
+        metrics: Metrics,
+        decisions: DecisionRing,
+        log: AccessLog,
+        unix: Callable[[], float],
+        rng: Random,
+    ) -> None:
+        """To be made within the loop."""
+        self.loop = asyncio.get_running_loop()
+        self.unix, self.steady, self.rng = unix, self.loop.time, rng
+        self.transports, self.breakers = transports, breakers
+        self.wheel = Wheel(self.loop)
+        self.budget = RetryBudget()
+        self.berths = Berths(KeyRing())
+        self.refusing_usage: set[tuple[str, str]] = set()
+        """Targets (provider, model) known to refuse the question for token counts."""
+        self._health, self._metrics, self._decisions, self._log = health, metrics, decisions, log
+        self._config: GatewayConfig | None = None
+
+    def adopt(self, config: GatewayConfig, keys: KeyRing) -> None:
+        """Take over what is in force now; to be called at each swap. Free of cost if nothing has changed."""
+        if keys is not self.berths.keys or config is not self._config:
+            self.berths = Berths(keys)
+        if config is self._config:
+            return
+        self._config = config
+        self.refusing_usage = set()
+        self.breakers.adopt(config)
+        self._health.adopt(config)
+        self._metrics.adopt(config)
+        self.budget.keep(frozenset(config.policies))
+
+    def call_began(self) -> None:
+        self._metrics.call_began()
+
+    def book_attempt(self, outcome: Outcome, *, counted: bool) -> None:
+        """Tell everybody what came of an attempt. `counted`: the breakers know that it timed out."""
+        self.breakers.after(outcome, counted=counted)
+        self._health.record(outcome)
+        self._metrics.attempt_ended(outcome)
+
+    def book_call(self, record: CallRecord) -> None:
+        """Settle a call whose caller has all that it gets."""
+        self._metrics.call_ended(record)
+        self._decisions.add(record)
+        self._log.call(record)
