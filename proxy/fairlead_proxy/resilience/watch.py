@@ -27,6 +27,7 @@ class Watch:
 
     __slots__ = (
         "_breakers",
+        "_clock",
         "_committed",
         "_first_token_at",
         "_idle_seconds",
@@ -36,7 +37,6 @@ class Watch:
         "_paused",
         "_total_at",
         "_try_at",
-        "_unix",
         "_waits",
         "_wheel",
         "cell",
@@ -73,7 +73,7 @@ class Watch:
         self._committed = self._paused = self._waits = False
         self._breakers = breakers
         self._wheel = wheel
-        self._unix = unix
+        self._clock = unix
         self._interrupt: Interrupt | None = interrupt
         self._on_hopeless: Callable[[], None] | None = on_hopeless
 
@@ -98,7 +98,7 @@ class Watch:
 
     def commit(self, now: float) -> None:
         """Real content came: from now on other deadlines hold."""
-        self._breakers.committed(self.cell, self.started_at, self._unix())
+        self._breakers.committed(self.cell, self.started_at, self._clock())
         self._committed = True
         self.heard_at = now
         self._look_again(now)
@@ -147,7 +147,7 @@ class Watch:
             return
         if self._overdue_at <= now:
             self._overdue_at = _NEVER
-            self._breakers.overdue(self, self._unix())
+            self._breakers.overdue(self, self._clock())
         if self._interrupt is not None:
             self._look_again(now)
 
