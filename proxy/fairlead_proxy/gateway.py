@@ -2,11 +2,10 @@
 
 import asyncio
 
-from fairlead_proxy.contract.config import GatewayConfig, Resilience, Step
+from fairlead_proxy.contract.config import GatewayConfig, Rule
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.decision.decide import decide
-from fairlead_proxy.decision.plan import Plan
 from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
 from fairlead_proxy.dialects.registry import DIALECTS
 from fairlead_proxy.exchange.answers import INTERNAL_ERROR, exhausted, refused
@@ -15,7 +14,7 @@ from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.facts import facts_of
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.gear import Gear
-from fairlead_proxy.resilience.retry import Repeats
+from fairlead_proxy.resilience.course import Course
 from fairlead_proxy.resilience.watch import Watch
 from fairlead_proxy.telemetry.faults import log_fault
 from fairlead_proxy.upstream.attempt import Attempt
@@ -47,21 +46,17 @@ class LiveCall:
     """One call under way: at most one attempt at a time, or the wait before a repeat. See UnderWay."""
 
     __slots__ = (
-        "_attempt", "_call", "_drained", "_gear", "_made", "_most", "_pause", "_plan", "_position", "_record",
-        "_repeat", "_repeats", "_reply", "_request", "_resilience", "_total_at", "_watch",
+        "_attempt", "_call", "_course", "_drained", "_gear", "_pause",
+        "_record", "_reply", "_request", "_rule", "_watch",
     )  # fmt: skip
 
     _request: ReadRequest
-    _plan: Plan
-    _resilience: Resilience
-    _repeats: Repeats | None
-    _most: int
-    _total_at: float
+    _rule: Rule
+    _course: Course
 
     def __init__(self, gear: Gear, call: ClientCall, record: CallRecord, sink: Sink) -> None:
         self._gear, self._call, self._record = gear, call, record
         self._reply = Reply(DIALECTS[call.operation], sink, record)
-        self._made = self._position = self._repeat = 0
         self._attempt: Attempt | None = None
         self._watch: Watch | None = None
         self._pause: asyncio.TimerHandle | None = None
@@ -74,16 +69,14 @@ class LiveCall:
         try:
             request = self._request = reply.dialect.read_request(self._call.body)
             facts = record.facts = facts_of(self._call, request, config.header_names)
-            plan = self._plan = decide(config, facts, gear.breakers.world(keys, now), gear.rng)
+            plan = decide(config, facts, gear.breakers.world(keys, now), gear.rng)
             record.planned(plan)
             if plan.route is None or not plan.steps:
                 reply.answer(refused(plan.refusal, now))
                 return self._close(now)
-            steady = gear.steady()
-            self._resilience = plan.route.rule.resilience
-            self._repeats = gear.budget.open(plan.route, steady)
-            self._most = config.gateway.max_attempts
-            self._total_at = steady + self._resilience.timeouts.total_seconds
+            self._rule = plan.route.rule
+            self._course = gear.course(plan.route, plan.steps, request.mode, config.gateway.max_attempts)
+            record.passed_by = self._course.passed_by
             reply.sink.when_lost(self._left)
             self._advance(now)
         except InvalidCall as invalid:
@@ -98,49 +91,25 @@ class LiveCall:
         self._abandon(_CUT_OFF)
 
     def _advance(self, now: float) -> None:
-        """Begin the next attempt that may be made; where there is none, answer by ourselves."""
-        gear, steps, mode = self._gear, self._plan.steps, self._request.mode
-        while self._position < len(steps) and self._may_try():
-            step = steps[self._position]
-            if gear.breakers.try_acquire(step.cell(mode), now):
-                return self._try(step, now)
-            self._record.passed_by.append(str(step.target))
-            self._position += 1
-        self._give_up(now)
-
-    def _may_try(self) -> bool:
-        return self._made < self._most and self._gear.steady() < self._total_at
-
-    def _try(self, step: Step, now: float) -> None:
-        """Make an attempt at this step, whose breaker has let it through."""
-        gear, plan, call = self._gear, self._plan, self._call
-        assert plan.route is not None
-        self._made += 1
-        berth = gear.berths.of(step, self._request.mode, plan.route.rule, self._reply.dialect)
-        transport = gear.transports.for_provider(step.provider)
-        attempt = self._attempt = Attempt(
-            berth, self._request, self._reply, transport, gear, gear.refusing_usage, self._ended
-        )
-        attempt.more_headers = self._reply.dialect.passed_headers(call.headers)
-        watch = self._watch = Watch(
-            berth.cell,
-            call.operation,
-            self._resilience.timeouts,
-            self._total_at,
-            breakers=gear.breakers,
-            wheel=gear.wheel,
-            unix=gear.unix,
-            interrupt=attempt.interrupt,
-            on_hopeless=self._move_on,
-        )
-        watch.start(gear.steady(), now)
+        """Make the next attempt; where there is none to make, answer by ourselves."""
+        gear, course, reply, call = self._gear, self._course, self._reply, self._call
+        steady = gear.steady()
+        step = course.take(now, steady)
+        if step is None:
+            return self._give_up(now)
+        berth = gear.berths.of(step, self._request.mode, self._rule, reply.dialect)
+        more = reply.dialect.passed_headers(call.headers)
+        attempt = self._attempt = Attempt(berth, self._request, more, reply, gear, gear.refusing_usage, self._ended)
+        watch = self._watch = gear.watch(berth.cell, call.operation, course, attempt.interrupt, self._move_on)
+        watch.start(steady, now)
         attempt.begin(watch)
 
     def _ended(self) -> None:
         """The attempt under way has ended: book it, and go on from what came of it."""
         attempt, watch, gear = self._attempt, self._watch, self._gear
-        assert attempt is not None and watch is not None  # noqa: PT018 (no test)
         self._attempt = self._watch = None
+        if attempt is None or watch is None:
+            return
         now = gear.unix()
         try:
             outcome = attempt.outcome(watch.started_at, now)
@@ -157,7 +126,7 @@ class LiveCall:
 
     def _go_on(self, failure: UpstreamFailure, now: float) -> None:
         """Go on after a failure: repeat, move to the next step, or end the call."""
-        gear, reply = self._gear, self._reply
+        gear, reply, course = self._gear, self._reply, self._course
         if failure.failure is FailureClass.CLIENT_GONE:
             self._leave(now)
         elif reply.sink.started:
@@ -166,18 +135,14 @@ class LiveCall:
         elif failure.relayed is not None:
             reply.relay_refusal(failure.relayed, failure.failure)
             self._close(now)
-        elif failure.failure not in self._resilience.fallback_when:
+        elif not course.falls_back(failure.failure):
             self._give_up(now)
         else:
-            delay = None
-            if self._repeats is not None and self._may_try():
-                delay = self._repeats.delay(failure, self._repeat, gear.steady(), gear.rng)
-            if delay is not None:
-                self._repeat += 1
-                self._pause = gear.loop.call_later(delay, self._try_again)
-            else:
-                self._position, self._repeat = self._position + 1, 0
+            delay = course.repeat_delay(failure, gear.steady(), gear.rng)
+            if delay is None:
                 self._advance(now)
+            else:
+                self._pause = gear.loop.call_later(delay, self._try_again)
 
     def _try_again(self) -> None:
         self._pause = None
@@ -188,13 +153,10 @@ class LiveCall:
 
     def _move_on(self) -> None:
         """End an attempt that waits for a provider which has stopped answering, if a later step may answer."""
-        if self._attempt is None:
-            return
-        mode, breakers, now = self._request.mode, self._gear.breakers, self._gear.unix()
-        failure = FailureClass.FIRST_TOKEN_TIMEOUT if mode is Mode.STREAM else FailureClass.TIMEOUT
-        able = any(breakers.admits(step.cell(mode), now) for step in self._plan.steps[self._position + 1 :])
-        if able and failure in self._resilience.fallback_when and self._may_try():
-            self._attempt.interrupt(failure, "its provider has stopped answering")
+        gear, attempt = self._gear, self._attempt
+        failure = FailureClass.FIRST_TOKEN_TIMEOUT if self._request.mode is Mode.STREAM else FailureClass.TIMEOUT
+        if attempt is not None and self._course.may_move_on(failure, gear.unix(), gear.steady()):
+            attempt.interrupt(failure, "its provider has stopped answering")
 
     def _left(self) -> None:
         self._abandon(_GONE)
@@ -216,9 +178,9 @@ class LiveCall:
 
     def _give_up(self, now: float) -> None:
         """Answer a call that no target answered."""
-        record, mode = self._record, self._request.mode
-        retry_at = self._gear.breakers.retry_at([step.cell(mode) for step in self._plan.steps], now)
-        self._reply.answer(exhausted(record.virtual_model, record.outcomes, retry_at, now))
+        record = self._record
+        answer = exhausted(record.virtual_model, record.outcomes, self._course.retry_at(now), now)
+        self._reply.answer(answer)
         self._close(now)
 
     def _fail(self, fault: Exception) -> None:

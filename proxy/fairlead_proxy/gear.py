@@ -1,22 +1,25 @@
 """What all calls of a process share: breakers, budgets, berths, clocks, and the books that they are settled in."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
-from fairlead_proxy.contract.config import GatewayConfig
+from fairlead_proxy.contract.cell import Cell
+from fairlead_proxy.contract.config import GatewayConfig, Route, Step
 from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.names import Mode, Operation
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
+from fairlead_proxy.resilience.course import Course
 from fairlead_proxy.resilience.retry import RetryBudget
+from fairlead_proxy.resilience.watch import Interrupt, Watch
 from fairlead_proxy.resilience.wheel import Wheel
 from fairlead_proxy.telemetry.access_log import AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.metrics import Metrics
-from fairlead_proxy.upstream.attempt import TransportChoice
-from fairlead_proxy.upstream.berths import Berths
+from fairlead_proxy.upstream.berths import Berths, TransportChoice
 
 
 class Gear:
@@ -37,10 +40,11 @@ class Gear:
         """To be made within the loop."""
         self.loop = asyncio.get_running_loop()
         self.unix, self.steady, self.rng = unix, self.loop.time, rng
-        self.transports, self.breakers = transports, breakers
-        self.wheel = Wheel(self.loop)
-        self.budget = RetryBudget()
-        self.berths = Berths(KeyRing())
+        self.breakers = breakers
+        self._transports = transports
+        self._wheel = Wheel(self.loop)
+        self._budget = RetryBudget()
+        self.berths = Berths(KeyRing(), transports)
         self.refusing_usage: set[tuple[str, str]] = set()
         """Targets (provider, model) known to refuse the question for token counts."""
         self._health, self._metrics, self._decisions, self._log = health, metrics, decisions, log
@@ -49,7 +53,7 @@ class Gear:
     def adopt(self, config: GatewayConfig, keys: KeyRing) -> None:
         """Take over what is in force now; to be called at each swap. Free of cost if nothing has changed."""
         if keys is not self.berths.keys or config is not self._config:
-            self.berths = Berths(keys)
+            self.berths = Berths(keys, self._transports)
         if config is self._config:
             return
         self._config = config
@@ -57,7 +61,37 @@ class Gear:
         self.breakers.adopt(config)
         self._health.adopt(config)
         self._metrics.adopt(config)
-        self.budget.keep(frozenset(config.policies))
+        self._budget.keep(frozenset(config.policies))
+
+    def course(self, route: Route, steps: Sequence[Step], mode: Mode, attempts: int) -> Course:
+        """Return the way of a call that begins now through these steps, with so many attempts at most."""
+        resilience, steady = route.rule.resilience, self.steady()
+        return Course(
+            steps,
+            mode,
+            resilience.timeouts,
+            resilience.fallback_when,
+            attempts=attempts,
+            began=steady,
+            breakers=self.breakers,
+            repeats=self._budget.open(route, steady),
+        )
+
+    def watch(
+        self, cell: Cell, operation: Operation, course: Course, interrupt: Interrupt, on_hopeless: Callable[[], None]
+    ) -> Watch:
+        """Return what stands over an attempt on this course; see Watch."""
+        return Watch(
+            cell,
+            operation,
+            course.timeouts,
+            course.total_at,
+            breakers=self.breakers,
+            wheel=self._wheel,
+            unix=self.unix,
+            interrupt=interrupt,
+            on_hopeless=on_hopeless,
+        )
 
     def call_began(self) -> None:
         self._metrics.call_began()

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = {
     "requirements/run.txt": ["--no-dev", "--group", "build"],
     "requirements/operator.txt": ["--no-dev", "--group", "build", "--extra", "operator"],
+    "requirements/compile.txt": ["--only-group", "build", "--only-group", "compile"],
     "requirements/dev.txt": ["--all-extras", "--group", "build"],
 }
 """What `uv export` is asked for; the group build lets pip install this project without fetching anything more."""

@@ -3,23 +3,16 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, ReadRequest, Relay
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.outcome import Outcome, Usage
 from fairlead_proxy.upstream.berths import Berth
 from fairlead_proxy.upstream.reply import Reply
-from fairlead_proxy.upstream.transport import Errand, Headers, Transport
+from fairlead_proxy.upstream.transport import Errand, Headers
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """A plain answer is held whole before its head is sent; a longer one is refused."""
-
-
-class TransportChoice(Protocol):
-    """Which transport serves a provider."""
-
-    def for_provider(self, provider: Provider) -> Transport: ...
 
 
 class Progress(Protocol):
@@ -59,6 +52,7 @@ class Attempt:
         "_clocks",
         "_errand",
         "_headers",
+        "_more",
         "_on_end",
         "_progress",
         "_refusing",
@@ -67,31 +61,32 @@ class Attempt:
         "_request",
         "_size",
         "_status",
-        "_transport",
         "_usage_refused",
         "committed",
         "failure",
         "fault",
         "first_byte_at",
         "first_token_at",
-        "more_headers",
     )
 
     def __init__(
         self,
         berth: Berth,
         request: ReadRequest,
+        more: Headers,
         reply: Reply,
-        transport: Transport,
         clocks: Clocks,
         refusing: set[tuple[str, str]],
         on_end: Callable[[], None],
     ) -> None:
-        """`refusing`: targets (provider, model) known to refuse the question for token counts; it may add its own."""
+        """`more`: headers of this call alone.
+
+        `refusing`: targets (provider, model) known to refuse the question for token counts; it may add its own.
+        """
         self._berth = berth
         self._request = request
+        self._more = more
         self._reply = reply
-        self._transport = transport
         self._clocks = clocks
         self._refusing = refusing
         self._on_end: Callable[[], None] | None = on_end
@@ -109,7 +104,6 @@ class Attempt:
         self.fault: Exception | None = None
         self.first_byte_at: float | None = None
         self.first_token_at: float | None = None
-        self.more_headers: Headers = ()
         reply.berth = berth
 
     def begin(self, progress: Progress) -> None:
@@ -220,7 +214,7 @@ class Attempt:
             return
         model = berth.step.model.upstream_name
         body = self._reply.dialect.rewrite_request(self._request, model=model, include_usage=asks_usage)
-        self._errand = self._transport.send(berth.lane, body, self, self.more_headers)
+        self._errand = berth.transport.send(berth.lane, body, self, self._more)
 
     def _collect(self, data: bytes) -> None:
         """Keep a piece of a plain answer, or of an error: of that no more than tells what it means."""

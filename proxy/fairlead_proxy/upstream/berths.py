@@ -1,16 +1,24 @@
 """What of a step is the same for every call: the lane its requests take, and the lines that name who answered."""
 
+from typing import Protocol
+
 from fairlead_proxy.contract.cell import Cell
-from fairlead_proxy.contract.config import Rule, Step
+from fairlead_proxy.contract.config import Provider, Rule, Step
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.names import Mode, ProviderType
 from fairlead_proxy.dialects.dialect import Dialect
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.header_lines import encode_lines
-from fairlead_proxy.upstream.transport import Lane
+from fairlead_proxy.upstream.transport import Lane, Transport
 
 MAX_CONNECT_SECONDS = 10.0
 """DNS, connect and TLS together. A default; a shorter `perTry` shortens it."""
+
+
+class TransportChoice(Protocol):
+    """Which transport serves a provider."""
+
+    def for_provider(self, provider: Provider) -> Transport: ...
 
 
 class Berth:
@@ -19,10 +27,11 @@ class Berth:
     `lines` are encoded headers: rule, provider, model, and whether the answer is a simulated one.
     """
 
-    __slots__ = ("cell", "lane", "lines", "mode", "refusal", "step")
+    __slots__ = ("cell", "lane", "lines", "mode", "refusal", "step", "transport")
 
-    def __init__(self, step: Step, mode: Mode, rule: Rule, key: str, dialect: Dialect) -> None:
+    def __init__(self, step: Step, mode: Mode, rule: Rule, key: str, dialect: Dialect, transport: Transport) -> None:
         provider = step.provider
+        self.transport = transport
         self.step = step
         self.mode = mode
         self.cell: Cell = step.cell(mode)
@@ -41,8 +50,9 @@ class Berth:
 class Berths:
     """The berths of one configuration and one key ring, each made when it is first needed."""
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, transports: TransportChoice) -> None:
         self.keys = keys
+        self._transports = transports
         # By the step's identity: a berth holds its step, so no other can take its place.
         self._plain: dict[int, Berth] = {}
         self._streams: dict[int, Berth] = {}
@@ -53,7 +63,9 @@ class Berths:
         berth = berths.get(id(step))
         if berth is None:
             key = self.keys.credentials.get(step.key_name, "")
-            berth = berths[id(step)] = Berth(step, mode, rule, key, dialect)
+            berth = berths[id(step)] = Berth(
+                step, mode, rule, key, dialect, self._transports.for_provider(step.provider)
+            )
         return berth
 
 
