@@ -1,4 +1,4 @@
-"""Compiles the proxy's hot path to C where FAIRLEAD_COMPILED=1 asks for it; else a wheel holds the same Python alone."""
+"""Compiles the proxy's hot path to C where FAIRLEAD_COMPILED=1 asks for it; else a wheel holds plain Python alone."""
 
 import os
 import subprocess

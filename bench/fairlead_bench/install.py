@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fairlead_bench.places import BENCH, ROOT, cache_directory
@@ -43,21 +43,36 @@ def go_programs() -> Path:
     return target
 
 
-def python_environment(requirements: Path, *, editable: bool = False) -> Path:
-    """Return the bin directory of an environment that holds these requirements; `editable`: and this project."""
+def python_environment(*requirements: Path, wheel: Path | None = None) -> Path:
+    """Return the bin directory of an environment that holds these requirements, and this wheel."""
     python = interpreter()
-    name = "-".join((requirements.stem, _digest(requirements, extra=f"{python}{_version_of(python)}{ROOT}{editable}")))
-    directory = cache_directory() / name
+    digest = _digest(*requirements, extra=f"{python}{_version_of(python)}{wheel or ''}")
+    directory = cache_directory() / f"{requirements[0].stem}-{digest}"
     if (directory / "complete").exists():
         return directory / "bin"
     shutil.rmtree(directory, ignore_errors=True)
     _run([python, "-m", "venv", "--without-pip", str(directory)])
     install = [_uv(), "pip", "install", "--quiet", "--python", str(directory / "bin" / "python")]
-    _run([*install, "--require-hashes", "-r", str(requirements)])
-    if editable:
-        _run([*install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+    for each in requirements:
+        _run([*install, "--require-hashes", "-r", str(each)])
+    if wheel is not None:
+        _run([*install, "--no-deps", str(wheel)])
     (directory / "complete").touch()
     return directory / "bin"
+
+
+def compiled_wheel() -> Path:
+    """Return a wheel of this tree as images hold it: with the hot path compiled, for the targets' interpreter."""
+    sources = [path for house in ("proxy", "operator") for path in sorted((ROOT / house).glob("**/*.py"))]
+    python = interpreter()
+    digest = _digest(*sources, ROOT / "pyproject.toml", ROOT / "hatch_build.py", extra=f"{python}{_version_of(python)}")
+    directory = cache_directory(f"wheel-{digest}")
+    if not any(directory.glob("*.whl")):
+        tools = python_environment(ROOT / "requirements" / "compile.txt", ROOT / "requirements" / "run.txt")
+        build = [_uv(), "build", "--quiet", "--wheel", "--no-build-isolation", "--out-dir", str(directory)]
+        environ = os.environ | {"FAIRLEAD_COMPILED": "1", "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+        _run([*build, "--python", str(tools / "python"), str(ROOT)], environ=environ)
+    return next(directory.glob("*.whl"))
 
 
 def node_packages(lock: Path) -> Path:
@@ -119,9 +134,11 @@ def _output(command: Sequence[str]) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def _run(command: Sequence[str], cwd: Path | None = None) -> None:
+def _run(command: Sequence[str], cwd: Path | None = None, environ: Mapping[str, str] | None = None) -> None:
     try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS)
+        done = subprocess.run(
+            command, cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotInstalled(f"{command[0]}: {error}") from error
     if done.returncode:

@@ -30,7 +30,7 @@ class RetryBudget:
         self._windows: dict[tuple[str, str], Window] = {}
 
     def open(self, route: Route, now: float) -> "Repeats | None":
-        """Return what a call that begins now may repeat, having earned its share; None where its rule repeats nothing."""
+        """Return what a call that begins now may repeat, having earned its share; None where its rule never does."""
         retry = route.rule.resilience.retry
         if retry.same_target <= 0:
             return None
