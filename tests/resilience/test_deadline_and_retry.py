@@ -1,8 +1,11 @@
 """Deadlines, back-off and the retry budget, as laws."""
 
+from collections.abc import Iterator
 from random import Random
 
+import pytest
 from doubles.gateway_rig import config, provider
+from doubles.virtual_time import VirtualLoop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +16,7 @@ from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.resilience.retry import FLOOR, SPAN_SECONDS, RetryBudget, backoff_seconds
 from fairlead_proxy.resilience.watch import Watch
-from fairlead_proxy.resilience.wheel import Entry, Wheel
+from fairlead_proxy.resilience.wheel import Wheel
 
 SECONDS = st.floats(0.1, 1000.0)
 TIMEOUTS = st.builds(
@@ -22,20 +25,15 @@ TIMEOUTS = st.builds(
 FAILURE = UpstreamFailure(FailureClass.SERVER_ERROR)
 
 
-class _StillWheel(Wheel):
-    """Never turns: a law asks for itself what is due."""
-
-    def __init__(self) -> None:
-        """Needs no loop."""
-
-    def add(self, entry: Entry) -> None:
-        """Forget it."""
-
-    def discard(self, entry: Entry) -> None:
-        """It was never there."""
+@pytest.fixture(scope="module")
+def wheel() -> Iterator[Wheel]:
+    """A wheel that never turns: a law asks for itself what is due."""
+    loop = VirtualLoop()
+    yield Wheel(loop)
+    loop.close()
 
 
-def watch_over(timeouts: Timeouts, mode: Mode, total_at: float, now: float) -> Watch:
+def watch_over(wheel: Wheel, timeouts: Timeouts, mode: Mode, total_at: float, now: float) -> Watch:
     """Return a watch that has begun at `now`."""
     watch = Watch(
         Cell("ai/p", "main", "m", mode),
@@ -43,7 +41,7 @@ def watch_over(timeouts: Timeouts, mode: Mode, total_at: float, now: float) -> W
         timeouts,
         total_at,
         breakers=Breakers(Random(1)),
-        wheel=_StillWheel(),
+        wheel=wheel,
         unix=lambda: now,
         interrupt=lambda failure, detail: None,
         on_hopeless=lambda: None,
@@ -53,8 +51,8 @@ def watch_over(timeouts: Timeouts, mode: Mode, total_at: float, now: float) -> W
 
 
 @given(TIMEOUTS, st.sampled_from(Mode), SECONDS)
-def test_no_attempt_outlives_its_call(timeouts: Timeouts, mode: Mode, heard: float) -> None:
-    watch = watch_over(timeouts, mode, timeouts.total_seconds, 0.0)
+def test_no_attempt_outlives_its_call(wheel: Wheel, timeouts: Timeouts, mode: Mode, heard: float) -> None:
+    watch = watch_over(wheel, timeouts, mode, timeouts.total_seconds, 0.0)
     assert watch.due()[0] <= timeouts.total_seconds
     watch.commit(heard)
     watch.heard_at = heard
@@ -62,16 +60,16 @@ def test_no_attempt_outlives_its_call(timeouts: Timeouts, mode: Mode, heard: flo
 
 
 @given(TIMEOUTS, SECONDS)
-def test_first_token_binds_streams_only(timeouts: Timeouts, now: float) -> None:
-    plain = watch_over(timeouts, Mode.PLAIN, now + timeouts.total_seconds, now)
-    streamed = watch_over(timeouts, Mode.STREAM, now + timeouts.total_seconds, now)
+def test_first_token_binds_streams_only(wheel: Wheel, timeouts: Timeouts, now: float) -> None:
+    plain = watch_over(wheel, timeouts, Mode.PLAIN, now + timeouts.total_seconds, now)
+    streamed = watch_over(wheel, timeouts, Mode.STREAM, now + timeouts.total_seconds, now)
     assert plain.due()[0] == now + min(timeouts.total_seconds, timeouts.per_try_seconds)
     assert streamed.due()[0] == min(plain.due()[0], now + timeouts.first_token_seconds)
 
 
 @given(TIMEOUTS, SECONDS)
-def test_looking_again_in_time_misses_no_deadline(timeouts: Timeouts, now: float) -> None:
-    watch = watch_over(timeouts, Mode.STREAM, timeouts.total_seconds, 0.0)
+def test_looking_again_in_time_misses_no_deadline(wheel: Wheel, timeouts: Timeouts, now: float) -> None:
+    watch = watch_over(wheel, timeouts, Mode.STREAM, timeouts.total_seconds, 0.0)
     watch.commit(now)
     watch.pause()
     look = watch.look_again_at(now)
