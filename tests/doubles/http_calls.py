@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import pytest
 import uvloop
@@ -10,9 +11,9 @@ from doubles.raw_server import Peer, Script, answer
 from fairlead_proxy.contract.config import Egress, Provider
 from fairlead_proxy.contract.names import ProviderType
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.upstream.http_response import HttpResponse
+from fairlead_proxy.upstream.http_errand import HttpErrand
 from fairlead_proxy.upstream.http_transport import HttpTransport
-from fairlead_proxy.upstream.transport import UpstreamRequest
+from fairlead_proxy.upstream.transport import Errand, Headers, Lane, Transport
 
 LOOPBACK = Egress(deny_private_ranges=False)
 BODY = b'{"model":"m"}'
@@ -25,6 +26,15 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 """Which loops the transport is held to: the one it runs on, and the one that every other test runs on."""
 
 
+@dataclass(frozen=True)
+class Request:
+    """A request along a lane of its own. `more`: its own headers."""
+
+    lane: Lane
+    body: bytes = b""
+    more: Headers = ()
+
+
 def request_to(
     url: str,
     body: bytes = BODY,
@@ -34,7 +44,7 @@ def request_to(
     connect_seconds: float = 5.0,
     ca_pem: str = "",
     forward_proxy: str = "",
-) -> UpstreamRequest:
+) -> Request:
     provider = Provider(
         id=f"{namespace}/p",
         type=ProviderType.OPENAI_COMPATIBLE,
@@ -43,7 +53,7 @@ def request_to(
         forward_proxy=forward_proxy,
     )
     headers = (("content-type", "application/json"), ("accept-encoding", "identity"), ("authorization", "Bearer k"))
-    return UpstreamRequest(provider, method, "/chat/completions", headers, body, connect_seconds)
+    return Request(Lane(provider, method, "/chat/completions", headers, connect_seconds), body)
 
 
 class Bowl:
@@ -62,7 +72,87 @@ class Bowl:
         return b"".join(self.pieces)
 
 
-async def read(response: HttpResponse) -> bytes:
+class Response:
+    """A receiver for those who can wait: `headed` ends with the head; the body is held up until it is poured."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.errand: Errand | None = None
+        self.headed: asyncio.Future[Response] = loop.create_future()
+        self.status = 0
+        self.headers: Headers = ()
+        self._poured: asyncio.Future[bool] = loop.create_future()
+        self._take: Callable[[bytes], bool] | None = None
+
+    @property
+    def came_whole(self) -> bool:
+        """Say whether the body's end has come in, handed out or not: the connection is somebody else's."""
+        assert isinstance(self.errand, HttpErrand)
+        return self.errand.connection is None
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        """Hand the body to `take` until that wants no more (False) or it is whole (True); raise UpstreamFailure."""
+        self._take = take
+        self.resume()
+        try:
+            return await self._poured
+        except BaseException:
+            self.close()
+            raise
+
+    def pause(self) -> None:
+        assert self.errand is not None
+        self.errand.pause()
+
+    def resume(self) -> None:
+        assert self.errand is not None
+        self.errand.resume()
+
+    def release(self) -> None:
+        assert self.errand is not None
+        self.errand.release()
+
+    def close(self) -> None:
+        assert self.errand is not None
+        self.errand.close()
+
+    def head(self, status: int, headers: Headers) -> None:
+        """See Receiver."""
+        assert not self.headed.done()
+        self.status, self.headers = status, headers
+        self.headed.set_result(self)
+        self.pause()
+
+    def chunk(self, data: bytes) -> None:
+        assert data
+        assert self._take is not None
+        assert not self._poured.done()
+        if not self._take(data):
+            self.pause()
+            self._poured.set_result(False)
+
+    def end(self) -> None:
+        self._poured.set_result(True)
+
+    def lost(self, failure: UpstreamFailure) -> None:
+        future = self._poured if self.headed.done() else self.headed
+        if not future.cancelled():
+            future.set_exception(failure)
+            future.exception()  # nobody may be left who asks for it
+
+
+async def send(transport: Transport, request: Request) -> Response:
+    """Return once the answer's head is there; raise UpstreamFailure where it is not had."""
+    response = Response()
+    response.errand = transport.send(request.lane, request.body, response, request.more)
+    try:
+        return await response.headed
+    except BaseException:
+        response.close()
+        raise
+
+
+async def read(response: Response) -> bytes:
     """Return the whole body."""
     bowl = Bowl()
     try:
@@ -73,7 +163,7 @@ async def read(response: HttpResponse) -> bytes:
 
 
 async def call(transport: HttpTransport, url: str, body: bytes = BODY) -> bytes:
-    return await read(await transport.send(request_to(url, body)))
+    return await read(await send(transport, request_to(url, body)))
 
 
 async def failure_of(work: Awaitable[object]) -> UpstreamFailure:

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from doubles.http_calls import Bowl
+from doubles.http_calls import Bowl, Response, request_to
 
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.upstream.http_connection import HttpConnection, StaleConnection
-from fairlead_proxy.upstream.http_response import HttpResponse
+from fairlead_proxy.upstream.http_connection import HttpConnection
+from fairlead_proxy.upstream.http_errand import HttpErrand
+from fairlead_proxy.upstream.transport import Receiver
 
 
 class Wire(asyncio.Transport):
@@ -71,13 +72,29 @@ class Ending:
 
 
 class Line:
-    """One connection with a call under way on it."""
+    """One connection with a request under way on it. `sent_anew`: how often it was to be sent over another one."""
 
     def __init__(self, body: bytes = b"") -> None:
         self.wire, self.keeper = Wire(), Keeper()
+        self.sent_anew = 0
         self.connection = HttpConnection(self.keeper, asyncio.get_running_loop())
         self.connection.connection_made(self.wire)
-        self.awaited = self.connection.send(b"POST / HTTP/1.1\r\n\r\n", body, 0.0)
+        self.response = Response()
+        self.response.errand = self.send(self.response, body)
+
+    def send(self, receiver: Receiver, body: bytes = b"") -> HttpErrand:
+        """Send a request; there must be none under way."""
+        errand = HttpErrand(self, request_to("http://models.test").lane, body, receiver, b"")
+        self.connection.send(errand, b"POST / HTTP/1.1\r\n\r\n", body, asyncio.get_running_loop().time())
+        return errand
+
+    def send_anew(self, errand: HttpErrand) -> None:
+        """See Sender."""
+        self.sent_anew += 1
+
+    @property
+    def awaited(self) -> "asyncio.Future[Response]":
+        return self.response.headed
 
     def end(self, error: Exception | None) -> None:
         """The peer closes in good order, or, with an error, does not."""
@@ -92,33 +109,29 @@ async def ending_of(parts: Sequence[bytes], end: Exception | None = None, *, lat
     `late`: nobody takes the body before everything has arrived.
     """
     line, bowl = Line(), Bowl()
-    reading: asyncio.Task[HttpResponse | None] | None = None
+    reading: asyncio.Task[None] | None = None
     for part in parts:
         if line.wire.cut:
             break
         line.connection.data_received(part)
         if reading is None and not late and line.awaited.done() and line.awaited.exception() is None:
-            reading = asyncio.ensure_future(_read(line.awaited, bowl))
+            reading = asyncio.ensure_future(_read(line.response, bowl))
         await asyncio.sleep(0)
     kept = line.keeper.told[-1] == "took_back"
     line.end(end)
     response, failure = None, None
     try:
         response = await line.awaited
-        await (reading or _read(line.awaited, bowl))
+        await (reading or _read(line.response, bowl))
     except UpstreamFailure as failed:
         failure = str(failed.failure)
-    except StaleConnection:
-        failure = "Stale"
     if response is None:
         return Ending(None, (), b"", failure, kept)
     return Ending(response.status, response.headers, bowl.content, failure, kept)
 
 
-async def _read(awaited: "asyncio.Future[HttpResponse]", bowl: Bowl) -> HttpResponse | None:
-    response = await awaited
+async def _read(response: Response, bowl: Bowl) -> None:
     try:
         await response.pour(bowl.take)
     finally:
         response.close()
-    return response

@@ -3,6 +3,7 @@
 from ipaddress import ip_address
 
 import pytest
+from doubles.http_calls import Request, send
 from doubles.raw_server import Peer, RawServer, answer
 from doubles.table_resolver import TableResolver
 from hypothesis import given
@@ -13,7 +14,7 @@ from fairlead_proxy.contract.names import FailureClass, ProviderType
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.upstream.egress import METADATA_ADDRESSES, RefusalReason, Refused, host_matches, may_connect
 from fairlead_proxy.upstream.http_transport import HttpTransport
-from fairlead_proxy.upstream.transport import UpstreamRequest
+from fairlead_proxy.upstream.transport import Lane
 
 CLOSED = Egress()
 STANDALONE = Egress(deny_private_ranges=False)
@@ -193,7 +194,7 @@ async def test_no_spelling_of_loopback_gets_past_the_guard(pattern: str) -> None
         url = pattern.format(port=server.port)
         provider = Provider(id="ai/p", type=ProviderType.OPENAI_COMPATIBLE, url=url)
         with pytest.raises(UpstreamFailure) as failed:
-            await transport.send(UpstreamRequest(provider, "GET", "/models", ()))
+            await send(transport, Request(Lane(provider, "GET", "/models", ())))
         await transport.close()
         assert server.connections == 0
     assert failed.value.failure is FailureClass.UNREACHABLE
@@ -211,7 +212,7 @@ async def test_odd_spellings_reach_loopback_where_it_is_admitted(pattern: str) -
     async with RawServer(script) as server:
         provider = Provider(id="ai/p", type=ProviderType.OPENAI_COMPATIBLE, url=pattern.format(port=server.port))
         try:
-            (await transport.send(UpstreamRequest(provider, "GET", "/models", ()))).close()
+            (await send(transport, Request(Lane(provider, "GET", "/models", ())))).close()
         finally:
             await transport.close()
         assert server.connections == 1
@@ -226,7 +227,7 @@ async def test_a_refusal_says_which_rule_and_not_which_address(url: str) -> None
     async with RawServer(script) as server:
         provider = Provider(id="team/p", type=ProviderType.OPENAI_COMPATIBLE, url=url.format(port=server.port))
         with pytest.raises(UpstreamFailure, match=r"egress refused.*loopback.*egress\.allowCIDRs.*namespace team"):
-            await transport.send(UpstreamRequest(provider, "GET", "/models", ()))
+            await send(transport, Request(Lane(provider, "GET", "/models", ())))
         await transport.close()
 
 
@@ -246,7 +247,7 @@ async def reached(addresses: list[list[str]], calls: int = 1) -> list[str]:
         provider = Provider(id="ai/p", type=ProviderType.OPENAI_COMPATIBLE, url=f"http://models.test:{server.port}/v1")
         for _ in range(calls):
             try:
-                (await transport.send(UpstreamRequest(provider, "GET", "/models", ()))).close()
+                (await send(transport, Request(Lane(provider, "GET", "/models", ())))).close()
                 ended.append("reached")
             except UpstreamFailure as failed:
                 ended.append(failed.detail.partition(":")[0])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import aiohttp
 import pytest
-from doubles.http_calls import BODY, Bowl, request_to
+from doubles.http_calls import BODY, Bowl, request_to, send
 from doubles.odd_answers import ODD_ANSWERS, OddAnswer
 from doubles.raw_server import Peer, RawServer
 
@@ -27,7 +27,7 @@ class Seen:
 
 async def seen_by_us(transport: HttpTransport, url: str) -> Seen:
     try:
-        response = await transport.send(request_to(url))
+        response = await send(transport, request_to(url))
     except UpstreamFailure as failed:
         return Seen(_KINDS[failed.failure])
     bowl = Bowl()

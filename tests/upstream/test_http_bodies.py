@@ -9,16 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from doubles.eventually import eventually
-from doubles.http_calls import (
-    JSON,
-    Bowl,
-    call,
-    failure_of,
-    keep_answering,
-    read,
-    request_to,
-    serving,
-)
+from doubles.http_calls import JSON, Bowl, call, failure_of, keep_answering, read, request_to, send, serving
 from doubles.raw_server import CHUNKED_END, CHUNKED_HEAD, Peer, RawServer, answer, chunked
 
 from fairlead_proxy.contract.names import FailureClass
@@ -36,7 +27,7 @@ async def test_a_body_is_handed_out_as_it_comes(transport: HttpTransport) -> Non
         await peer.send(chunked(b"two", b"three") + CHUNKED_END)
 
     async with RawServer(script) as server:
-        response, bowl = await transport.send(request_to(server.url)), Bowl()
+        response, bowl = await send(transport, request_to(server.url)), Bowl()
         pouring = asyncio.create_task(response.pour(bowl.take))
         await eventually(lambda: bowl.pieces == [b"one"])
         more.set()
@@ -46,7 +37,7 @@ async def test_a_body_is_handed_out_as_it_comes(transport: HttpTransport) -> Non
 
 async def test_a_body_that_is_there_is_poured_without_waiting(transport: HttpTransport) -> None:
     async with RawServer(keep_answering) as server:
-        response, bowl = await transport.send(request_to(server.url)), Bowl()
+        response, bowl = await send(transport, request_to(server.url)), Bowl()
         await eventually(lambda: response.came_whole)
         with pytest.raises(StopIteration) as ended:
             response.pour(bowl.take).send(None)
@@ -86,7 +77,7 @@ async def test_a_body_cut_before_its_end_is_a_broken_stream(
         end(peer)
 
     async with RawServer(script) as server:
-        response = await transport.send(request_to(server.url))
+        response = await send(transport, request_to(server.url))
         head_read.set()
         assert (await failure_of(read(response))).failure is FailureClass.STREAM_BROKEN
 
@@ -106,14 +97,14 @@ async def test_what_came_before_a_cut_is_handed_out(transport: HttpTransport, en
         return bowl.take(piece)
 
     async with RawServer(script) as server:
-        response, bowl = await transport.send(request_to(server.url)), Bowl()
+        response, bowl = await send(transport, request_to(server.url)), Bowl()
         failed = await failure_of(response.pour(take))
         assert (failed.failure, failed.status, bowl.pieces) == (FailureClass.STREAM_BROKEN, 200, [b"one"])
 
 
 async def test_what_is_held_when_the_connection_breaks_is_handed_out_first(transport: HttpTransport) -> None:
     async with RawServer(serving(CHUNKED_HEAD + chunked(b"one") + b"zz\r\n")) as server:
-        response, bowl = await transport.send(request_to(server.url)), Bowl()
+        response, bowl = await send(transport, request_to(server.url)), Bowl()
         await eventually(lambda: server.open_connections == 0)
         failed = await failure_of(response.pour(bowl.take))
         assert (failed.failure, bowl.pieces) == (FailureClass.STREAM_BROKEN, [b"one"])
@@ -144,7 +135,7 @@ async def test_closing_an_unread_answer_closes_its_connection(transport: HttpTra
         await peer.gone()
 
     async with RawServer(script) as server:
-        response = await transport.send(request_to(server.url))
+        response = await send(transport, request_to(server.url))
         response.close()
         response.close()
         await eventually(lambda: server.open_connections == 0, within_seconds=0.5)
@@ -162,7 +153,7 @@ async def test_a_reader_that_lags_holds_the_provider_back(transport: HttpTranspo
             sent += 65536
 
     async with RawServer(script) as server:
-        response = await transport.send(request_to(server.url))
+        response = await send(transport, request_to(server.url))
         before = -1
         for _ in range(500):
             if before == sent > 0:
@@ -209,7 +200,7 @@ async def test_a_large_request_that_is_refused_early_gets_its_answer(transport: 
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         for _ in range(10):
             try:
-                response = await transport.send(request_to(url, body=b"x" * 8_000_000))
+                response = await send(transport, request_to(url, body=b"x" * 8_000_000))
             except UpstreamFailure:
                 continue
             statuses.append(response.status)

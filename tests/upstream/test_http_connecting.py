@@ -6,14 +6,7 @@ import ssl
 import pytest
 import trustme
 from doubles.eventually import eventually
-from doubles.http_calls import (
-    BODY,
-    LOOPBACK,
-    call,
-    failure_of,
-    keep_answering,
-    request_to,
-)
+from doubles.http_calls import BODY, LOOPBACK, call, failure_of, keep_answering, request_to, send
 from doubles.raw_server import CHUNKED_HEAD, Peer, RawServer, answer, chunked
 from doubles.table_resolver import TableResolver
 
@@ -44,7 +37,7 @@ async def test_connecting_has_a_deadline_that_covers_tls(transport: HttpTranspor
 
     async with RawServer(script) as server:
         url = server.url.replace("http://", "https://")
-        failed = await failure_of(transport.send(request_to(url, connect_seconds=0.2)))
+        failed = await failure_of(send(transport, request_to(url, connect_seconds=0.2)))
         assert (failed.failure, failed.detail) == (FailureClass.UNREACHABLE, "no connection within 0.2 s")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trustme
-from doubles.http_calls import LOOPBACK, failure_of, keep_answering, read, request_to
+from doubles.http_calls import LOOPBACK, failure_of, keep_answering, read, request_to, send
 from doubles.raw_server import Peer, RawServer
 from doubles.table_resolver import TableResolver
 
@@ -42,14 +42,14 @@ async def test_a_providers_own_authority_is_trusted(transport: HttpTransport, au
     async with RawServer(keep_answering, tls=server_tls(authority, "localhost")) as server:
         for _ in range(2):
             request = request_to(named(server), ca_pem=pem_of(authority))
-            assert await read(await transport.send(request)) == b"{}"
+            assert await read(await send(transport, request)) == b"{}"
         assert server.connections == 1
 
 
 async def test_another_authority_is_not_trusted_in_its_place(transport: HttpTransport, authority: trustme.CA) -> None:
     async with RawServer(keep_answering, tls=server_tls(authority, "localhost")) as server:
-        await read(await transport.send(request_to(named(server), ca_pem=pem_of(authority))))
-        failed = await failure_of(transport.send(request_to(named(server), ca_pem=pem_of(trustme.CA()))))
+        await read(await send(transport, request_to(named(server), ca_pem=pem_of(authority))))
+        failed = await failure_of(send(transport, request_to(named(server), ca_pem=pem_of(trustme.CA()))))
         assert (failed.failure, failed.detail) == (
             FailureClass.UNREACHABLE,
             "the provider's certificate is not trusted",
@@ -62,13 +62,13 @@ async def test_a_certificate_that_does_not_fit_is_not_trusted(
 ) -> None:
     tls = server_tls(authority, "localhost" if expired else "other.test", expired=expired)
     async with RawServer(keep_answering, tls=tls) as server:
-        failed = await failure_of(transport.send(request_to(named(server), ca_pem=pem_of(authority))))
+        failed = await failure_of(send(transport, request_to(named(server), ca_pem=pem_of(authority))))
         assert failed.detail == "the provider's certificate is not trusted"
 
 
 async def test_authorities_that_cannot_be_read_trust_nobody(transport: HttpTransport, authority: trustme.CA) -> None:
     async with RawServer(keep_answering, tls=server_tls(authority, "localhost")) as server:
-        failed = await failure_of(transport.send(request_to(named(server), ca_pem="no certificate")))
+        failed = await failure_of(send(transport, request_to(named(server), ca_pem="no certificate")))
         assert failed.detail == "the provider's certificate authorities cannot be read"
         assert server.connections == 0
 
@@ -87,7 +87,7 @@ async def test_the_server_sees_the_name_and_http_1_1_and_no_old_tls(authority: t
 
     made = HttpTransport(lambda: LOOPBACK, resolver=TableResolver({"models.test": [["127.0.0.1"]]}))
     async with RawServer(script, tls=tls) as server:
-        await read(await made.send(request_to(named(server, "models.test"), ca_pem=pem_of(authority))))
+        await read(await send(made, request_to(named(server, "models.test"), ca_pem=pem_of(authority))))
         await made.close()
     assert (names, chosen) == (["models.test"], ["http/1.1", "TLSv1.3"])
 
@@ -100,7 +100,7 @@ async def test_old_tls_is_not_spoken(transport: HttpTransport, authority: trustm
     with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
         tls.minimum_version = ssl.TLSVersion.TLSv1_1
     async with RawServer(keep_answering, tls=tls) as server:
-        failed = await failure_of(transport.send(request_to(named(server), ca_pem=pem_of(authority))))
+        failed = await failure_of(send(transport, request_to(named(server), ca_pem=pem_of(authority))))
         assert failed.detail == "no TLS connection with the provider"
 
 
@@ -109,7 +109,7 @@ async def test_a_server_that_hangs_up_in_the_handshake_is_unreachable(transport:
         await peer.reader.read(10)
 
     async with RawServer(script) as server:
-        failed = await failure_of(transport.send(request_to(named(server))))
+        failed = await failure_of(send(transport, request_to(named(server))))
         assert failed.detail == "no TLS connection with the provider"
 
 
@@ -135,7 +135,7 @@ async def test_a_provider_is_reached_through_a_tunnel(transport: HttpTransport, 
             request = request_to(
                 url, ca_pem=pem_of(authority), forward_proxy=f"http://us%20er:pa:ss@127.0.0.1:{proxy.port}"
             )
-            assert await read(await transport.send(request)) == b"{}"
+            assert await read(await send(transport, request)) == b"{}"
         assert (server.connections, proxy.connections) == (1, 1)
     assert heads == [
         b"CONNECT models.test:8443 HTTP/1.1\r\nhost: models.test:8443\r\n"
@@ -164,7 +164,7 @@ async def test_a_proxy_that_makes_no_tunnel_is_unreachable(
 
     async with RawServer(script) as proxy:
         request = request_to("https://models.test/v1", forward_proxy=f"http://127.0.0.1:{proxy.port}")
-        failed = await failure_of(transport.send(request))
+        failed = await failure_of(send(transport, request))
         assert (failed.failure, failed.detail) == (
             FailureClass.UNREACHABLE,
             f"no connection: the forward proxy {detail}",
@@ -180,14 +180,14 @@ async def test_a_proxy_that_is_slow_falls_under_the_deadline_of_connecting(trans
         request = request_to(
             "https://models.test/v1", forward_proxy=f"http://127.0.0.1:{proxy.port}", connect_seconds=0.2
         )
-        assert (await failure_of(transport.send(request))).detail == "no connection within 0.2 s"
+        assert (await failure_of(send(transport, request))).detail == "no connection within 0.2 s"
 
 
 async def test_a_proxy_at_an_address_that_is_not_for_us_is_refused() -> None:
     made = HttpTransport(Egress)
     async with RawServer(keep_answering) as proxy:
         request = request_to("https://models.test/v1", forward_proxy=f"http://127.0.0.1:{proxy.port}")
-        assert (await failure_of(made.send(request))).detail.startswith("egress refused: 127.0.0.1 is at an address")
+        assert (await failure_of(send(made, request))).detail.startswith("egress refused: 127.0.0.1 is at an address")
         await made.close()
         assert proxy.connections == 0
 
@@ -204,7 +204,7 @@ async def test_a_proxy_at_an_address_that_is_not_for_us_is_refused() -> None:
 async def test_what_cannot_go_through_a_proxy_is_said(
     transport: HttpTransport, url: str, proxy: str, detail: str
 ) -> None:
-    assert (await failure_of(transport.send(request_to(url, forward_proxy=proxy)))).detail == detail
+    assert (await failure_of(send(transport, request_to(url, forward_proxy=proxy)))).detail == detail
 
 
 @pytest.mark.parametrize("host", ["10.0.0.1", "127.1", "0x7f000001", "2130706433", "::1", "127.0.0.1.", "0"])

@@ -9,11 +9,13 @@ from doubles.http_calls import (
     BODY,
     JSON,
     LOOPBACK,
+    Request,
     call,
     failure_of,
     keep_answering,
     read,
     request_to,
+    send,
     serving,
 )
 from doubles.raw_server import CHUNKED_END, CHUNKED_HEAD, Peer, RawServer, answer, chunked
@@ -21,7 +23,7 @@ from doubles.raw_server import CHUNKED_END, CHUNKED_HEAD, Peer, RawServer, answe
 from fairlead_proxy.contract.config import AllowedNetwork, Egress
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.upstream.http_transport import HttpTransport
-from fairlead_proxy.upstream.transport import UpstreamRequest
+from fairlead_proxy.upstream.transport import Lane
 
 
 async def test_the_request_goes_out_as_it_was_given(transport: HttpTransport) -> None:
@@ -44,7 +46,7 @@ async def test_the_request_goes_out_as_it_was_given(transport: HttpTransport) ->
 
 async def test_head_and_body_come_back(transport: HttpTransport) -> None:
     async with RawServer(serving(answer(b'{"a":1}', b"Content-Type: application/json", b"X-Y: z"))) as server:
-        response = await transport.send(request_to(server.url))
+        response = await send(transport, request_to(server.url))
         assert response.status == 200
         assert dict(response.headers)["x-y"] == "z"
         assert await read(response) == b'{"a":1}'
@@ -55,7 +57,7 @@ async def test_a_redirect_is_an_answer_and_is_not_followed(transport: HttpTransp
     async with RawServer(keep_answering) as other:
         location = b"location: " + other.url.encode()
         async with RawServer(serving(answer(b"", location, status=status))) as server:
-            response = await transport.send(request_to(server.url))
+            response = await send(transport, request_to(server.url))
             response.close()
             assert (response.status, other.connections) == (int(status[:3]), 0)
 
@@ -84,7 +86,7 @@ async def test_a_connection_is_used_again(transport: HttpTransport) -> None:
 async def test_namespaces_share_no_connection(transport: HttpTransport) -> None:
     async with RawServer(keep_answering) as server:
         for namespace in ("a", "b"):
-            await read(await transport.send(request_to(server.url, namespace=namespace)))
+            await read(await send(transport, request_to(server.url, namespace=namespace)))
         assert server.connections == 2
 
 
@@ -139,9 +141,9 @@ async def test_a_connection_that_dies_in_the_head_is_not_tried_again(transport: 
 
 async def test_closing_an_answer_that_came_whole_harms_nobody_else(transport: HttpTransport) -> None:
     async with RawServer(keep_answering) as server:
-        first = await transport.send(request_to(server.url))
+        first = await send(transport, request_to(server.url))
         await eventually(lambda: first.came_whole)
-        second = await transport.send(request_to(server.url))
+        second = await send(transport, request_to(server.url))
         first.close()
         assert await read(second) == b"{}"
         assert server.connections == 1
@@ -172,14 +174,14 @@ async def test_a_change_of_the_rules_cuts_off_pooled_connections_but_not_running
             await peer.send(chunked(b"two"), CHUNKED_END)
 
     async with RawServer(script) as server:
-        running = await made.send(request_to(server.url))
+        running = await send(made, request_to(server.url))
         rules[0] = Egress()
-        assert (await failure_of(made.send(request_to(server.url)))).detail.startswith("egress refused")
+        assert (await failure_of(send(made, request_to(server.url)))).detail.startswith("egress refused")
         finish.set()
         assert await read(running) == b"onetwo"
         await eventually(lambda: server.open_connections == 0, within_seconds=2.0)
         rules[0] = Egress(allow_networks=(AllowedNetwork(cidr="127.0.0.0/8", namespaces=("ai",)),))
-        assert await read(await made.send(request_to(server.url))) == b"onetwo"
+        assert await read(await send(made, request_to(server.url))) == b"onetwo"
         await made.close()
 
 
@@ -194,8 +196,8 @@ async def test_rules_that_are_equal_keep_the_pool() -> None:
 
 async def test_a_header_that_cannot_be_sent_is_a_failure_of_the_attempt(transport: HttpTransport) -> None:
     async with RawServer(keep_answering) as server:
-        bad = UpstreamRequest(request_to(server.url).provider, "GET", "/models", (("x", "a\r\nb: c"),))
-        failed = await failure_of(transport.send(bad))
+        bad = Request(Lane(request_to(server.url).lane.provider, "GET", "/models", (("x", "a\r\nb: c"),)))
+        failed = await failure_of(send(transport, bad))
         assert failed.failure is FailureClass.UNREACHABLE
 
 

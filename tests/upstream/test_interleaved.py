@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from doubles.eventually import eventually
-from doubles.http_calls import LOOPBACK, LOOPS, Bowl, request_to
+from doubles.http_calls import LOOPBACK, LOOPS, Bowl, request_to, send
 from doubles.raw_server import RawServer
 from doubles.whims import WHIMS, WhimsicalProvider, body_for, request_body
 from hypothesis import HealthCheck, Phase, given, settings
@@ -48,7 +48,7 @@ class Caller:
     async def _call(self, transport: HttpTransport, url: str) -> str:
         bowl = Bowl(most=1 if self.manner == "stop" else 10**9)
         try:
-            response = await transport.send(request_to(url, request_body(self.name, self.wish)))
+            response = await send(transport, request_to(url, request_body(self.name, self.wish)))
         except UpstreamFailure as failed:
             return str(failed.failure)
         try:

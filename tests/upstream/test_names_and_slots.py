@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 from doubles.eventually import eventually
-from doubles.http_calls import JSON, LOOPBACK, call, failure_of, keep_answering, read, request_to
+from doubles.http_calls import JSON, LOOPBACK, call, failure_of, keep_answering, read, request_to, send
 from doubles.raw_server import Peer, RawServer, answer
 from doubles.table_resolver import TableResolver, info_of
 
@@ -199,7 +199,7 @@ async def test_waiting_for_a_connection_has_a_deadline_and_leaves_nothing() -> N
     async with RawServer(script) as server:
         first = asyncio.ensure_future(call(made, server.url))
         await eventually(lambda: server.connections == 1)
-        failed = await failure_of(made.send(request_to(server.url, connect_seconds=0.1)))
+        failed = await failure_of(send(made, request_to(server.url, connect_seconds=0.1)))
         assert (failed.failure, failed.detail) == (FailureClass.UNREACHABLE, "no connection within 0.1 s")
         release.set()
         assert await first == b"{}"
@@ -225,7 +225,7 @@ async def test_a_full_house_is_shared_between_origins_in_the_order_of_coming() -
     order: list[int] = []
 
     async def go(url: str, number: int) -> None:
-        await read(await made.send(request_to(url)))
+        await read(await send(made, request_to(url)))
         order.append(number)
 
     async with RawServer(keep_answering) as one, RawServer(keep_answering) as other:

@@ -1,37 +1,38 @@
 """A simulated provider says what it is, repeats itself exactly, keeps its pace and fails as it was told."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
+from doubles.http_calls import Request, read, send
 
 from fairlead_proxy.contract.config import Model, Outage, Provider, Simulation
 from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
+from fairlead_proxy.dialects.dialect import Relay
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.upstream.simulated_transport import SimulatedResponse, SimulatedTransport
-from fairlead_proxy.upstream.transport import UpstreamRequest
+from fairlead_proxy.upstream.simulated_transport import SimulatedTransport
+from fairlead_proxy.upstream.transport import Lane
 
 MESSAGES = [{"role": "user", "content": "Which way is the harbour?"}]
 
 
-class Hung(Exception):
-    """The simulation would wait for ever."""
-
-
 class ManualTime:
-    """A clock that moves only by sleeping on it."""
+    """A clock that moves only by sleeping on it. `hung` ends once something would wait for ever."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
         self.slept: list[float] = []
+        self.hung = asyncio.Event()
 
     def __call__(self) -> float:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
         if seconds > 600:
-            raise Hung
+            self.hung.set()
+            await asyncio.Event().wait()
         self.slept.append(seconds)
         self.now += seconds
 
@@ -41,33 +42,22 @@ def provider_of(simulation: Simulation | None = None, name: str = "ai/sim") -> P
     return Provider(id=name, type=ProviderType.SIMULATED, models=models, simulation=simulation)
 
 
-def request_of(provider: Provider, **members: object) -> UpstreamRequest:
+def request_of(provider: Provider, **members: object) -> Request:
     body = json.dumps({"model": "upstream-small", "messages": MESSAGES, **members}).encode()
-    return UpstreamRequest(provider, "POST", OPENAI_CHAT.path, (), body)
+    return Request(Lane(provider, "POST", OPENAI_CHAT.path, ()), body)
 
 
 def transport_on(clock: ManualTime) -> SimulatedTransport:
     return SimulatedTransport(clock=clock, sleep=clock.sleep)
 
 
-async def read(response: SimulatedResponse) -> bytes:
-    chunks: list[bytes] = []
-
-    def take(chunk: bytes) -> bool:
-        chunks.append(chunk)
-        return True
-
-    assert await response.pour(take)
-    return b"".join(chunks)
-
-
 async def ask(simulation: Simulation | None = None, clock: ManualTime | None = None, **members: object) -> Any:
     clock = clock or ManualTime()
-    return json.loads(await read(await transport_on(clock).send(request_of(provider_of(simulation), **members))))
+    return json.loads(await read(await send(transport_on(clock), request_of(provider_of(simulation), **members))))
 
 
 async def test_a_reply_owns_up_to_being_simulated() -> None:
-    response = await transport_on(ManualTime()).send(request_of(provider_of()))
+    response = await send(transport_on(ManualTime()), request_of(provider_of()))
     reply = json.loads(await read(response))
     assert reply["model"] == "sim/small"
     assert reply["choices"][0]["message"]["content"].startswith("Simulated reply (no model was called): ")
@@ -99,7 +89,7 @@ async def test_another_seed_gives_another_reply() -> None:
 
 async def test_a_stream_says_the_same_as_a_plain_reply_and_is_a_good_stream() -> None:
     members: dict[str, object] = {"stream": True, "stream_options": {"include_usage": True}}
-    body = await read(await transport_on(ManualTime()).send(request_of(provider_of(), **members)))
+    body = await read(await send(transport_on(ManualTime()), request_of(provider_of(), **members)))
     request = OPENAI_CHAT.read_request(json.dumps({"model": "m", "messages": MESSAGES, **members}).encode())
     relay = OPENAI_CHAT.open_relay(request, include_usage=True)
     assert relay.feed(body) + relay.finish() == body
@@ -110,13 +100,13 @@ async def test_a_stream_says_the_same_as_a_plain_reply_and_is_a_good_stream() ->
 
 
 async def test_a_plain_reply_is_a_good_answer() -> None:
-    response = await transport_on(ManualTime()).send(request_of(provider_of()))
+    response = await send(transport_on(ManualTime()), request_of(provider_of()))
     answered = OPENAI_CHAT.read_answer(200, response.headers, await read(response), prompt_tokens=0, now=0.0)
     assert not answered.usage.estimated
 
 
 async def test_counts_come_in_a_stream_only_if_asked_for() -> None:
-    body = await read(await transport_on(ManualTime()).send(request_of(provider_of(), stream=True)))
+    body = await read(await send(transport_on(ManualTime()), request_of(provider_of(), stream=True)))
     assert b'"usage"' not in body
 
 
@@ -130,7 +120,7 @@ async def test_a_limit_cuts_the_reply(name: str) -> None:
 async def test_a_stream_keeps_its_pace() -> None:
     clock = ManualTime()
     simulation = Simulation(ttft_seconds=0.5, tokens_per_second=10)
-    await read(await transport_on(clock).send(request_of(provider_of(simulation), stream=True, max_tokens=4)))
+    await read(await send(transport_on(clock), request_of(provider_of(simulation), stream=True, max_tokens=4)))
     assert clock.slept == pytest.approx([0.5, 0.1, 0.1, 0.1], abs=1e-3)
 
 
@@ -141,8 +131,8 @@ async def test_a_plain_reply_takes_as_long_as_its_stream_would() -> None:
 
 
 async def test_models_are_listed() -> None:
-    request = UpstreamRequest(provider_of(), "GET", OPENAI_CHAT.models_path, ())
-    listed = json.loads(await read(await transport_on(ManualTime()).send(request)))
+    request = Request(Lane(provider_of(), "GET", OPENAI_CHAT.models_path, ()))
+    listed = json.loads(await read(await send(transport_on(ManualTime()), request)))
     assert [model["id"] for model in listed["data"]] == ["sim/small", "sim/large"]
 
 
@@ -151,19 +141,29 @@ async def test_models_are_listed() -> None:
     [(b"{", 400), (b"[]", 400), (b"{}", 400), (b'{"messages":[],"model":"none"}', 404), (b'{"messages":[]}', 404)],
 )
 async def test_a_bad_request_is_refused(body: bytes, status: int) -> None:
-    request = UpstreamRequest(provider_of(), "POST", OPENAI_CHAT.path, (), body)
-    assert (await transport_on(ManualTime()).send(request)).status == status
+    request = Request(Lane(provider_of(), "POST", OPENAI_CHAT.path, ()), body)
+    assert (await send(transport_on(ManualTime()), request)).status == status
 
 
 async def outcome_of(failure: FailureClass, mode: Mode) -> FailureClass | str | None:
     """Return the class in which a call ends that a simulation fails, as the gateway would see it."""
-    simulation = Simulation(error_rate=1, failure=failure)
+    clock = ManualTime()
     request = OPENAI_CHAT.read_request(b'{"model":"m","messages":[],"stream":true}')
     relay = OPENAI_CHAT.open_relay(request, include_usage=True)
+    going = asyncio.ensure_future(ended_in(Simulation(error_rate=1, failure=failure), clock, mode, relay))
+    hanging = asyncio.ensure_future(clock.hung.wait())
+    await asyncio.wait([going, hanging], return_when=asyncio.FIRST_COMPLETED)
+    if going.done():
+        hanging.cancel()
+        return going.result()
+    going.cancel()
+    return "hung after content" if relay.committed else "hung"
+
+
+async def ended_in(simulation: Simulation, clock: ManualTime, mode: Mode, relay: Relay) -> FailureClass | None:
     stream = mode is Mode.STREAM
     try:
-        sent = request_of(provider_of(simulation), stream=stream)
-        response = await transport_on(ManualTime()).send(sent)
+        response = await send(transport_on(clock), request_of(provider_of(simulation), stream=stream))
         if stream and OPENAI_CHAT.is_stream(response.status, response.headers):
 
             def take(chunk: bytes) -> bool:
@@ -177,8 +177,6 @@ async def outcome_of(failure: FailureClass, mode: Mode) -> FailureClass | str | 
             OPENAI_CHAT.read_answer(response.status, response.headers, body, prompt_tokens=0, now=0.0)
     except UpstreamFailure as failed:
         return failed.failure
-    except Hung:
-        return "hung after content" if relay.committed else "hung"
     return None
 
 
@@ -221,7 +219,7 @@ async def test_a_failure_of_time_hangs(failure: FailureClass, mode: Mode, outcom
 
 
 async def statuses(transport: SimulatedTransport, provider: Provider, calls: int) -> list[int]:
-    return [(await transport.send(request_of(provider))).status for _ in range(calls)]
+    return [(await send(transport, request_of(provider))).status for _ in range(calls)]
 
 
 async def test_the_error_rate_is_met_in_the_same_order_each_time() -> None:
@@ -257,7 +255,7 @@ async def test_a_rate_limit_asks_for_the_rest_of_its_outage() -> None:
     clock = ManualTime()
     transport = transport_on(clock)
     clock.now += 4.5
-    response = await transport.send(request_of(provider_of(Simulation(outages=(outage,)))))
+    response = await send(transport, request_of(provider_of(Simulation(outages=(outage,)))))
     assert (response.status, dict(response.headers)["retry-after"]) == (429, "16")
 
 
@@ -267,5 +265,5 @@ async def test_a_rate_limit_asks_for_the_rest_of_its_outage() -> None:
 )
 async def test_an_outage_shows_in_a_probe_unless_only_answers_can_show_it(failure: FailureClass, status: int) -> None:
     simulation = Simulation(outages=(Outage(after_seconds=0, lasts_seconds=20, failure=failure),))
-    request = UpstreamRequest(provider_of(simulation), "GET", OPENAI_CHAT.models_path, ())
-    assert (await transport_on(ManualTime()).send(request)).status == status
+    request = Request(Lane(provider_of(simulation), "GET", OPENAI_CHAT.models_path, ()))
+    assert (await send(transport_on(ManualTime()), request)).status == status

@@ -7,7 +7,9 @@ from doubles.http_calls import Bowl
 from doubles.odd_answers import ODD_ANSWERS, OddAnswer, ok
 from doubles.wire import Line, ending_of
 
-from fairlead_proxy.upstream.http_connection import MAX_FRAMING_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_INFORMATIONAL
+from fairlead_proxy.exchange.errors import UpstreamFailure
+from fairlead_proxy.upstream.http_connection import MAX_FRAMING_BYTES
+from fairlead_proxy.upstream.http_head import MAX_HEAD_BYTES, MAX_HEADERS, MAX_INFORMATIONAL
 
 EACH = pytest.mark.parametrize("odd", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
 STEADY = pytest.mark.parametrize(
@@ -192,18 +194,21 @@ async def test_whoever_wants_no_more_gets_no_more() -> None:
     assert line.wire.cut
 
 
-async def test_what_the_taker_raises_ends_the_pour_and_the_connection() -> None:
+async def test_what_the_receiver_raises_ends_the_errand_and_the_connection_and_blames_no_provider(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def take(piece: bytes) -> bool:
         raise KeyError("mine")
 
     line = Line()
     line.connection.data_received(ok(b"content-length: 9\r\n"))
-    pouring = asyncio.ensure_future(line.awaited.result().pour(take))
+    pouring = asyncio.ensure_future(line.response.pour(take))
     await asyncio.sleep(0)
     line.connection.data_received(b"ab")
-    with pytest.raises(KeyError, match="mine"):
+    with pytest.raises(UpstreamFailure, match="InvalidRequest: a fault within the gateway"):
         await pouring
     assert line.wire.cut
+    assert [record.getMessage() for record in caplog.records] == ["a receiver of an answer failed: KeyError"]
 
 
 async def test_a_released_answer_is_read_to_its_end_and_its_connection_kept() -> None:

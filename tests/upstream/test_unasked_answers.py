@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from doubles.http_calls import Request, send
 from doubles.raw_server import Peer, RawServer, answer
 
 from fairlead_proxy.contract.config import Egress, Provider
 from fairlead_proxy.contract.names import ProviderType
 from fairlead_proxy.upstream.http_transport import HttpTransport
-from fairlead_proxy.upstream.transport import UpstreamRequest
+from fairlead_proxy.upstream.transport import Lane
 
 WHOLE = {
     "another answer": answer(b'{"whose":"nobody"}'),
@@ -27,7 +28,7 @@ async def transport() -> AsyncIterator[HttpTransport]:
 
 async def call(transport: HttpTransport, server: RawServer) -> tuple[int, bytes]:
     provider = Provider(id="ai/p", type=ProviderType.OPENAI_COMPATIBLE, url=server.url)
-    response = await transport.send(UpstreamRequest(provider, "POST", "/chat/completions", (), b"{}", 5.0))
+    response = await send(transport, Request(Lane(provider, "POST", "/chat/completions", (), 5.0), b"{}"))
     try:
         body = bytearray()
 

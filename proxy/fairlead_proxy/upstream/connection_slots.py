@@ -30,14 +30,17 @@ class _Waiter(NamedTuple):
 
 
 class Slots:
-    """Each connection takes a slot from when it is begun until it is lost. Who is granted one, gives it back."""
+    """Each connection takes a slot from when it is begun until it is lost. Who is granted one, gives it back.
+
+    `waiting` is empty where nobody waits: then there is nothing to `serve`.
+    """
 
     def __init__(self, *, per_origin: int = MAX_PER_ORIGIN, total: int = MAX_TOTAL) -> None:
         self.held = 0
         self._per_origin = per_origin
         self._total = total
         self._owners: set[Owner] = set()
-        self._waiting: dict[Owner, deque[_Waiter]] = {}
+        self.waiting: dict[Owner, deque[_Waiter]] = {}
         self._number = 0
         self._serving = False
 
@@ -47,7 +50,7 @@ class Slots:
     def dismiss(self, owner: Owner, error: Exception) -> None:
         """Forget an owner; whoever waits on its behalf is told why."""
         self._owners.discard(owner)
-        for waiter in self._waiting.pop(owner, ()):
+        for waiter in self.waiting.pop(owner, ()):
             if not waiter.granted.done():
                 waiter.granted.set_exception(error)
 
@@ -56,12 +59,12 @@ class Slots:
 
         `fresh`: a slot it must be. Waits for either as long as it takes: to be called under a deadline.
         """
-        if owner not in self._waiting and self._has_room(owner):
+        if owner not in self.waiting and self._has_room(owner):
             self._take(owner)
             return None
         self._number += 1
         granted: asyncio.Future[HttpConnection | None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(owner, deque()).append(_Waiter(self._number, fresh, granted))
+        self.waiting.setdefault(owner, deque()).append(_Waiter(self._number, fresh, granted))
         try:
             return await granted
         except BaseException:
@@ -77,11 +80,11 @@ class Slots:
 
     def serve(self) -> None:
         """Give what has become free to those who have waited longest for it."""
-        if not self._waiting or self._serving:
+        if not self.waiting or self._serving:
             return
         self._serving = True
         while (owner := self._next()) is not None:
-            waiter = self._waiting[owner].popleft()
+            waiter = self.waiting[owner].popleft()
             if owner.idle and not waiter.fresh:
                 waiter.granted.set_result(owner.idle.popitem()[0])
             else:
@@ -93,12 +96,12 @@ class Slots:
 
     def _next(self) -> Owner | None:
         """Return the owner whose first waiter has waited longest among those that can be served now."""
-        for owner, queue in list(self._waiting.items()):
+        for owner, queue in list(self.waiting.items()):
             while queue and queue[0].granted.done():
                 queue.popleft()
             if not queue:
-                del self._waiting[owner]
-        in_order = sorted(self._waiting, key=lambda owner: self._waiting[owner][0].number)
+                del self.waiting[owner]
+        in_order = sorted(self.waiting, key=lambda owner: self.waiting[owner][0].number)
         return next((owner for owner in in_order if owner.idle or self._has_room(owner)), None)
 
     def _has_room(self, owner: Owner) -> bool:

@@ -1,28 +1,36 @@
-"""One connection to a provider: one request at a time goes out over it, and the answer to it comes in.
-
-StaleConnection (never leaves `upstream`)
-"""
+"""One connection to a provider: one request at a time goes out over it, and the answer to it comes in."""
 
 import asyncio
 import select
+from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.upstream.http_response import HttpResponse
+from fairlead_proxy.upstream.http_errand import HttpErrand
+from fairlead_proxy.upstream.http_head import (
+    MAX_HEAD_BYTES,
+    MAX_INFORMATIONAL,
+    NAMES,
+    Head,
+    Unacceptable,
+    check_bounds,
+    read_head,
+)
+from fairlead_proxy.upstream.whole_chunk import CHUNK_STARTS
 
 STALE_SECONDS = 1.0
 """A pooled connection that dies this soon was stale: closed by the provider before the call reached it. A default."""
 
-MAX_HEAD_BYTES = 64 * 1024
-MAX_LINE_BYTES = 32 * 1024
-MAX_HEADERS = 128
-MAX_INFORMATIONAL = 100
-"""Interim answers (1xx) before the one that counts; some servers send one every few seconds. All four are defaults."""
 MAX_FRAMING_BYTES = 64 * 1024
 """How much may come in a row without a byte of body in it: chunk extensions and trailers. A default."""
+
+TAIL_SECONDS = 0.25
+TAIL_BYTES = 64 * 1024
+"""How long, and how far, a body that nobody needs is read on, so that its connection can be used again. Defaults."""
 
 SLICE_BYTES = 64 * 1024
 SLICES_PER_TURN = 4
@@ -33,10 +41,6 @@ _HEAD: Final = 1
 _BODY: Final = 2
 _WHOLE: Final = 3
 _DEAD: Final = 4
-
-
-class StaleConnection(Exception):
-    """A connection that had served before died before any byte of an answer: the request may be sent once more."""
 
 
 class Keeper(Protocol):
@@ -60,12 +64,17 @@ class Keeper(Protocol):
 
 
 class HttpConnection(asyncio.Protocol):
-    """`idle_since` is on the loop's clock, and the keeper's to set; so is `served`: whether it has answered before."""
+    """`idle_since` is on the loop's clock, and the keeper's to set. `take` is the errand's: see there.
+
+    An errand is told of what came only when the parser has returned: whatever it does then is safe.
+    """
 
     __slots__ = (
-        "_answer",
-        "_awaited",
+        "_between_chunks",
         "_blocked",
+        "_chunk_ended",
+        "_errand",
+        "_head",
         "_headers",
         "_held",
         "_interim",
@@ -78,10 +87,15 @@ class HttpConnection(asyncio.Protocol):
         "_rest",
         "_seen",
         "_sent_at",
+        "_served",
+        "_tail",
+        "_tail_timer",
         "_transport",
         "idle_since",
         "on_body",
-        "served",
+        "on_chunk_complete",
+        "on_chunk_header",
+        "take",
     )
 
     def __init__(self, keeper: Keeper, loop: asyncio.AbstractEventLoop) -> None:
@@ -89,8 +103,8 @@ class HttpConnection(asyncio.Protocol):
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._phase = _IDLE
-        self._awaited: asyncio.Future[HttpResponse] | None = None
-        self._answer: HttpResponse | None = None
+        self._errand: HttpErrand | None = None
+        self._head: Head | None = None
         self._headers: list[tuple[str, str]] = []
         self._pieces: list[bytes] = []
         self._seen = 0
@@ -99,10 +113,19 @@ class HttpConnection(asyncio.Protocol):
         self._rest: memoryview | None = None
         self._blocked = False
         self._held = False
+        self._served = False
         self._sent_at = 0.0
+        self._tail = 0
+        self._tail_timer: asyncio.TimerHandle | None = None
         self.idle_since = 0.0
-        self.served = False
-        self.on_body = self._pieces.append  # for the parser: saves a call of Python for each token
+        self.take: Callable[[bytes], None] = _drop
+        # What the parser calls for each piece and chunk is C all through: that saves a call of Python each time.
+        self.on_body = self._pieces.append
+        # Not empty: the last of these two that came was the end of a chunk.
+        self._chunk_ended: list[None] = []
+        self.on_chunk_header = self._chunk_ended.clear
+        self.on_chunk_complete = partial(self._chunk_ended.append, None)
+        self._between_chunks = False
         parser = HttpResponseParser(self)
         # As lenient as the parsers of other clients, which local model servers were tried with.
         parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
@@ -113,33 +136,16 @@ class HttpConnection(asyncio.Protocol):
         """Say whether a request may be sent."""
         return self._phase == _IDLE
 
-    def send(self, data: bytes, rest: bytes, now: float) -> asyncio.Future[HttpResponse]:
-        """Send a request: `data` at once, `rest` as the provider takes it. Nobody else may be using the connection.
-
-        The future ends in StaleConnection or UpstreamFailure where the answer's head does not come. Whoever stops
-        waiting for it calls `give_up`.
-        """
-        awaited: asyncio.Future[HttpResponse] = self._loop.create_future()
-        if self._phase != _IDLE:
-            awaited.set_exception(_closed_early())
-            return awaited
+    def send(self, errand: HttpErrand, data: bytes, rest: bytes, now: float) -> None:
+        """Send a request: `data` at once, `rest` as the provider takes it. To be called only while it is usable."""
+        errand.connection = self
+        self._errand = errand
         self._phase = _HEAD
-        self._seen = self._interim = 0
-        self._headers.clear()
         self._sent_at = now
-        self._awaited = awaited
-        cast(asyncio.Transport, self._transport).write(data)
+        self._transport.write(data)  # type: ignore[union-attr]  # it stands, since it is usable
         if rest:
             self._rest = memoryview(rest)
             self._write_on()
-        return awaited
-
-    def give_up(self, awaited: asyncio.Future[HttpResponse]) -> None:
-        """Nobody waits for this answer: close the connection, unless it has served it already."""
-        if awaited is self._awaited:
-            self.abort()
-        elif awaited.done() and not awaited.cancelled() and awaited.exception() is None:
-            awaited.result().close()
 
     def hold(self) -> None:
         """See Connection."""
@@ -152,11 +158,23 @@ class HttpConnection(asyncio.Protocol):
             self._held = False
             self._transport.resume_reading()
 
+    def drain(self) -> None:
+        if self._phase != _BODY:
+            self.abort()
+            return
+        self._errand = None
+        self._tail = 0
+        self.take = self._throw_away
+        self._tail_timer = self._loop.call_later(TAIL_SECONDS, self.abort)
+        self.go_on()
+
     def abort(self) -> None:
         if self._phase == _DEAD:
             return
         self._phase = _DEAD
-        self._answer = self._awaited = self._rest = None
+        self._between_chunks = False
+        self._let_go()
+        self._rest = None
         if self._transport is not None:
             self._transport.abort()
         self._keeper.lost(self)
@@ -172,33 +190,52 @@ class HttpConnection(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        phase = self._phase
-        if phase == _HEAD:
+        if self._between_chunks:
+            starts = CHUNK_STARTS[len(data)]
+            if data.startswith(starts) and data.endswith(b"\r\n"):
+                # A token, most likely: one whole chunk, which would leave the parser where it is.
+                try:
+                    self.take(data[len(starts[0]) : -2])
+                except Exception as error:
+                    self._fault(error)
+                return
+        before = self._phase
+        if before == _HEAD:
             self._seen += len(data)
-        elif phase != _BODY:
+        elif before != _BODY:
             self.abort()  # nothing was asked
             return
         try:
-            cast(HttpResponseParser, self._parser).feed_data(data)
+            self._parser.feed_data(data)  # type: ignore[union-attr]  # it is there as long as the transport
         except (HttpParserError, HttpParserUpgrade):
-            self._refuse()
+            self._refuse(before)
             return
+        phase = self._phase
         pieces = self._pieces
+        if phase == _HEAD:
+            pieces.clear()  # the body of an interim answer
+            if self._seen > MAX_HEAD_BYTES:
+                self._refuse(before)
+            return
+        piece = b""
         if pieces:
             piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
-            if self._answer is not None:  # else it was the body of an interim answer
-                self._seen = 0
-                self._answer.bring(piece, more=self._phase == _BODY)
-        elif self._phase == _BODY and phase == _BODY:
+            self._seen = 0
+        elif before == _BODY:
             self._seen += len(data)
             if self._seen > MAX_FRAMING_BYTES:
-                self._refuse()
+                self._refuse(before)
                 return
-        if self._phase == _WHOLE:
-            self._complete()
-        elif self._phase == _HEAD and self._seen > MAX_HEAD_BYTES:
-            self._refuse()
+        if phase == _WHOLE:
+            self._complete(before, piece)
+            return
+        # Nothing but the end of a chunk's header ends so in what follows a chunk: the parser stands behind the chunk.
+        self._between_chunks = bool(self._chunk_ended) and data.endswith(b"\r\n")
+        if before == _HEAD:
+            self._begin()
+        if piece and self._phase == _BODY:
+            self._bring(piece)
 
     def eof_received(self) -> None:
         """Nothing more will come; what is still unsent is of no use either."""
@@ -220,35 +257,22 @@ class HttpConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """For the parser, as all that follows. A second answer was not asked for."""
         if self._phase != _HEAD:
-            raise _Unacceptable
+            raise Unacceptable
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._phase == _HEAD:  # else it is a trailer
-            self._headers.append((_NAMES[name], value.decode("latin-1").strip()))
+            self._headers.append((NAMES[name], value.decode("latin-1").strip()))
 
     def on_headers_complete(self) -> None:
-        parser = cast(HttpResponseParser, self._parser)
-        status = parser.get_status_code()
-        headers = self._headers
-        if len(headers) > MAX_HEADERS or (self._seen > MAX_LINE_BYTES and _are_too_long(headers)):
-            raise _Unacceptable
-        if status < 200:
-            self._interim += 1
-            if self._interim > MAX_INFORMATIONAL or status < 100 or status == 101:
-                raise _Unacceptable
+        status = cast(HttpResponseParser, self._parser).get_status_code()
+        if status >= 200:
+            self._head = read_head(status, self._headers, self._seen)
+            self._phase = _BODY
             return
-        head = tuple(headers)
-        fields = dict(head)
-        if fields.get("transfer-encoding", "chunked").strip().lower() != "chunked":
-            raise _Unacceptable
-        self._answer = answer = HttpResponse(status, head, fields.get("content-encoding"), self)
-        self._phase = _BODY
-        self._seen = 0
-        if self._rest is not None and status >= 300:
-            self._rest = memoryview(b"")  # refused early: nothing more is sent, and what was begun never ends
-        awaited = self._awaited
-        if awaited is not None and not awaited.done():
-            awaited.set_result(answer)
+        check_bounds(self._headers, self._seen)
+        self._interim += 1
+        if self._interim > MAX_INFORMATIONAL or status < 100 or status == 101:
+            raise Unacceptable
 
     def on_message_complete(self) -> None:
         if self._phase == _HEAD:
@@ -258,58 +282,120 @@ class HttpConnection(asyncio.Protocol):
         self._phase = _WHOLE
         self._keep = cast(HttpResponseParser, self._parser).should_keep_alive()
 
-    def _complete(self) -> None:
-        """The answer is whole: it goes its own way, and the connection is free, if it is good for more.
+    def _begin(self) -> None:
+        """The head has come, and the body is not whole."""
+        head, errand = self._head, self._errand
+        self._seen = 0
+        if head is None:
+            return
+        if self._rest is not None and head.status >= 300:
+            self._rest = memoryview(b"")  # refused early: nothing more is sent, and what was begun never ends
+        if errand is not None:
+            errand.begin(head.status, head.headers, head.encoding)
+
+    def _complete(self, before: int, piece: bytes) -> None:
+        """The answer is whole: the connection is free, if it is good for more, before the errand hears of it.
 
         One that was answered before it had sent its whole request is not: its provider may never read the rest.
         """
-        answer, self._answer = self._answer, None
-        self._awaited = None
-        if answer is not None:
-            answer.end()
-        unsent = self._rest is not None or cast(asyncio.Transport, self._transport).get_write_buffer_size()
-        if self._keep and not unsent:
-            self._phase = _IDLE
-            if self._held:
-                self.go_on()
-            self.served = True
-            self._keeper.took_back(self)
-        else:
-            self.abort()
-
-    def _refuse(self) -> None:
-        """What came is not the answer's next part. If the answer was whole before, only the connection is spoilt."""
-        awaited, answer, whole = self._awaited, self._answer, self._phase == _WHOLE
-        pieces = b"".join(self._pieces)
-        self._pieces.clear()
-        self.abort()
-        if answer is None:
-            _fail(awaited, UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the answer is not HTTP that we accept"))
+        errand, head, take = self._errand, self._head, self.take
+        self._let_go()
+        self._set_free()
+        if errand is None:
             return
-        if pieces:
-            answer.bring(pieces, more=False)
+        if before == _HEAD:
+            assert head is not None
+            errand.answered(head.status, head.headers, head.encoding, piece)
+            return
+        if piece:
+            try:
+                take(piece)
+            except Exception as error:
+                errand.fault(error)
+        errand.end()
+
+    def _set_free(self) -> None:
+        unsent = self._rest is not None or cast(asyncio.Transport, self._transport).get_write_buffer_size()
+        if not self._keep or unsent:
+            self.abort()
+            return
+        self._phase = _IDLE
+        self._seen = self._interim = 0
+        self._served = True
+        if self._held:
+            self.go_on()
+        self._keeper.took_back(self)
+
+    def _let_go(self) -> None:
+        """Whoever had sent the request has nothing to do with this connection from now on."""
+        if self._errand is not None:
+            self._errand.connection = None
+            self._errand = None
+        self._head = None
+        self.take = _drop
+        self._headers.clear()
+        self._chunk_ended.clear()
+        self._between_chunks = False
+        if self._tail_timer is not None:
+            self._tail_timer.cancel()
+            self._tail_timer = None
+
+    def _bring(self, piece: bytes) -> None:
+        try:
+            self.take(piece)
+        except Exception as error:
+            self._fault(error)
+
+    def _fault(self, error: Exception) -> None:
+        """Whoever takes the body has raised this; if it has also ended its errand, nobody needs to know."""
+        if self._errand is not None:
+            self._errand.fault(error)
+
+    def _refuse(self, before: int) -> None:
+        """What came is not the answer's next part. If the answer was whole before, only the connection is spoilt."""
+        whole = self._phase == _WHOLE
+        piece = b"".join(self._pieces)
+        self._pieces.clear()
         if whole:
-            answer.end()
+            self._keep = False
+            self._complete(before, piece)
+            return
+        if before == _HEAD:
+            self._begin()
+        if piece:
+            self._bring(piece)
+        errand, head = self._errand, self._head
+        self.abort()
+        if errand is None:
+            return
+        if head is None:
+            errand.lose(UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the answer is not HTTP that we accept"))
         else:
-            answer.fail()
+            errand.lose(_broken(head))
 
     def _end(self, error: Exception | None, *, cut: bool = False) -> None:
         """The connection has ended; `cut`: by ourselves."""
-        phase, awaited, answer = self._phase, self._awaited, self._answer
+        phase, errand, head = self._phase, self._errand, self._head
         if phase == _DEAD:
             return
-        stale = self.served and not self._seen and self._loop.time() - self._sent_at < STALE_SECONDS
+        stale = self._served and not self._seen and self._loop.time() - self._sent_at < STALE_SECONDS
         self.abort()
-        if phase == _HEAD:
+        if errand is None:
+            return
+        if head is None:
             if stale and not cut:
-                _fail(awaited, StaleConnection())
+                errand.send_again()
             else:
-                _fail(awaited, _closed_early())
-        elif answer is not None:
-            if error is None and not cut and _ends_with_the_connection(answer):
-                answer.end()
-            else:
-                answer.fail()
+                errand.lose(UpstreamFailure(FailureClass.UNREACHABLE, "the connection was closed before an answer"))
+        elif error is None and not cut and not head.framed:
+            errand.end()
+        else:
+            errand.lose(_broken(head))
+
+    def _throw_away(self, piece: bytes) -> None:
+        self._tail += len(piece)
+        if self._tail > TAIL_BYTES:
+            self.abort()
 
     def _write_on(self) -> None:
         """Write the body on, as far as the socket takes it."""
@@ -326,23 +412,6 @@ class HttpConnection(asyncio.Protocol):
             self._loop.call_soon(self._write_on)
 
 
-class _Unacceptable(Exception):
-    """Makes the parser stop, from within one of its calls."""
-
-
-class _Names(dict[bytes, str]):
-    """Header names as they are handed out; the same few come again and again."""
-
-    def __missing__(self, name: bytes) -> str:
-        if len(self) > 1000:
-            self.clear()
-        self[name] = read = name.decode("latin-1").lower()
-        return read
-
-
-_NAMES = _Names()
-
-
 def _has_word(transport: asyncio.Transport) -> bool:
     """Say whether the other end has sent something, or has closed."""
     sock = transport.get_extra_info("socket")
@@ -353,20 +422,9 @@ def _has_word(transport: asyncio.Transport) -> bool:
     return bool(look.poll(0))
 
 
-def _are_too_long(headers: list[tuple[str, str]]) -> bool:
-    lengths = [len(name) + len(value) + 4 for name, value in headers]
-    return max(lengths, default=0) > MAX_LINE_BYTES or sum(lengths) > MAX_HEAD_BYTES
+def _drop(piece: bytes) -> None:
+    """Nobody takes it."""
 
 
-def _ends_with_the_connection(answer: HttpResponse) -> bool:
-    """Source: RFC 9112, section 6.3: no framing of its own, so the body ends where the connection does."""
-    return not any(name in ("content-length", "transfer-encoding") for name, _ in answer.headers)
-
-
-def _closed_early() -> UpstreamFailure:
-    return UpstreamFailure(FailureClass.UNREACHABLE, "the connection was closed before an answer")
-
-
-def _fail(awaited: asyncio.Future[HttpResponse] | None, error: Exception) -> None:
-    if awaited is not None and not awaited.done():
-        awaited.set_exception(error)
+def _broken(head: Head) -> UpstreamFailure:
+    return UpstreamFailure(FailureClass.STREAM_BROKEN, "the connection broke in the body", status=head.status)

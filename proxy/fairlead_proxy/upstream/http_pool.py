@@ -118,7 +118,8 @@ class HttpPool:
             return
         connection.idle_since = self._loop.time()
         self.idle[connection] = None
-        self._slots.serve()
+        if self._slots.waiting:
+            self._slots.serve()
 
     def lost(self, connection: HttpConnection) -> None:
         self.idle.pop(connection, None)

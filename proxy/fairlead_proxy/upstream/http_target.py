@@ -9,7 +9,7 @@ from yarl import URL
 
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.upstream.transport import UpstreamRequest
+from fairlead_proxy.upstream.transport import Headers, Lane
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
@@ -36,36 +36,50 @@ class _Endpoint:
     path: str
 
 
-def read_origin(request: UpstreamRequest) -> Origin:
-    """Return where a request goes; raise UpstreamFailure(Unreachable) for a url that names no http(s) endpoint."""
-    return _endpoint(request.provider.url, request.path).origin
+def read_origin(lane: Lane) -> Origin:
+    """Return where a lane leads; raise UpstreamFailure(Unreachable) for a url that names no http(s) endpoint."""
+    return _endpoint(lane.provider.url, lane.path).origin
 
 
-def encode_head(request: UpstreamRequest) -> bytes:
-    """Return the head of a request, up to where the length of the body follows; raise UpstreamFailure(Unreachable).
+def encode_head(lane: Lane) -> bytes:
+    """Return the head of a lane's requests, up to where the length of the body follows; raise UpstreamFailure.
 
-    The caller appends the length and two line ends; where a request has no body, `encode_bodiless` is asked instead.
+    The caller appends the length, a line end, further lines if there are any, and the line end that ends the head.
+    Where a request has no body, `encode_bodiless` is asked instead.
     """
-    return b"\r\n".join([*_lines(request), b"content-length: "])
+    return b"\r\n".join([*_lines(lane), b"content-length: "])
 
 
-def encode_bodiless(request: UpstreamRequest) -> bytes:
-    """Return the whole head of a request without a body."""
-    length = [] if request.method in _BODILESS else [b"content-length: 0"]
-    return b"\r\n".join([*_lines(request), *length, b"", b""])
+def encode_bodiless(lane: Lane) -> bytes:
+    """Return the head of a request without a body, up to further lines and the line end that ends the head."""
+    length = [] if lane.method in _BODILESS else [b"content-length: 0"]
+    return b"\r\n".join([*_lines(lane), *length, b""])
 
 
-def _lines(request: UpstreamRequest) -> list[bytes]:
-    endpoint = _endpoint(request.provider.url, request.path)
-    headers = [("host", endpoint.authority), *request.headers, ("user-agent", _agent())]
-    sendable = all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers)
-    framing = sum(name.lower() in _FRAMING for name, _ in headers)
-    if not sendable or framing > 1 or not _NAME.fullmatch(request.method):
-        detail = "the provider's url or the request's headers cannot be sent"
-        raise UpstreamFailure(FailureClass.UNREACHABLE, detail)
-    texts = [f"{request.method} {endpoint.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+def encode_more(headers: Headers) -> bytes:
+    """Return the lines of headers that one request alone has; raise UpstreamFailure(Unreachable)."""
+    if any(name.lower() in _FRAMING for name, _ in headers):
+        raise _unsendable()
+    return b"".join([line + b"\r\n" for line in _encode(headers)])
+
+
+def _lines(lane: Lane) -> list[bytes]:
+    endpoint = _endpoint(lane.provider.url, lane.path)
+    if any(name.lower() in _FRAMING for name, _ in lane.headers) or not _NAME.fullmatch(lane.method):
+        raise _unsendable()
+    headers = _encode((("host", endpoint.authority), *lane.headers, ("user-agent", _agent())))
+    return [f"{lane.method} {endpoint.path} HTTP/1.1".encode(), *headers]
+
+
+def _encode(headers: Headers) -> list[bytes]:
+    if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers):
+        raise _unsendable()
     # What came as bytes that are no UTF-8 goes out as the same bytes.
-    return [text.encode("utf-8", "surrogateescape") for text in texts]
+    return [f"{name}: {value}".encode("utf-8", "surrogateescape") for name, value in headers]
+
+
+def _unsendable() -> UpstreamFailure:
+    return UpstreamFailure(FailureClass.UNREACHABLE, "the provider's url or the request's headers cannot be sent")
 
 
 @lru_cache(maxsize=4096)

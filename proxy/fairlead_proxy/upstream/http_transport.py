@@ -1,6 +1,7 @@
 """Providers over HTTP/1.1: pooled connections that the egress guard has made, cut at once when a call is cancelled."""
 
 import asyncio
+import logging
 import os
 import ssl
 from collections.abc import Callable
@@ -14,33 +15,33 @@ from fairlead_proxy.upstream.connect import NameNotResolved
 from fairlead_proxy.upstream.connection_slots import Slots
 from fairlead_proxy.upstream.egress import EgressRefused
 from fairlead_proxy.upstream.forward_proxy import ForwardProxy, ProxyRefused, read_forward_proxy
-from fairlead_proxy.upstream.http_connection import HttpConnection, StaleConnection
+from fairlead_proxy.upstream.http_connection import HttpConnection
+from fairlead_proxy.upstream.http_errand import HttpErrand
 from fairlead_proxy.upstream.http_pool import HttpPool, PoolRetired, Way
-from fairlead_proxy.upstream.http_response import HttpResponse
-from fairlead_proxy.upstream.http_target import Origin, encode_bodiless, encode_head, read_origin
+from fairlead_proxy.upstream.http_target import Origin, encode_bodiless, encode_head, encode_more, read_origin
 from fairlead_proxy.upstream.resolver import Resolve, Resolver
-from fairlead_proxy.upstream.transport import UpstreamRequest
+from fairlead_proxy.upstream.transport import Headers, Lane, Receiver
 
 IDLE_POOL_SECONDS = 300.0
 """A pool that nobody has used for so long is closed; a default."""
 SWEEP_SECONDS = 10.0
 """How often idle connections and pools are looked through."""
-MAX_TARGETS = 4096
+MAX_PREPARED = 4096
 """How many encoded heads are kept. They hold keys, so they are dropped at each sweep too: a default."""
 JOINED_BYTES = 64 * 1024
 """A body up to this size goes out in one write with its head."""
 
 
-class _Target(NamedTuple):
-    """What is the same for each call of one kind: where its connections come from, and the encoded head."""
+class _Prepared(NamedTuple):
+    """What every request along a lane needs: where its connections come from, and the encoded head."""
 
     pool: HttpPool
     head: bytes
     bodiless: bytes
 
 
+_LOG = logging.getLogger(__name__)
 _PoolKey = tuple[str, Origin, str, str]
-_TargetKey = tuple[str, str, str, str, str, str, tuple[tuple[str, str], ...]]
 
 
 class HttpTransport:
@@ -58,6 +59,7 @@ class HttpTransport:
         slots: Slots | None = None,
     ) -> None:
         self._egress = egress
+        self._loop: asyncio.AbstractEventLoop  # of the first request: a transport may be made where none runs yet
         self._own_resolver = Resolver() if resolver is None else None
         self._resolve: Resolve = resolver or self._own_resolver or Resolver()
         self._tls = tls
@@ -65,75 +67,117 @@ class HttpTransport:
         self._slots = slots or Slots()
         self._pools: dict[_PoolKey, HttpPool] = {}
         self._retired: set[HttpPool] = set()
-        self._targets: dict[_TargetKey, _Target] = {}
+        self._prepared: dict[Lane, _Prepared] = {}
+        self._connecting: dict[asyncio.Task[None], HttpErrand] = {}
         self._rules = Egress()
         self._sweeping: asyncio.TimerHandle | None = None
+        self._closed = False
 
-    async def send(self, request: UpstreamRequest) -> HttpResponse:
+    def send(self, lane: Lane, body: bytes, receiver: Receiver, more: Headers = ()) -> HttpErrand:
         """See Transport.
 
         A chat call whose kept connection proves to be dead is repeated although it is a POST: it changes nothing at the
         provider, a stale connection has not delivered it, and the gateway would otherwise ask the next provider the
         same thing.
         """
-        target = self._target(request)
-        loop = asyncio.get_running_loop()
-        connection = target.pool.take_idle(loop.time())
-        fresh = False
-        while True:
-            if connection is None:
-                target, connection = await self._connect(request, fresh=fresh)
+        if more:
             try:
-                return await _exchange(connection, target, request, loop.time())
-            except StaleConnection:
-                connection, fresh = None, True  # a fresh one is never stale
+                lines = encode_more(more)
+            except UpstreamFailure as failure:
+                return self._refuse(HttpErrand(self, lane, body, receiver, b""), failure)
+        else:
+            lines = b""
+        errand = HttpErrand(self, lane, body, receiver, lines)
+        rules = self._egress()
+        if rules is not self._rules:
+            self._follow(rules)
+        prepared = self._prepared.get(lane)
+        if prepared is None:
+            try:
+                prepared = self._prepare(lane)
+            except (UpstreamFailure, OSError, ValueError) as error:
+                return self._refuse(errand, _failure_of(error, lane))
+        now = self._loop.time()
+        connection = prepared.pool.take_idle(now)
+        if connection is None:
+            self._connect(errand, fresh=False)
+        else:
+            _send_over(connection, errand, prepared, now)
+        return errand
+
+    def send_anew(self, errand: HttpErrand) -> None:
+        """See Sender: a connection made for it is never a stale one, so this happens but once."""
+        self._connect(errand, fresh=True)
 
     async def close(self) -> None:
+        self._closed = True
         if self._sweeping is not None:
             self._sweeping.cancel()
+        connecting = list(self._connecting.items())
+        for task, errand in connecting:
+            task.cancel()
+            errand.lose(_closed())
+        if connecting:
+            await asyncio.wait([task for task, _ in connecting])
         pools = [*self._pools.values(), *self._retired]
         self._pools.clear()
         self._retired.clear()
-        self._targets.clear()
+        self._prepared.clear()
         for pool in pools:
             await pool.close()
         if self._own_resolver is not None:
             await self._own_resolver.close()
 
-    def _target(self, request: UpstreamRequest) -> _Target:
-        """Return what is known of such calls, under the rules now in force."""
-        rules = self._egress()
-        if rules is not self._rules:
-            self._follow(rules)
-        provider = request.provider
-        key = (
-            provider.id,
-            provider.url,
-            provider.ca_pem,
-            provider.forward_proxy,
-            request.method,
-            request.path,
-            request.headers,
-        )
-        target = self._targets.get(key)
-        if target is None:
-            target = _Target(self._pool(request), encode_head(request), encode_bodiless(request))
-            if len(self._targets) >= MAX_TARGETS:
-                self._targets.clear()
-            self._targets[key] = target
-        return target
+    def _refuse(self, errand: HttpErrand, failure: UpstreamFailure) -> HttpErrand:
+        """Tell of a request that cannot be sent, once whoever sends it knows of the errand."""
+        asyncio.get_running_loop().call_soon(errand.lose, failure)
+        return errand
 
-    async def _connect(self, request: UpstreamRequest, *, fresh: bool) -> tuple[_Target, HttpConnection]:
+    def _connect(self, errand: HttpErrand, *, fresh: bool) -> None:
+        """Send a request over a connection that is to be made first, or to be waited for."""
+        task = errand.making = self._loop.create_task(self._send_once_connected(errand, fresh))
+        self._connecting[task] = errand
+        task.add_done_callback(self._connected)
+
+    def _connected(self, task: asyncio.Task[None]) -> None:
+        errand = self._connecting.pop(task)
+        errand.making = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.error("a connection could not be made: %s", type(error).__name__)
+            errand.lose(UpstreamFailure(FailureClass.INVALID_REQUEST, "a fault within the gateway"))
+
+    async def _send_once_connected(self, errand: HttpErrand, fresh: bool) -> None:
+        lane = errand.lane
         try:
-            async with asyncio.timeout(request.connect_seconds):
-                while True:
-                    target = self._target(request)
-                    try:
-                        return target, await target.pool.make(fresh=fresh)
-                    except PoolRetired:
-                        continue
-        except (OSError, ValueError) as error:
-            raise _failure_of(error, request) from error
+            async with asyncio.timeout(lane.connect_seconds):
+                prepared, connection = await self._find_connection(lane, fresh=fresh)
+        except (UpstreamFailure, OSError, ValueError) as error:
+            errand.lose(_failure_of(error, lane))
+        else:
+            _send_over(connection, errand, prepared, self._loop.time())
+
+    async def _find_connection(self, lane: Lane, *, fresh: bool) -> tuple[_Prepared, HttpConnection]:
+        while True:
+            rules = self._egress()
+            if rules is not self._rules:
+                self._follow(rules)
+            prepared = self._prepared.get(lane) or self._prepare(lane)
+            try:
+                connection = await prepared.pool.make(fresh=fresh)
+            except PoolRetired:
+                continue
+            if connection.usable:  # else it has died on its way to us
+                return prepared, connection
+
+    def _prepare(self, lane: Lane) -> _Prepared:
+        """Find out, and keep, what requests along a lane need under the rules now in force."""
+        if self._closed:
+            raise _closed()
+        prepared = _Prepared(self._pool(lane), encode_head(lane), encode_bodiless(lane))
+        if len(self._prepared) >= MAX_PREPARED:
+            self._prepared.clear()
+        self._prepared[lane] = prepared
+        return prepared
 
     def _follow(self, rules: Egress) -> None:
         """Retire every pool when the egress rules change: each was made by a guard that holds the old ones."""
@@ -141,16 +185,16 @@ class HttpTransport:
             for pool in self._pools.values():
                 self._retire(pool)
             self._pools.clear()
-            self._targets.clear()
+            self._prepared.clear()
         self._rules = rules
 
-    def _pool(self, request: UpstreamRequest) -> HttpPool:
+    def _pool(self, lane: Lane) -> HttpPool:
         """Return the pool of an origin, made under the present rules."""
-        provider, origin = request.provider, read_origin(request)
+        provider, origin = lane.provider, read_origin(lane)
         key = (provider.namespace, origin, provider.ca_pem, provider.forward_proxy)
         pool = self._pools.get(key)
         if pool is None:
-            loop = asyncio.get_running_loop()
+            self._loop = loop = asyncio.get_running_loop()
             way = Way(
                 origin,
                 provider.namespace,
@@ -177,35 +221,28 @@ class HttpTransport:
         return context
 
     def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = self._loop.time()
         for key, pool in list(self._pools.items()):
             pool.expire(now)
             if not pool.held and pool.last_used < now - IDLE_POOL_SECONDS:
                 self._retire(self._pools.pop(key))
         self._retired = {pool for pool in self._retired if pool.held}
-        self._targets.clear()
-        self._sweeping = loop.call_later(SWEEP_SECONDS, self._sweep) if self._pools or self._retired else None
+        self._prepared.clear()
+        self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep) if self._pools or self._retired else None
 
     def _retire(self, pool: HttpPool) -> None:
         pool.retire()
         self._retired.add(pool)
 
 
-async def _exchange(connection: HttpConnection, target: _Target, request: UpstreamRequest, now: float) -> HttpResponse:
-    """Send on this connection; raise StaleConnection or UpstreamFailure where no answer comes."""
-    body = request.body
+def _send_over(connection: HttpConnection, errand: HttpErrand, prepared: _Prepared, now: float) -> None:
+    body = errand.body
     if not body:
-        awaited = connection.send(target.bodiless, b"", now)
+        connection.send(errand, b"%b%b\r\n" % (prepared.bodiless, errand.more), b"", now)
     elif len(body) <= JOINED_BYTES:
-        awaited = connection.send(b"%b%d\r\n\r\n%b" % (target.head, len(body), body), b"", now)
+        connection.send(errand, b"%b%d\r\n%b\r\n%b" % (prepared.head, len(body), errand.more, body), b"", now)
     else:
-        awaited = connection.send(b"%b%d\r\n\r\n" % (target.head, len(body)), body, now)
-    try:
-        return await awaited
-    except BaseException:
-        connection.give_up(awaited)
-        raise
+        connection.send(errand, b"%b%d\r\n%b\r\n" % (prepared.head, len(body), errand.more), body, now)
 
 
 def _proxy(url: str, origin: Origin) -> ForwardProxy | None:
@@ -220,9 +257,11 @@ def _proxy(url: str, origin: Origin) -> ForwardProxy | None:
     return proxy
 
 
-def _failure_of(error: Exception, request: UpstreamRequest) -> UpstreamFailure:
+def _failure_of(error: Exception, lane: Lane) -> UpstreamFailure:
     """Return the failure to connect with a text of ours: an exception's own may hold addresses or others' words."""
     match error:
+        case UpstreamFailure():
+            return error
         case NameNotResolved():
             return _unreachable("the provider's host name does not resolve")
         case ssl.SSLCertVerificationError():
@@ -234,11 +273,15 @@ def _failure_of(error: Exception, request: UpstreamRequest) -> UpstreamFailure:
         case ProxyRefused():
             return _unreachable(f"no connection: {error.message}")
         case TimeoutError() if not error.errno:
-            return _unreachable(f"no connection within {request.connect_seconds:g} s")
+            return _unreachable(f"no connection within {lane.connect_seconds:g} s")
         case OSError():
             return _unreachable(f"no connection: {os.strerror(error.errno) if error.errno else 'no address answered'}")
         case _:
             return _unreachable("the provider's url or the request's headers cannot be sent")
+
+
+def _closed() -> UpstreamFailure:
+    return _unreachable("this proxy ends")
 
 
 def _unreachable(detail: str) -> UpstreamFailure:

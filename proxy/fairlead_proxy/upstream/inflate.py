@@ -8,8 +8,8 @@ from fairlead_proxy.exchange.errors import UpstreamFailure
 MAX_RATIO = 100
 """Design, section 6."""
 SLICE_BYTES = 64 * 1024
-ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
+_ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
@@ -49,3 +49,13 @@ class Inflater:
         """Raise StreamBroken if the compressed data has not come to its end."""
         if self._bytes_in and not self._inflate.eof:
             raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the compressed body was cut")
+
+
+def inflater_for(encoding: str | None) -> Inflater | None:
+    """Return what inflates a body of this content-encoding, None for a plain one; raise UpstreamFailure for others."""
+    name = (encoding or "").strip().lower()
+    if name in ("", "identity"):
+        return None
+    if name not in _ENCODINGS:
+        raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the body is compressed though identity was asked for")
+    return Inflater()

@@ -9,11 +9,12 @@ from fairlead_proxy.contract.config import ANONYMOUS, Credential, GatewayConfig,
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Operation, ProbeMode
 from fairlead_proxy.contract.report import Observation, ProbeResult
+from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES
 from fairlead_proxy.dialects.registry import DIALECTS
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.upstream.attempt import TransportChoice
-from fairlead_proxy.upstream.error_body import read_error_body
-from fairlead_proxy.upstream.transport import UpstreamRequest
+from fairlead_proxy.upstream.fetch import fetch
+from fairlead_proxy.upstream.transport import Lane
 
 AILING_INTERVAL_SECONDS = 5.0
 """Design, section 5.3: while not healthy, the elected prober probes every 5 s."""
@@ -177,20 +178,22 @@ class Prober:
     async def _ask(self, provider: Provider, key: str) -> None:
         """Ask once; raise UpstreamFailure unless the answer is that of a living provider."""
         dialect = DIALECTS[Operation.CHAT]
-        request = UpstreamRequest(
+        lane = Lane(
             provider=provider,
             method="GET",
             path=dialect.models_path,
             headers=dialect.probe_headers(provider.type, key),
             connect_seconds=DEADLINE_SECONDS,
         )
-        response = await self._transports.for_provider(provider).send(request)
-        try:
-            if response.status in _TELLING_STATUSES or response.status >= 500:
-                body = await read_error_body(response)
-                raise dialect.classify(response.status, response.headers, body, self._clock())
-        finally:
-            response.close()
+        transport = self._transports.for_provider(provider)
+        answer = await fetch(transport, lane, most_bytes=MAX_ERROR_BYTES, reads=_tells)
+        if _tells(answer.status):
+            raise dialect.classify(answer.status, answer.headers, answer.body, self._clock())
+
+
+def _tells(status: int) -> bool:
+    """Say whether an answer may be that of a provider that does not serve."""
+    return status in _TELLING_STATUSES or status >= 500
 
 
 def _state_of(observations: Iterable[Observation]) -> tuple[set[_Key], dict[_Key, float]]:

@@ -1,11 +1,13 @@
 """A provider within this process: it calls no model and says so, keeps a pace, and fails by rate or by schedule."""
 
 import asyncio
+import logging
 import math
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from random import Random
+from typing import NamedTuple
 
 from fairlead_proxy.contract.config import Outage, Provider, Simulation
 from fairlead_proxy.contract.names import FailureClass
@@ -18,7 +20,7 @@ from fairlead_proxy.upstream.simulated_answer import (
     error_event,
     list_models,
 )
-from fairlead_proxy.upstream.transport import Take, UpstreamRequest
+from fairlead_proxy.upstream.transport import Headers, Lane, Receiver
 
 SIMULATED_HEADER = ("x-fairlead-simulated", "true")
 
@@ -56,23 +58,24 @@ _OF_THE_CALL = frozenset(
     {FailureClass.CONTEXT_LENGTH_EXCEEDED, FailureClass.CONTENT_FILTERED, FailureClass.INVALID_REQUEST}
 )
 
+_LOG = logging.getLogger(__name__)
 
-class SimulatedResponse:
-    """See UpstreamResponse."""
 
-    def __init__(self, status: int, content_type: str, body: AsyncIterator[bytes], *more: tuple[str, str]) -> None:
-        self.status = status
-        self.headers = (("content-type", content_type), SIMULATED_HEADER, *more)
-        self._body = body
+class _Answer(NamedTuple):
+    status: int
+    headers: Headers
+    body: AsyncIterator[bytes]
+
+
+class SimulatedErrand:
+    """See Errand. A task of its own brings the answer, and waits while the receiver has paused."""
+
+    def __init__(self, coming: Awaitable[_Answer], receiver: Receiver) -> None:
+        self._receiver = receiver
         self._flowing = asyncio.Event()
         self._flowing.set()
-
-    async def pour(self, take: Take) -> bool:
-        async for chunk in self._body:
-            await self._flowing.wait()
-            if not take(chunk):
-                return False
-        return True
+        self._closed = False
+        self.task = asyncio.ensure_future(self._run(coming))
 
     def pause(self) -> None:
         self._flowing.clear()
@@ -81,10 +84,44 @@ class SimulatedResponse:
         self._flowing.set()
 
     def release(self) -> None:
-        """There is no connection."""
+        self.close()
 
     def close(self) -> None:
-        """There is no connection."""
+        self._closed = True
+        self.task.cancel()
+
+    def cut(self) -> None:
+        """As `close`, but the receiver is told."""
+        if not self.task.done() and not self._closed:
+            self.close()
+            self._receiver.lost(UpstreamFailure(FailureClass.UNREACHABLE, "this proxy ends"))
+
+    async def _run(self, coming: Awaitable[_Answer]) -> None:
+        receiver = self._receiver
+        try:
+            answer = await coming
+            await self._room()
+            receiver.head(answer.status, answer.headers)
+            async for chunk in answer.body:
+                await self._room()
+                receiver.chunk(chunk)
+            await self._room()
+            receiver.end()
+        except UpstreamFailure as failure:
+            self._lose(failure)
+        except Exception as error:
+            _LOG.error("a simulated answer, or its receiver, failed: %s", type(error).__name__)
+            self._lose(UpstreamFailure(FailureClass.INVALID_REQUEST, "a fault within the gateway"))
+
+    async def _room(self) -> None:
+        """Return once something may be handed out."""
+        await self._flowing.wait()
+        if self._closed:  # from within the receiver, so that the cancelling has not come through yet
+            raise asyncio.CancelledError
+
+    def _lose(self, failure: UpstreamFailure) -> None:
+        if not self._closed:
+            self._receiver.lost(failure)
 
 
 class SimulatedTransport:
@@ -100,29 +137,40 @@ class SimulatedTransport:
         self._sleep = sleep
         self._started = clock()
         self._calls: dict[str, int] = defaultdict(int)
+        self._errands: set[SimulatedErrand] = set()
 
-    async def send(self, request: UpstreamRequest) -> SimulatedResponse:
-        provider = request.provider
+    def send(self, lane: Lane, body: bytes, receiver: Receiver, more: Headers = ()) -> SimulatedErrand:
+        errand = SimulatedErrand(self._reply(lane, body), receiver)
+        self._errands.add(errand)
+        errand.task.add_done_callback(lambda _: self._errands.discard(errand))
+        return errand
+
+    async def close(self) -> None:
+        errands = list(self._errands)
+        for errand in errands:
+            errand.cut()
+        if errands:
+            await asyncio.wait([errand.task for errand in errands])
+
+    async def _reply(self, lane: Lane, body: bytes) -> _Answer:
+        provider = lane.provider
         simulation = provider.simulation or Simulation()
-        if request.path == "/models":
+        if lane.path == "/models":
             return await self._list_models(provider, simulation)
         failure, retry_after = self._failure(provider, simulation)
         if failure is not None and failure not in _SPOILED:
             return await self._fail(failure, retry_after)
         try:
-            reply = compose_reply(provider, request.body, seed=simulation.seed, now=self._clock())
+            reply = compose_reply(provider, body, seed=simulation.seed, now=self._clock())
         except UnreadableRequest as error:
             return _answer(400, error_body(str(error), kind="invalid_request_error"))
         if reply is None:
             return await self._fail(FailureClass.MODEL_UNAVAILABLE, 0)
         if failure is FailureClass.MALFORMED_RESPONSE:
-            return SimulatedResponse(200, "text/html", _once(b"<html>Simulated failure: not a chat API</html>"))
+            return _Answer(200, _headers("text/html"), _once(b"<html>Simulated failure: not a chat API</html>"))
         if reply.stream:
-            return SimulatedResponse(200, "text/event-stream", self._stream(reply, simulation, failure))
-        return SimulatedResponse(200, _JSON, self._whole(reply, simulation, failure))
-
-    async def close(self) -> None:
-        """There is no connection."""
+            return _Answer(200, _headers("text/event-stream"), self._stream(reply, simulation, failure))
+        return _Answer(200, _headers(_JSON), self._whole(reply, simulation, failure))
 
     def _failure(self, provider: Provider, simulation: Simulation) -> tuple[FailureClass | None, int]:
         """Return how this call fails, if it does, and the Retry-After if it is rate-limited."""
@@ -134,7 +182,7 @@ class SimulatedTransport:
         drawn = Random(f"{simulation.seed}:{provider.id}:{self._calls[provider.id]}").random()
         return (simulation.failure if drawn < simulation.error_rate else None), _RETRY_AFTER_SECONDS
 
-    async def _list_models(self, provider: Provider, simulation: Simulation) -> SimulatedResponse:
+    async def _list_models(self, provider: Provider, simulation: Simulation) -> _Answer:
         """Outages hit it, except those that show in a chat answer only."""
         for outage in simulation.outages:
             rest = _rest_of(outage, self._clock() - self._started)
@@ -142,7 +190,7 @@ class SimulatedTransport:
                 return await self._fail(outage.failure, math.ceil(rest))
         return _answer(200, list_models(provider))
 
-    async def _fail(self, failure: FailureClass, retry_after: int) -> SimulatedResponse:
+    async def _fail(self, failure: FailureClass, retry_after: int) -> _Answer:
         if failure is FailureClass.UNREACHABLE:
             raise UpstreamFailure(failure, "simulated: no connection")
         if failure is FailureClass.TIMEOUT:
@@ -212,8 +260,12 @@ def _pace(simulation: Simulation) -> float:
     return 1 / simulation.tokens_per_second if simulation.tokens_per_second > 0 else 0.0
 
 
-def _answer(status: int, body: bytes, *more: tuple[str, str]) -> SimulatedResponse:
-    return SimulatedResponse(status, _JSON, _once(body), *more)
+def _answer(status: int, body: bytes, *more: tuple[str, str]) -> _Answer:
+    return _Answer(status, (*_headers(_JSON), *more), _once(body))
+
+
+def _headers(content_type: str) -> Headers:
+    return (("content-type", content_type), SIMULATED_HEADER)
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:
