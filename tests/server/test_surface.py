@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from doubles.edge import answer_ok, body_of, edge, get, header_of, post, status_of
+from doubles.edge import ScriptedHandler, answer_ok, body_of, edge, get, header_of, post, status_of
 from doubles.mounted_config import CALLER_KEY, caller, gateway
 
-from fairlead_proxy.exchange.call import ClientCall, Sink
+from fairlead_proxy.contract.config import GatewayConfig
+from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay
 from fairlead_proxy.server.limits import Limits
 
 BEARER = f"Authorization: Bearer {CALLER_KEY}"
@@ -296,10 +298,12 @@ async def test_an_http_1_0_client_is_answered_and_its_connection_closed(tmp_path
 
 
 async def test_an_unexpected_fault_is_a_500_without_details(tmp_path: Path) -> None:
-    async def fail(call: object, sink: object) -> None:
-        raise ValueError("secret detail")
+    class Broken(ScriptedHandler):
+        def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> UnderWay:
+            raise ValueError("secret detail")
 
-    async with edge(tmp_path, script=fail) as served:
+    async with edge(tmp_path, handler=Broken()) as served:
         answer = await served.exchange(post())
     assert (status_of(answer), code_of(answer)) == (500, "internal_error")
     assert b"secret detail" not in answer
+    assert served.serving.in_flight == 0
