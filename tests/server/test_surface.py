@@ -47,6 +47,18 @@ async def test_one_connection_serves_many_calls(tmp_path: Path) -> None:
     assert [call.body for call in served.handler.calls] == [b"1", b"12", b"123"]
 
 
+@pytest.mark.parametrize("request_bytes", [get("/"), get("/nothing"), post(), post(path="/nothing")])
+async def test_a_client_that_asks_for_it_has_its_connection_closed_at_once(
+    tmp_path: Path, request_bytes: bytes
+) -> None:
+    async with edge(tmp_path) as served:
+        began = asyncio.get_running_loop().time()
+        answer = await served.exchange(request_bytes)
+        waited = asyncio.get_running_loop().time() - began
+    assert header_of(answer, "connection") == "close"
+    assert waited < 1.0
+
+
 async def test_models_are_those_of_the_tenant(tmp_path: Path) -> None:
     async with edge(tmp_path) as served:
         own = await served.exchange(get("/v1/models"))

@@ -270,13 +270,11 @@ class ClientConnection(asyncio.Protocol):
         """Check a head, and begin with its body; return what is left of the bytes."""
         request = visit.request
         try:
-            headers = request.headers = read_headers(request, self._limits)
+            read_headers(request, self._limits)
         except CallRefused as refused:
             self._refuse(visit, refused.answer)
             return b""
-        request.raw_headers = []
-        if "upgrade" in headers or "upgrade" in headers.get("connection", "").lower():
-            visit.end_connection_after()
+        visit.keeps, headers = request.keep_alive, request.headers
         length = length_of(headers)
         here = length <= len(rest) and not is_chunked(headers)
         self._state = _SERVING if here else _BODY

@@ -11,7 +11,7 @@ from fairlead_proxy.server.visit import Admission
 LONGEST_BYTES = 4096
 """A longer head is not remembered: there is one for each connection. A default."""
 
-_FOREIGN = ("transfer-encoding", "content-encoding", "expect", "upgrade")
+_FOREIGN = ("transfer-encoding", "content-encoding", "expect")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,8})(?=\r\n)", re.IGNORECASE)
 
 

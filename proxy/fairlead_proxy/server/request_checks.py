@@ -39,8 +39,8 @@ _REQUEST_ID = re.compile(r"[!-~]+")
 _BODYLESS = frozenset({"GET", "HEAD"})
 
 
-def read_headers(request: Request, limits: Limits) -> dict[str, str]:
-    """Return the headers by lower-case name, several of one name joined; raise CallRefused for a head we do not take.
+def read_headers(request: Request, limits: Limits) -> None:
+    """Set the headers by lower-case name, several of one name joined; raise CallRefused for a head we do not take.
 
     Headers that `Connection` names end here (RFC 9110, section 7.6.1); naming one that we act on is an attack.
     """
@@ -65,8 +65,9 @@ def read_headers(request: Request, limits: Limits) -> dict[str, str]:
     if request.version == HTTP_1_1 and "host" not in headers:
         raise _refused("the header host is missing")
     _check_framing(request, headers)
-    _check_connection(headers)
-    return headers
+    request.keep_alive = _check_connection(headers) and request.version == HTTP_1_1
+    request.headers = headers
+    request.raw_headers = []
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:
@@ -89,20 +90,26 @@ def _check_framing(request: Request, headers: Mapping[str, str]) -> None:
         raise CallRefused(Answer(417, "expectation_failed", "The only expectation that is met is 100-continue."))
 
 
-def _check_connection(headers: dict[str, str]) -> None:
+def _check_connection(headers: dict[str, str]) -> bool:
+    """Say whether the connection may go on, and drop what belongs to it alone."""
     upgrade = headers.get("upgrade", "").strip().lower()
     # Java's client offers h2c with every first request; RFC 9110, section 7.8, lets a server go on in HTTP/1.1.
     if upgrade not in ("", "h2c"):
         raise CallRefused(Answer(426, "upgrade_not_supported", "This gateway speaks HTTP/1.1 and does not upgrade."))
-    if headers.get("connection", "").lower() in _PLAIN_OPTIONS:
+    goes_on = "upgrade" not in headers
+    options = headers.get("connection", "").lower()
+    if options in _PLAIN_OPTIONS:
         headers.pop("keep-alive", None)
-        return
-    for option in headers.get("connection", "").split(","):
-        name = option.strip().lower()
+        return goes_on and options != "close"
+    for option in options.split(","):
+        name = option.strip()
         if name in _UNTOUCHABLE or name.startswith("x-fairlead-"):
             raise _refused(f"Connection names the header {name}")
-        if name != "connection":
+        if name == "close":
+            goes_on = False
+        elif name != "connection":
             headers.pop(name, None)
+    return goes_on
 
 
 class _Names(dict[bytes, str]):

@@ -19,18 +19,18 @@ EMPTY_LINE: Final = b"\r\n\r\n"
 
 
 class Request(Struct):
-    """What a head says. `headers` is empty until `read_headers` has taken the raw ones; nobody changes it afterwards.
+    """What a head says: first what was read, then what `read_headers` makes of that; nobody changes it afterwards.
 
-    `keep_alive`: the client is one that may send another request on its connection.
+    `keep_alive`: the client may send another request on its connection.
     """
 
     method: str
     target: str
     path: str
     version: str
-    keep_alive: bool
     raw_headers: list[tuple[bytes, bytes]]
     headers: dict[str, str] = {}
+    keep_alive: bool = False
 
     @property
     def http_1_0(self) -> bool:
@@ -77,7 +77,6 @@ class HeadReader:
             target=target,
             path=target.partition("?")[0],
             version=version,
-            keep_alive=version == HTTP_1_1 and self._parser.should_keep_alive(),
             raw_headers=self._events.headers,
         )
 
