@@ -70,6 +70,18 @@ class ScriptedHandler:
         return ScriptUnderWay(self.script, call, sink)
 
 
+class PromptHandler(ScriptedHandler):
+    """Answers from within `begin`, as the gateway does what it can answer by itself."""
+
+    def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> UnderWay:
+        self.calls.append(call)
+        sink.answer(200, JSON_LINE, b'{"ok": %d}' % len(call.body))
+        return self
+
+    def cut_off(self) -> None:
+        raise AssertionError("its calls are over when they begin")
+
+
 @dataclass
 class Edge:
     """A tenants' port that is up."""
@@ -81,6 +93,8 @@ class Edge:
     server: ClientServer
     listener: Listener
     refusals: list[Answer]
+    source: ConfigSource
+    directory: PlainDirectory
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port)
@@ -150,6 +164,7 @@ async def edge(
     limits: Limits | None = None,
     open_standalone: bool = True,
     publish: bool = True,
+    clock: Callable[[], float] = lambda: 1_000_000.0,
 ) -> AsyncIterator[Edge]:
     """Serve the virtual model `smart` of namespace `default`, and `theirs` of `team-a`."""
     plain = PlainDirectory(directory)
@@ -179,13 +194,13 @@ async def edge(
         serving,
         limits,
         open_standalone=open_standalone,
-        clock=lambda: 1_000_000.0,
+        clock=clock,
         record_refusal=record,
     )
     server = ClientServer(tenant, limits, serving)
     listener = Listener(server, Address("127.0.0.1", 0))
     address = await listener.start()
     try:
-        yield Edge(address.port, handler, serving, tenant, server, listener, refusals)
+        yield Edge(address.port, handler, serving, tenant, server, listener, refusals, source, plain)
     finally:
         await listener.close()

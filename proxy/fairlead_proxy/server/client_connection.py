@@ -1,13 +1,11 @@
 """One client's connection: its requests come in one after the other, and each is answered before the next is read."""
 
 import asyncio
-import socket
-import struct
-from collections.abc import Callable
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 from fairlead_proxy.exchange.answers import INTERNAL_ERROR
 from fairlead_proxy.exchange.errors import Answer, CallRefused
+from fairlead_proxy.server.client_socket import ClientSocket
 from fairlead_proxy.server.known_head import KnownHead, remember
 from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.request_body import Body, Inflater, is_chunked, length_of
@@ -26,7 +24,6 @@ BACKLOG_BYTES = 64 * 1024
 from, and so not seen to leave, until its answer has ended."""
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 _IDLE: Final = 0
 _HEAD: Final = 1
@@ -57,39 +54,27 @@ class Server(Protocol):
         ...
 
 
-class ClientConnection(asyncio.Protocol):
-    """`full`: what was written is not taken as fast as it comes. `shed`: there are too many connections."""
+class ClientConnection(ClientSocket):
+    """`shed`: there are too many connections, so requests on this one are refused."""
 
     __slots__ = (
         "_backlog",
         "_body",
-        "_ending_seconds",
-        "_full_since",
         "_head",
         "_idle_since",
         "_known",
-        "_limits",
-        "_loop",
-        "_on_room",
-        "_paused",
         "_service",
         "_since",
         "_state",
-        "_unsent_bytes",
         "_visit",
-        "full",
         "port",
         "shed",
-        "transport",
     )
 
     def __init__(self, server: Server) -> None:
+        super().__init__(server.loop, server.limits)
         self.port = server
-        self.transport: asyncio.Transport | None = None
-        self.full = False
         self.shed = False
-        self._loop = server.loop
-        self._limits = server.limits
         self._service = server.service
         self._state = _IDLE
         self._visit: Visit | None = None
@@ -97,18 +82,12 @@ class ClientConnection(asyncio.Protocol):
         self._head: HeadReader | None = None
         self._body: Body | None = None
         self._backlog = b""
-        self._paused = False
-        # Loop's clock: since when a first or a begun head, a body, or the end is awaited; None: nothing of the kind.
+        # Loop's clock: since when a first or a begun head, or a body, is awaited; None: nothing of the kind.
         self._since: float | None = None
         self._idle_since: float | None = None  # the sweep's alone, so that a request need not ask for the time
-        self._ending_seconds = 0.0
-        self._full_since = 0.0
-        self._unsent_bytes = 0
-        self._on_room: list[Callable[[], None]] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(high=self._limits.write_buffer_bytes)
+        super().connection_made(transport)
         self._since = self._loop.time()
         held, most = self.port.made(self), self._limits.max_connections
         self.shed = held > most
@@ -117,7 +96,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose()
-        self.transport = None
+        super().connection_lost(exc)
         self.port.forget(self)
 
     def eof_received(self) -> None:
@@ -125,19 +104,14 @@ class ClientConnection(asyncio.Protocol):
         self._lose()
 
     def pause_writing(self) -> None:
-        if self.transport is None or self.full:
-            return
-        self.full = True
-        self._full_since = self._loop.time()
-        self._unsent_bytes = self.transport.get_write_buffer_size()
+        super().pause_writing()
         if self._visit is not None:
-            self._visit.full = True
+            self._visit.full = self.full
 
-    def resume_writing(self) -> None:
-        self.full = False
+    def make_room(self) -> None:
         if self._visit is not None:
             self._visit.full = False
-        self._make_room()
+        super().make_room()
 
     def data_received(self, data: bytes) -> None:
         known = self._known
@@ -147,21 +121,9 @@ class ClientConnection(asyncio.Protocol):
                 return
         self._read(data)
 
-    def call_soon(self, call: Callable[[], None]) -> None:
-        self._loop.call_soon(call)
-
-    def when_room(self, call: Callable[[], None]) -> None:
-        self._on_room.append(call)
-
     def cut(self, *, reset: bool = False) -> None:
-        transport = self.transport
-        if transport is None:
-            return
-        self._enter_end(self._limits.write_seconds)
-        sock = transport.get_extra_info("socket") if reset else None
-        if sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        transport.abort()
+        self._forget_requests()
+        super().cut(reset=reset)
 
     def visit_over(self, visit: Visit) -> None:
         self._service.ended(visit)
@@ -196,22 +158,16 @@ class ClientConnection(asyncio.Protocol):
     def sweep(self, now: float) -> None:
         """End what has been too slow. `now` is on the loop's clock."""
         limits, since = self._limits, self._since
-        if self.full:
-            self._sweep_unsent(now)
+        self.sweep_socket(now)
         if self._state == _IDLE and since is None:
             if self._idle_since is None:
                 self._idle_since = now
             elif now - self._idle_since > limits.idle_seconds:
                 self._end(linger=False)
-        elif since is None:
-            return
-        elif self._state <= _HEAD:
-            if now - since > limits.head_seconds:
-                self._reject(HEAD_TOO_SLOW if self._head is not None else None)
-        elif self._state == _BODY:
+        elif since is not None and self._state == _BODY:
             self._sweep_body(now - since)
-        elif self._state == _ENDING and now - since > self._ending_seconds:
-            self.cut()
+        elif since is not None and self._state <= _HEAD and now - since > limits.head_seconds:
+            self._reject(HEAD_TOO_SLOW if self._head is not None else None)
 
     def _serve_known(self, known: KnownHead, body: bytes) -> bool:
         """Serve a call whose head came before; False: its head must be read again."""
@@ -270,7 +226,7 @@ class ClientConnection(asyncio.Protocol):
         """Check a head, and begin with its body; return what is left of the bytes."""
         request = visit.request
         try:
-            read_headers(request, self._limits)
+            read_headers(request)
         except CallRefused as refused:
             self._refuse(visit, refused.answer)
             return b""
@@ -368,9 +324,8 @@ class ClientConnection(asyncio.Protocol):
     def _put_back(self, data: bytes) -> None:
         """Keep what has come of later requests until it is their turn."""
         self._backlog += data
-        if len(self._backlog) > BACKLOG_BYTES and not self._paused and self.transport is not None:
-            self._paused = True
-            self.transport.pause_reading()
+        if len(self._backlog) > BACKLOG_BYTES:
+            self.pause_reading()
 
     def _go_on(self) -> None:
         if self._state != _SERVING or self._visit is not None:
@@ -379,49 +334,26 @@ class ClientConnection(asyncio.Protocol):
         data, self._backlog = self._backlog, b""
         self._read(data)
         if len(self._backlog) <= BACKLOG_BYTES:
-            self._resume_reading()
-
-    def _resume_reading(self) -> None:
-        if self._paused and self.transport is not None:
-            self._paused = False
-            self.transport.resume_reading()
+            self.resume_reading()
 
     def _end(self, *, linger: bool) -> None:
-        """Send what is written, then close. `linger`: once the client has closed as well, or after a while: closed
-        earlier, what the client is still sending would be answered by a reset, and our answer be lost to it.
-        """
-        self._enter_end(self._limits.linger_seconds if linger else self._limits.write_seconds)
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            return
-        if linger and transport.can_write_eof():
-            self._resume_reading()
-            transport.write_eof()
-        else:
-            transport.close()
+        self._forget_requests()
+        self.close_soon(linger=linger)
 
-    def _enter_end(self, patience_seconds: float) -> None:
+    def _forget_requests(self) -> None:
         self._state = _ENDING
-        self._since = self._loop.time()
-        self._ending_seconds = patience_seconds
+        self._since = None
         self._head = self._body = self._known = None
         self._backlog = b""
 
     def _lose(self) -> None:
         """The client has left."""
         visit, self._visit = self._visit, None
-        self._enter_end(self._limits.write_seconds)
+        self._forget_requests()
+        self.close_soon(linger=False)
         if visit is not None:
             visit.leave()
-        self._make_room()
-
-    def _make_room(self) -> None:
-        waiting, self._on_room = self._on_room, []
-        for call in waiting:
-            try:
-                call()
-            except Exception as error:
-                log_fault("", error)
+        self.make_room()
 
     def _sweep_body(self, elapsed: float) -> None:
         visit, body, limits = self._visit, self._body, self._limits
@@ -429,13 +361,3 @@ class ClientConnection(asyncio.Protocol):
             return
         if body.size < elapsed * limits.body_bytes_per_second:
             self._refuse(visit, BODY_TOO_SLOW)
-
-    def _sweep_unsent(self, now: float) -> None:
-        """End a client that has taken nothing for too long of what waits for it."""
-        if self.transport is None:
-            return
-        unsent = self.transport.get_write_buffer_size()
-        if unsent < self._unsent_bytes:
-            self._full_since, self._unsent_bytes = now, unsent
-        elif now - self._full_since > self._limits.write_seconds:
-            self.cut()

@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping
 
 from fairlead_proxy.exchange.errors import Answer, CallRefused
-from fairlead_proxy.server.limits import Limits
-from fairlead_proxy.server.request_head import HEADERS_TOO_LARGE, HTTP_1_0, HTTP_1_1, Request
+from fairlead_proxy.server.request_head import HTTP_1_0, HTTP_1_1, Request
 
 REQUEST_ID_CHARACTERS = 128
 
@@ -39,7 +38,7 @@ _REQUEST_ID = re.compile(r"[!-~]+")
 _BODYLESS = frozenset({"GET", "HEAD"})
 
 
-def read_headers(request: Request, limits: Limits) -> None:
+def read_headers(request: Request) -> None:
     """Set the headers by lower-case name, several of one name joined; raise CallRefused for a head we do not take.
 
     Headers that `Connection` names end here (RFC 9110, section 7.6.1); naming one that we act on is an attack.
@@ -47,9 +46,7 @@ def read_headers(request: Request, limits: Limits) -> None:
     if request.version not in (HTTP_1_0, HTTP_1_1):
         raise CallRefused(Answer(505, "version_not_supported", "This gateway speaks HTTP/1.1 and HTTP/1.0."))
     headers: dict[str, str] = {}
-    size = 0
     for raw_name, raw_value in request.raw_headers:
-        size += len(raw_name) + len(raw_value) + 4
         name = _NAMES[raw_name]
         value = raw_value.strip(b" \t").decode("utf-8", "surrogateescape")
         if name not in headers:
@@ -58,8 +55,6 @@ def read_headers(request: Request, limits: Limits) -> None:
             raise _refused(f"the header {name} comes more than once")
         else:
             headers[name] = f"{headers[name]}, {value}"
-    if size > limits.head_bytes:
-        raise CallRefused(HEADERS_TOO_LARGE)
     if not request.target.startswith("/"):
         raise _refused("the target is not a path")
     if request.version == HTTP_1_1 and "host" not in headers:

@@ -91,9 +91,10 @@ class HeadReader:
             pass  # it is not taken up; `read_headers` knows which offers may be passed over
         except HttpParserError:
             raise CallRefused(MALFORMED) from None
-        if sum(map(len, events.target)) > limits.target_bytes:
+        target_bytes = sum(map(len, events.target))
+        if target_bytes > limits.target_bytes:
             raise CallRefused(TARGET_TOO_LONG)
-        if len(events.headers) > limits.header_count or len(part) > room:
+        if len(events.headers) > limits.header_count or self._seen - target_bytes > limits.head_bytes:
             raise CallRefused(HEADERS_TOO_LARGE)
 
 

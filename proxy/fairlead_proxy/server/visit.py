@@ -186,6 +186,7 @@ class Visit:
         """The client has left; for the connection alone. Whoever serves the visit is told, now or once he asks."""
         self._transport = None
         self._before = b""
+        self.full = False
         if self._on_lost is not None or self.under_way is None:
             self._tell_lost()
 
