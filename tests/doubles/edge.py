@@ -12,13 +12,15 @@ from doubles.mounted_config import PlainDirectory, fragments_of, gateway, key_ri
 from fairlead_proxy.config_source import ConfigSource, Loaded
 from fairlead_proxy.contract.config import Gateway, GatewayConfig
 from fairlead_proxy.contract.keys import CallerKey, KeyRing
-from fairlead_proxy.exchange.call import ClientCall, Sink
+from fairlead_proxy.dialects.registry import OPENAI_CHAT
+from fairlead_proxy.exchange.answers import INTERNAL_ERROR
+from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay
 from fairlead_proxy.exchange.errors import Answer
 from fairlead_proxy.governance.identity import Identity
 from fairlead_proxy.server.address import Address
-from fairlead_proxy.server.answer_head import DateHeader
-from fairlead_proxy.server.answers import render_closing_answer
-from fairlead_proxy.server.connection import ClientServer
+from fairlead_proxy.server.answer_head import JSON_LINE
+from fairlead_proxy.server.answers import SHUTTING_DOWN
+from fairlead_proxy.server.client_server import ClientServer
 from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.listener import Listener
 from fairlead_proxy.server.serving import Serving
@@ -29,10 +31,31 @@ Script = Callable[[ClientCall, Sink], Awaitable[None]]
 
 async def answer_ok(call: ClientCall, sink: Sink) -> None:
     """Answer with the body's length, as a plain answer of the gateway comes."""
-    body = b'{"ok": %d}' % len(call.body)
-    sink.head(200, [("content-type", "application/json"), ("content-length", str(len(body)))])
-    sink.write(body)
-    sink.end()
+    sink.answer(200, JSON_LINE, b'{"ok": %d}' % len(call.body))
+
+
+class ScriptUnderWay:
+    """A call that a script serves, in a task of its own. It ends as the gateway's calls do."""
+
+    def __init__(self, script: Script, call: ClientCall, sink: Sink) -> None:
+        self._sink = sink
+        self._task = asyncio.ensure_future(self._follow(script, call))
+
+    def cut_off(self) -> None:
+        self._task.cancel()
+        if not self._sink.started:
+            self._sink.answer(503, JSON_LINE, OPENAI_CHAT.render_error(SHUTTING_DOWN))
+            return
+        self._sink.write(OPENAI_CHAT.render_stream_error(SHUTTING_DOWN))
+        self._sink.end()
+
+    async def _follow(self, script: Script, call: ClientCall) -> None:
+        try:
+            await script(call, self._sink)
+        except Exception:
+            if not self._sink.started:
+                self._sink.answer(500, JSON_LINE, OPENAI_CHAT.render_error(INTERNAL_ERROR))
+        self._sink.abort()  # where the script has not ended its answer
 
 
 @dataclass
@@ -42,9 +65,21 @@ class ScriptedHandler:
     script: Script = answer_ok
     calls: list[ClientCall] = field(default_factory=list)
 
-    async def handle(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> None:
+    def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> UnderWay:
         self.calls.append(call)
-        await self.script(call, sink)
+        return ScriptUnderWay(self.script, call, sink)
+
+
+class PromptHandler(ScriptedHandler):
+    """Answers from within `begin`, as the gateway does what it can answer by itself."""
+
+    def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> UnderWay:
+        self.calls.append(call)
+        sink.answer(200, JSON_LINE, b'{"ok": %d}' % len(call.body))
+        return self
+
+    def cut_off(self) -> None:
+        raise AssertionError("its calls are over when they begin")
 
 
 @dataclass
@@ -58,6 +93,8 @@ class Edge:
     server: ClientServer
     listener: Listener
     refusals: list[Answer]
+    source: ConfigSource
+    directory: PlainDirectory
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port)
@@ -123,9 +160,11 @@ async def edge(
     *callers: CallerKey,
     gateway_now: Gateway | None = None,
     script: Script = answer_ok,
+    handler: ScriptedHandler | None = None,
     limits: Limits | None = None,
     open_standalone: bool = True,
     publish: bool = True,
+    clock: Callable[[], float] = lambda: 1_000_000.0,
 ) -> AsyncIterator[Edge]:
     """Serve the virtual model `smart` of namespace `default`, and `theirs` of `team-a`."""
     plain = PlainDirectory(directory)
@@ -143,7 +182,8 @@ async def edge(
     source = ConfigSource(directory, on_swap=swaps.append, on_refused=lambda refused: None)
     await source.refresh()
     limits = limits or Limits()
-    handler, serving, refusals, date = ScriptedHandler(script), Serving(), [], DateHeader()
+    serving, refusals = Serving(), []
+    handler = handler or ScriptedHandler(script)
 
     def record(call: str, request_id: str, identity: Identity | None, loaded: Loaded | None, answer: Answer) -> None:
         refusals.append(answer)
@@ -154,13 +194,13 @@ async def edge(
         serving,
         limits,
         open_standalone=open_standalone,
-        clock=lambda: 1_000_000.0,
+        clock=clock,
         record_refusal=record,
     )
-    server = ClientServer(tenant.handle, limits, lambda answer: render_closing_answer(answer, date))
+    server = ClientServer(tenant, limits, serving)
     listener = Listener(server, Address("127.0.0.1", 0))
     address = await listener.start()
     try:
-        yield Edge(address.port, handler, serving, tenant, server, listener, refusals)
+        yield Edge(address.port, handler, serving, tenant, server, listener, refusals, source, plain)
     finally:
         await listener.close()

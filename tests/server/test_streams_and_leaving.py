@@ -9,11 +9,11 @@ import pytest
 from doubles.edge import Edge, body_of, close, edge, header_of, post, read_all, status_of
 
 from fairlead_proxy.exchange.call import ClientCall, Sink
-from fairlead_proxy.exchange.errors import ClientGone
+from fairlead_proxy.server.answer_head import encode_lines
 from fairlead_proxy.server.limits import Limits
 
 HTTP_1_0 = b"POST /v1/chat/completions HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-EVENTS = [("content-type", "text/event-stream")]
+EVENTS = b"content-type: text/event-stream\r\n"
 
 
 async def until(check: object, *, within: float = 5.0) -> None:
@@ -29,6 +29,13 @@ async def leaving(sink: Sink) -> None:
     left = asyncio.Event()
     sink.when_lost(left.set)
     await left.wait()
+
+
+async def room(sink: Sink) -> None:
+    """Return once there is room, or the caller has left."""
+    there = asyncio.Event()
+    sink.when_room(there.set)
+    await there.wait()
 
 
 async def stream_three(call: ClientCall, sink: Sink) -> None:
@@ -79,25 +86,37 @@ async def test_an_aborted_stream_is_a_reset_where_the_end_of_the_connection_woul
         writer.close()
 
 
-async def test_an_answer_shorter_than_its_head_said_is_never_passed_for_whole(tmp_path: Path) -> None:
-    async def short(call: ClientCall, sink: Sink) -> None:
-        sink.head(200, [("content-length", "10")])
-        sink.write(b"short")
+async def test_an_answer_that_is_never_ended_is_never_passed_for_whole(tmp_path: Path) -> None:
+    async def forget(call: ClientCall, sink: Sink) -> None:
+        sink.head(200, EVENTS)
+        sink.write(b"data: 0\n\n")
+        raise ValueError
+
+    async with edge(tmp_path, script=forget) as served:
+        answer = await served.exchange(post(closing=False))
+    assert not answer.endswith(b"0\r\n\r\n")
+
+
+async def test_an_empty_piece_does_not_end_a_stream(tmp_path: Path) -> None:
+    async def pause(call: ClientCall, sink: Sink) -> None:
+        sink.head(200, EVENTS)
+        for piece in (b"", b"a", b"", b"b"):
+            sink.write(piece)
         sink.end()
 
-    async with edge(tmp_path, script=short) as served:
-        answer = await served.exchange(post(closing=False))
-    assert len(body_of(answer)) < 10
+    async with edge(tmp_path, script=pause) as served:
+        answer = await served.exchange(post())
+    assert body_of(answer) == b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n"
 
 
 async def test_a_control_character_from_upstream_cannot_make_a_header(tmp_path: Path) -> None:
     async def split(call: ClientCall, sink: Sink) -> None:
-        sink.head(200, [("x-a", "b\r\nset-cookie: c"), ("content-length", "0")])
-        sink.end()
+        sink.answer(200, encode_lines([("x-a", "b\r\nset-cookie: c")]), b"")
 
     async with edge(tmp_path, script=split) as served:
         answer = await served.exchange(post())
     assert header_of(answer, "set-cookie") is None
+    assert header_of(answer, "x-a") == "b  set-cookie: c"
 
 
 async def leave_politely(served: Edge) -> None:
@@ -133,36 +152,56 @@ async def test_leaving_is_noticed_within_100_ms_while_nothing_is_written(tmp_pat
     assert noticed[0] - left < 0.1
 
 
-async def test_writing_to_who_has_left_says_so(tmp_path: Path) -> None:
-    told: list[ClientGone] = []
+async def test_what_is_written_to_who_has_left_goes_nowhere_and_the_call_is_over(tmp_path: Path) -> None:
+    written: list[bool] = []
 
     async def write_late(call: ClientCall, sink: Sink) -> None:
         await leaving(sink)
-        try:
-            sink.head(200, EVENTS)
-        except ClientGone as gone:
-            told.append(gone)
-            raise
+        sink.head(200, EVENTS)
+        sink.write(b"data: 0\n\n")
+        sink.end()
+        written.append(True)
 
     async with edge(tmp_path, script=write_late) as served:
         await leave_politely(served)
-        await until(lambda: told and served.serving.in_flight == 0)
+        await until(lambda: written and served.serving.in_flight == 0)
+
+
+async def test_who_asks_late_is_still_told_that_the_caller_has_left(tmp_path: Path) -> None:
+    gone, told, order = asyncio.Event(), asyncio.Event(), list[str]()
+
+    def tell() -> None:
+        order.append("told")
+        told.set()
+
+    async def ask_late(call: ClientCall, sink: Sink) -> None:
+        await gone.wait()
+        sink.when_lost(tell)
+        order.append("asked")
+        await told.wait()
+
+    async with edge(tmp_path, script=ask_late) as served:
+        await leave_politely(served)
+        await until(lambda: not served.server.connections)
+        assert served.serving.in_flight == 1
+        gone.set()
+        await until(lambda: served.serving.in_flight == 0)
+    assert order == ["asked", "told"]
 
 
 async def test_a_client_that_stops_reading_holds_little_and_is_dropped(tmp_path: Path) -> None:
     written: list[int] = []
-    ended: list[BaseException] = []
+    ended: list[bool] = []
 
     async def flood(call: ClientCall, sink: Sink) -> None:
+        left = asyncio.Event()
+        sink.when_lost(left.set)
         sink.head(200, EVENTS)
-        try:
-            while True:
-                sink.write(b"x" * 65536)
-                written.append(65536)
-                await sink.room()
-        except ClientGone as gone:
-            ended.append(gone)
-            raise
+        while not left.is_set():
+            sink.write(b"x" * 65536)
+            written.append(65536)
+            await room(sink)
+        ended.append(True)
 
     async with edge(tmp_path, script=flood, limits=Limits(write_seconds=0.3)) as served:
         sock = socket.socket()
@@ -178,9 +217,7 @@ async def test_a_client_that_stops_reading_holds_little_and_is_dropped(tmp_path:
 
 async def test_a_slow_reader_gets_everything(tmp_path: Path) -> None:
     async def much(call: ClientCall, sink: Sink) -> None:
-        sink.head(200, [("content-length", str(4 << 20))])
-        sink.write(b"y" * (4 << 20))
-        sink.end()
+        sink.answer(200, b"", b"y" * (4 << 20))
 
     async with edge(tmp_path, script=much) as served:
         reader, writer = await served.connect()
@@ -277,7 +314,7 @@ async def test_a_connection_that_was_promised_to_go_on_serves_one_more_call_whil
     release = asyncio.Event()
 
     async def halt_within(call: ClientCall, sink: Sink) -> None:
-        sink.head(200, [("content-type", "text/event-stream")])
+        sink.head(200, EVENTS)
         sink.write(b"data: 0\n\n")
         await release.wait()
         sink.end()

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from doubles.edge import answer_ok, body_of, edge, get, header_of, post, status_of
+from doubles.edge import ScriptedHandler, answer_ok, body_of, edge, get, header_of, post, status_of
 from doubles.mounted_config import CALLER_KEY, caller, gateway
 
-from fairlead_proxy.exchange.call import ClientCall, Sink
+from fairlead_proxy.contract.config import GatewayConfig
+from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay
 from fairlead_proxy.server.limits import Limits
 
 BEARER = f"Authorization: Bearer {CALLER_KEY}"
@@ -43,6 +45,18 @@ async def test_one_connection_serves_many_calls(tmp_path: Path) -> None:
         answer = await served.exchange(post(b"1", closing=False) + post(b"12", closing=False) + post(b"123"))
     assert answer.count(b"HTTP/1.1 200 OK") == 3
     assert [call.body for call in served.handler.calls] == [b"1", b"12", b"123"]
+
+
+@pytest.mark.parametrize("request_bytes", [get("/"), get("/nothing"), post(), post(path="/nothing")])
+async def test_a_client_that_asks_for_it_has_its_connection_closed_at_once(
+    tmp_path: Path, request_bytes: bytes
+) -> None:
+    async with edge(tmp_path) as served:
+        began = asyncio.get_running_loop().time()
+        answer = await served.exchange(request_bytes)
+        waited = asyncio.get_running_loop().time() - began
+    assert header_of(answer, "connection") == "close"
+    assert waited < 1.0
 
 
 async def test_models_are_those_of_the_tenant(tmp_path: Path) -> None:
@@ -296,10 +310,12 @@ async def test_an_http_1_0_client_is_answered_and_its_connection_closed(tmp_path
 
 
 async def test_an_unexpected_fault_is_a_500_without_details(tmp_path: Path) -> None:
-    async def fail(call: object, sink: object) -> None:
-        raise ValueError("secret detail")
+    class Broken(ScriptedHandler):
+        def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> UnderWay:
+            raise ValueError("secret detail")
 
-    async with edge(tmp_path, script=fail) as served:
+    async with edge(tmp_path, handler=Broken()) as served:
         answer = await served.exchange(post())
     assert (status_of(answer), code_of(answer)) == (500, "internal_error")
     assert b"secret detail" not in answer
+    assert served.serving.in_flight == 0

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fairlead_proxy.contract.config import Gateway
 from fairlead_proxy.contract.keys import CallerKey, KeyRing
@@ -33,10 +33,14 @@ _NOBODY = CallerKey(sha256="0" * 64, tenant="", name="")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A caller: the namespace whose models it may name, and the key it came with (empty in open standalone)."""
+    """A caller: the namespace whose models it may name, and the key it came with (empty in open standalone).
+
+    `expires_at`: when the key does, in Unix seconds; it is no part of who somebody is.
+    """
 
     tenant: str
     key_name: str = ""
+    expires_at: float | None = field(default=None, compare=False)
 
 
 def index_callers(keys: KeyRing) -> dict[str, CallerKey]:
@@ -65,7 +69,7 @@ def identify(
     expired = caller.expires_at is not None and caller.expires_at <= now
     if not known or expired or not gateway.admits(caller.tenant):
         return UNAUTHORIZED
-    return Identity(caller.tenant, caller.name)
+    return Identity(caller.tenant, caller.name, caller.expires_at)
 
 
 def _standalone_identity(headers: Mapping[str, str]) -> Identity | Answer:

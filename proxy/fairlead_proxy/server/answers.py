@@ -2,7 +2,7 @@
 
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.errors import Answer
-from fairlead_proxy.server.answer_head import JSON, DateHeader, encode_head
+from fairlead_proxy.server.answer_head import CLOSE_LINE, JSON_LINE, STATUS_LINES, encode_lines
 
 SUPPORTED = "POST /v1/chat/completions, GET /v1/models, GET /v1/models/{model}"
 
@@ -24,8 +24,14 @@ def wrong_method(allowed: tuple[str, ...]) -> Answer:
     return Answer(405, "method_not_allowed", f"This path takes {names}.", headers=(("allow", names),))
 
 
-def render_closing_answer(answer: Answer, date: DateHeader) -> bytes:
+def render_closing_answer(answer: Answer, date_line: bytes) -> bytes:
     """Return a whole answer, head and body, after which the connection ends."""
     body = OPENAI_CHAT.render_error(answer)
-    described = [("content-type", JSON), ("content-length", str(len(body))), ("connection", "close")]
-    return encode_head(answer.status, [*answer.headers, *described, date.now()]) + body
+    described = b"%b%bcontent-length: %d\r\n%b%b" % (
+        encode_lines(answer.headers),
+        JSON_LINE,
+        len(body),
+        CLOSE_LINE,
+        date_line,
+    )
+    return b"%b%b\r\n%b" % (STATUS_LINES[answer.status], described, body)

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from fairlead_proxy.server.address import Address, ListenError
-from fairlead_proxy.server.connection import ClientConnection, ClientServer
+from fairlead_proxy.server.client_server import ClientServer
 
 BACKLOG = 4096
 SWEEP_SECONDS = 0.5
@@ -16,6 +16,8 @@ ARRIVAL_SECONDS = 1.0
 """How long a connection without a request, or with a part of a head, is waited for when the port closes."""
 
 ARRIVAL_LOOK_SECONDS = 0.02
+CLOSE_SECONDS = 1.0
+"""How long answers that are written get to be sent when everything ends; a default."""
 
 
 class Listener:
@@ -66,38 +68,28 @@ class Listener:
             for connection in waiting:
                 await loop.connect_accepted_socket(self._server, connection)
         # A request may yet come within this time, of which no event tells.
-        while any(each.is_arriving(loop.time(), ARRIVAL_SECONDS) for each in self._connections()):  # noqa: ASYNC110
+        while any(each.is_arriving(loop.time(), ARRIVAL_SECONDS) for each in self._server.connections):  # noqa: ASYNC110
             await asyncio.sleep(ARRIVAL_LOOK_SECONDS)
-        self._end_idle()
+        self._server.end_idle()
 
     async def close(self) -> None:
         """End every connection at once."""
         if self._accepting is not None:
             self._accepting.close()
-        self._end_idle()
+        self._server.end_idle()
         if self._sweeper is not None:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
-        await self._server.shutdown(timeout=1.0)
+        await self._server.shutdown(CLOSE_SECONDS)
         if self._address.path:
             with contextlib.suppress(OSError):
                 os.unlink(self._address.path)
 
-    def _end_idle(self) -> None:
-        for connection in self._connections():
-            connection.end_if_idle()
-
-    def _connections(self) -> list[ClientConnection]:
-        return [each for each in self._server.connections if isinstance(each, ClientConnection)]
-
     async def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            now = loop.time()
-            for connection in self._connections():
-                connection.sweep(now)
+            self._server.sweep()
 
 
 def _stop_listening(accepting: asyncio.Server) -> list[socket.socket]:

@@ -26,15 +26,14 @@ from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.server.address import Address, ListenError
 from fairlead_proxy.server.admin import ADMIN_LIMITS, Admin
-from fairlead_proxy.server.answer_head import DateHeader
-from fairlead_proxy.server.answers import render_closing_answer
-from fairlead_proxy.server.connection import ClientServer, Handler
+from fairlead_proxy.server.client_server import ClientServer
 from fairlead_proxy.server.descriptors import fit, raise_descriptor_limit
 from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.listener import Listener
 from fairlead_proxy.server.parent import die_with_parent
 from fairlead_proxy.server.process_log import LineWriter
 from fairlead_proxy.server.report import News, Reporter
+from fairlead_proxy.server.service import Service
 from fairlead_proxy.server.serving import Serving
 from fairlead_proxy.server.settings import Settings, StartRefused
 from fairlead_proxy.server.steady_clock import steady_clock
@@ -70,7 +69,6 @@ class Proxy:
         self._settings = settings
         self._limits = fit(settings.limits, raise_descriptor_limit())
         self._clock = steady_clock()
-        self._date = DateHeader()
         self._news = News()
         self._serving = Serving()
         self._serving.listening = False
@@ -134,7 +132,7 @@ class Proxy:
         try:
             await self._source.refresh()
             if self._settings.admin is not None:
-                await self._listen(self._admin.handle, self._settings.admin, ADMIN_LIMITS, "--admin")
+                await self._listen(self._admin, self._settings.admin, ADMIN_LIMITS, "--admin")
             self._own(self._source.run(), "watch the configuration")
             await _first_of(self._complete.wait(), self._told_to_end.wait())
             if not self._told_to_end.is_set():
@@ -149,7 +147,7 @@ class Proxy:
         gc.collect()
         gc.freeze()
         for address in self._settings.listen:
-            listener = await self._listen(self._tenant.handle, address, self._limits, "--listen")
+            listener = await self._listen(self._tenant, address, self._limits, "--listen")
             self._tenant_listeners.append(listener)
         self._prober.start()
         self._serving.listening = True
@@ -185,8 +183,10 @@ class Proxy:
         await self._transports.close()
         await self._lines.close()
 
-    async def _listen(self, handler: Handler, address: Address, limits: Limits, option: str) -> Listener:
-        server = ClientServer(handler, limits, self._render_answer)
+    async def _listen(self, service: Service, address: Address, limits: Limits, option: str) -> Listener:
+        # The admin port answers until the end: of its connections none is told to go.
+        serving = self._serving if service is self._tenant else Serving()
+        server = ClientServer(service, limits, serving)
         listener = Listener(server, address, reuse_port=self._settings.reuse_port and not address.path)
         try:
             in_use = await listener.start()
@@ -234,9 +234,6 @@ class Proxy:
     def _egress(self) -> Egress:
         loaded = self._source.current()
         return loaded.config.gateway.egress if loaded else Egress()
-
-    def _render_answer(self, answer: Answer) -> bytes:
-        return render_closing_answer(answer, self._date)
 
     def _record_refusal(
         self, call: str, request_id: str, identity: Identity | None, loaded: Loaded | None, answer: Answer

@@ -16,12 +16,11 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 def set_up_log(log_format: str) -> None:
-    """Log to stderr; `log_format` is `json` or `text`. aiohttp's and asyncio's own notes come from warnings on."""
+    """Log to stderr; `log_format` is `json` or `text`. asyncio's own notes come from warnings on."""
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonLines() if log_format == "json" else _TextLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for name in ("aiohttp", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
 class LineWriter:

@@ -1,18 +1,18 @@
 """What a request's head must be before anything else is looked at: stricter than HTTP where looseness is a weapon."""
 
 import re
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 
 from fairlead_proxy.exchange.errors import Answer, CallRefused
-from fairlead_proxy.server.limits import Limits
+from fairlead_proxy.server.request_head import HTTP_1_0, HTTP_1_1, Request
 
-HTTP_1_0 = (1, 0)
-HTTP_1_1 = (1, 1)
 REQUEST_ID_CHARACTERS = 128
 
 KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"})
 """What says who is calling. None of it goes further than the question who that is."""
+
+FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
+"""What says how a body came. It is whole when it is handed on, and has a length of its own."""
 
 _SINGLE = frozenset(
     {
@@ -38,46 +38,31 @@ _REQUEST_ID = re.compile(r"[!-~]+")
 _BODYLESS = frozenset({"GET", "HEAD"})
 
 
-def read_headers(
-    method: str,
-    target: str,
-    version: tuple[int, int],
-    raw_headers: Iterable[tuple[bytes, bytes]],
-    limits: Limits,
-) -> dict[str, str]:
-    """Return the headers by lower-case name, several of one name joined; raise CallRefused for a head we do not take.
+def read_headers(request: Request) -> None:
+    """Set the headers by lower-case name, several of one name joined; raise CallRefused for a head we do not take.
 
     Headers that `Connection` names end here (RFC 9110, section 7.6.1); naming one that we act on is an attack.
     """
-    if version not in (HTTP_1_0, HTTP_1_1):
+    if request.version not in (HTTP_1_0, HTTP_1_1):
         raise CallRefused(Answer(505, "version_not_supported", "This gateway speaks HTTP/1.1 and HTTP/1.0."))
     headers: dict[str, str] = {}
-    size = 0
-    for raw_name, raw_value in raw_headers:
-        size += len(raw_name) + len(raw_value) + 4
-        name = _name_of(raw_name)
-        value = raw_value.decode("utf-8", "surrogateescape")
+    for raw_name, raw_value in request.raw_headers:
+        name = _NAMES[raw_name]
+        value = raw_value.strip(b" \t").decode("utf-8", "surrogateescape")
         if name not in headers:
             headers[name] = value
         elif name in _SINGLE:
             raise _refused(f"the header {name} comes more than once")
         else:
             headers[name] = f"{headers[name]}, {value}"
-    if size > limits.head_bytes:
-        raise CallRefused(Answer(431, "headers_too_large", "The request's headers are too large."))
-    if not target.startswith("/"):
+    if not request.target.startswith("/"):
         raise _refused("the target is not a path")
-    _check_framing(method, version, headers)
-    _check_connection(headers)
-    return headers
-
-
-@lru_cache(maxsize=1024)
-def _name_of(raw_name: bytes) -> str:
-    name = raw_name.decode("latin-1").lower()
-    if "_" in name:
-        raise _refused("a header's name holds an underscore")
-    return name
+    if request.version == HTTP_1_1 and "host" not in headers:
+        raise _refused("the header host is missing")
+    _check_framing(request, headers)
+    request.keep_alive = _check_connection(headers) and request.version == HTTP_1_1
+    request.headers = headers
+    request.raw_headers = []
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:
@@ -86,34 +71,56 @@ def request_id_of(headers: Mapping[str, str]) -> str:
     return given if len(given) <= REQUEST_ID_CHARACTERS and _REQUEST_ID.fullmatch(given) else ""
 
 
-def _check_framing(method: str, version: tuple[int, int], headers: Mapping[str, str]) -> None:
+def _check_framing(request: Request, headers: Mapping[str, str]) -> None:
     encoding = headers.get("transfer-encoding")
-    if encoding is not None and version == HTTP_1_0:
+    if encoding is not None and request.version == HTTP_1_0:
         raise _refused("HTTP/1.0 knows no Transfer-Encoding")
     if encoding is not None and encoding.strip().lower() != "chunked":
         raise _refused("the only Transfer-Encoding taken is chunked")
     if encoding is not None and "content-length" in headers:
         raise _refused("Content-Length and Transfer-Encoding exclude each other")
-    if method in _BODYLESS and (encoding is not None or headers.get("content-length", "0").strip() != "0"):
-        raise _refused(f"a {method} request has no body")
+    if request.method in _BODYLESS and (encoding is not None or headers.get("content-length", "0") != "0"):
+        raise _refused(f"a {request.method} request has no body")
     if headers.get("expect", "100-continue").strip().lower() != "100-continue":
         raise CallRefused(Answer(417, "expectation_failed", "The only expectation that is met is 100-continue."))
 
 
-def _check_connection(headers: dict[str, str]) -> None:
+def _check_connection(headers: dict[str, str]) -> bool:
+    """Say whether the connection may go on, and drop what belongs to it alone."""
     upgrade = headers.get("upgrade", "").strip().lower()
     # Java's client offers h2c with every first request; RFC 9110, section 7.8, lets a server go on in HTTP/1.1.
     if upgrade not in ("", "h2c"):
         raise CallRefused(Answer(426, "upgrade_not_supported", "This gateway speaks HTTP/1.1 and does not upgrade."))
-    if headers.get("connection", "").lower() in _PLAIN_OPTIONS:
+    goes_on = "upgrade" not in headers
+    options = headers.get("connection", "").lower()
+    if options in _PLAIN_OPTIONS:
         headers.pop("keep-alive", None)
-        return
-    for option in headers.get("connection", "").split(","):
-        name = option.strip().lower()
+        return goes_on and options != "close"
+    for option in options.split(","):
+        name = option.strip()
         if name in _UNTOUCHABLE or name.startswith("x-fairlead-"):
             raise _refused(f"Connection names the header {name}")
-        if name != "connection":
+        if name == "close":
+            goes_on = False
+        elif name != "connection":
             headers.pop(name, None)
+    return goes_on
+
+
+class _Names(dict[bytes, str]):
+    """Header names in lower case; the same few come again and again."""
+
+    def __missing__(self, raw_name: bytes) -> str:
+        name = raw_name.decode("latin-1").lower()
+        if "_" in name:
+            raise _refused("a header's name holds an underscore")
+        if len(self) >= 1024:
+            self.clear()
+        self[raw_name] = name
+        return name
+
+
+_NAMES = _Names()
 
 
 def _refused(why: str) -> CallRefused:

@@ -12,8 +12,7 @@ class Serving:
         self.draining = False
         self.listening = True
         self.in_flight = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle: asyncio.Event | None = None
 
     def unready(self, loaded: Loaded | None) -> str:
         """Return why no calls should be sent here; empty when they should."""
@@ -29,13 +28,14 @@ class Serving:
 
     def call_began(self) -> None:
         self.in_flight += 1
-        self._idle.clear()
 
     def call_ended(self) -> None:
         self.in_flight -= 1
-        if self.in_flight == 0:
+        if self._idle is not None and self.in_flight == 0:
             self._idle.set()
 
     async def idle(self) -> None:
         """Return once no call is being served."""
-        await self._idle.wait()
+        while self.in_flight:
+            self._idle = asyncio.Event()
+            await self._idle.wait()

@@ -1,15 +1,11 @@
 """The tenants' port: what is served to whom, and everything that is refused before a call reaches the gateway."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
 from random import Random
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote
 
 import msgspec
-from aiohttp import web
 
 from fairlead_proxy.config_source import ConfigSource, Loaded
 from fairlead_proxy.contract.config import GatewayConfig
@@ -17,54 +13,44 @@ from fairlead_proxy.contract.keys import CallerKey, KeyRing
 from fairlead_proxy.contract.names import Operation
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.answers import INTERNAL_ERROR
-from fairlead_proxy.exchange.call import ClientCall, Sink
-from fairlead_proxy.exchange.errors import Answer, CallRefused, ClientGone
+from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay
+from fairlead_proxy.exchange.errors import Answer, CallRefused
 from fairlead_proxy.governance.identity import Identity, identify, index_callers
 from fairlead_proxy.server import answers
-from fairlead_proxy.server.aiohttp_sink import AiohttpSink
-from fairlead_proxy.server.answer_head import JSON, DateHeader
-from fairlead_proxy.server.connection import ClientConnection
+from fairlead_proxy.server.answer_head import JSON, JSON_LINE, encode_lines
 from fairlead_proxy.server.limits import Limits
-from fairlead_proxy.server.request_body import read_body
-from fairlead_proxy.server.request_checks import HTTP_1_1, KEY_HEADERS, read_headers, request_id_of
+from fairlead_proxy.server.request_checks import FRAMING_HEADERS, KEY_HEADERS, request_id_of
+from fairlead_proxy.server.request_head import Request
 from fairlead_proxy.server.serving import Serving
+from fairlead_proxy.server.visit import Admission, Visit
 from fairlead_proxy.telemetry.faults import log_fault
 
 ROOT = "/"
-CHAT = "/v1/chat/completions"
+CHAT: Final = "/v1/chat/completions"
 MODELS = "/v1/models"
 MODEL = "/v1/models/"
 DECISION_HEADER = "x-fairlead-decision"
 
+_KEPT_BACK = KEY_HEADERS | FRAMING_HEADERS
+
 
 class CallHandler(Protocol):
-    """What serves a call, whole: `Gateway`."""
+    """What serves calls: `Gateway`."""
 
-    async def handle(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> None: ...
+    def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> UnderWay:
+        """Begin to serve a call; its answer may be whole when this returns. Never raises."""
+        ...
 
 
 RecordRefusal = Callable[[str, str, Identity | None, Loaded | None, Answer], None]
 """Books a call that was refused here: its id, the caller's own id, who called, what was in force, the answer."""
 
 
-@dataclass(slots=True)
-class Visit:
-    """One request on its way through the checks. `handed_on`: the gateway has it, and will book it."""
-
-    id: str
-    request: web.BaseRequest
-    connection: ClientConnection
-    sink: AiohttpSink
-    path: str
-    headers: Mapping[str, str]
-    held_bytes: int = 0
-    loaded: Loaded | None = None
-    identity: Identity | None = None
-    handed_on: bool = False
-
-
 class Tenant:
-    """Serves the tenants' port. `open_standalone`: a gateway without authentication serves everyone who reaches it."""
+    """Implements service.Service for the tenants' port.
+
+    `open_standalone`: a gateway without authentication serves everyone who reaches it. `clock`: Unix seconds.
+    """
 
     def __init__(
         self,
@@ -84,180 +70,169 @@ class Tenant:
         self._open_standalone = open_standalone
         self._clock = clock
         self._record_refusal = record_refusal
-        self._date = DateHeader()
-        self._ids = Random()
+        self._random_bits = Random().getrandbits
         self._callers: dict[str, CallerKey] = {}
         self._callers_of: KeyRing | None = None
         self._held_bytes = 0
-        self._calls: set[asyncio.Task[None]] = set()
-        self._ending = False
-        self._surfaces: dict[str, dict[str, Callable[[Visit], Awaitable[None]]]] = {
+        self._calls: set[Visit] = set()
+        self._surfaces: dict[str, dict[str, Callable[[Visit], None]]] = {
             ROOT: {"GET": self._describe, "HEAD": self._describe},
-            CHAT: {"POST": self._chat},
+            CHAT: {"POST": self._admit_call},
             MODELS: {"GET": self._list_models},
             MODEL: {"GET": self._show_model},
         }
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request; this is what aiohttp's low-level server calls."""
-        connection = request.protocol
-        assert isinstance(connection, ClientConnection)
-        sink = AiohttpSink(
-            connection,
-            self._date,
-            http_1_0=request.version != HTTP_1_1,
-            keep_alive=request.keep_alive,
-            leaving=lambda: self._serving.draining,
-            head_only=request.method == "HEAD",
-        )
-        call = f"{self._ids.getrandbits(80):020x}"
-        visit = Visit(call, request, connection, sink, request.raw_path.partition("?")[0], {})
-        connection.busy = True
-        try:
-            await self._serve(visit)
-        except CallRefused as refused:
-            self._refuse(visit, refused.answer)
-        except ClientGone:
-            sink.abort()
-        except Exception as error:  # one request's fault must not become the connection's, or the process's
-            log_fault(visit.id, error)
-            self._refuse(visit, INTERNAL_ERROR)
-        finally:
-            connection.busy = False
-        return sink.written
-
-    def end_calls(self) -> None:
-        """End every call that is still being served, with an error that its client understands."""
-        self._ending = True
-        for call in self._calls:
-            call.cancel()
-
-    async def _serve(self, visit: Visit) -> None:
-        request = visit.request
-        if "upgrade" in request.headers:
-            visit.sink.end_connection_after()
-        headers = read_headers(request.method, request.raw_path, request.version, request.raw_headers, self._limits)
-        visit.headers = headers
-        if visit.connection.shed:
-            visit.sink.end_connection_after()
+    def admit(self, visit: Visit) -> None:
+        if visit.shed:
+            visit.end_connection_after()
             raise CallRefused(answers.OVERLOADED)
-        surface = self._surfaces.get(MODEL if visit.path.startswith(MODEL) else visit.path)
+        path = visit.request.path
+        surface = self._surfaces.get(MODEL if path.startswith(MODEL) else path)
         if surface is None:
             raise CallRefused(answers.UNKNOWN_PATH)
-        serve = surface.get(request.method)
-        if serve is None:
+        take = surface.get(visit.request.method)
+        if take is None:
             raise CallRefused(answers.wrong_method(tuple(surface)))
-        await serve(visit)
+        take(visit)
 
-    async def _describe(self, visit: Visit) -> None:
-        body = msgspec.json.encode({"service": "fairlead", "serves": answers.SUPPORTED.split(", ")})
-        visit.sink.answer(200, self._echo(visit), body)
+    def readmit(self, visit: Visit, admission: Admission, size: int) -> bool:
+        if self._source.current() is not admission.loaded:
+            return False
+        expires_at = admission.identity.expires_at
+        if expires_at is not None and expires_at <= self._clock():
+            return False
+        visit.admission = admission
+        self._count(visit)
+        self.hold(visit, size)
+        return True
 
-    async def _list_models(self, visit: Visit) -> None:
-        loaded, identity = self._admit(visit)
-        names = loaded.config.virtual_models(identity.tenant)
-        visit.sink.answer(200, self._echo(visit), OPENAI_CHAT.render_models(names))
-
-    async def _show_model(self, visit: Visit) -> None:
-        loaded, identity = self._admit(visit)
-        name = unquote(visit.path.removeprefix(MODEL))
-        if (identity.tenant, name) not in loaded.config.routes:
-            raise CallRefused(answers.UNKNOWN_MODEL)
-        visit.sink.answer(200, self._echo(visit), OPENAI_CHAT.render_model(name))
-
-    async def _chat(self, visit: Visit) -> None:
-        loaded, identity = self._admit(visit)
-        if self._serving.in_flight >= self._limits.max_in_flight:
+    def hold(self, visit: Visit, size: int) -> None:
+        """Keep so many bytes of a body, while all bodies together leave room for them."""
+        held = self._held_bytes + size
+        if held > self._limits.held_bytes:
             raise CallRefused(answers.OVERLOADED)
-        self._serving.call_began()
-        task = asyncio.current_task()
-        assert task is not None
-        self._calls.add(task)
+        self._held_bytes = held
+        visit.held_bytes += size
+
+    def serve(self, visit: Visit, body: bytes) -> None:
+        admission = visit.admission
+        assert admission is not None
+        identity, loaded = admission.identity, admission.loaded
+        call = ClientCall(
+            visit.id, identity.tenant, Operation.CHAT, admission.headers, body, admission.request_id, identity.key_name
+        )
         try:
-            body = await read_body(
-                visit.connection, visit.request.content, visit.headers, self._limits, partial(self._hold, visit)
+            under_way = self._handler.begin(loaded.config, loaded.keys, call, visit)
+        except Exception as error:  # not booked as a refusal: what the handler was given, it books
+            log_fault(visit.id, error)
+            self._answer_error(visit, INTERNAL_ERROR)
+        else:
+            if not visit.over:
+                visit.under_way = under_way
+
+    def refuse(self, visit: Visit, answer: Answer) -> None:
+        if visit.request.path == CHAT:
+            admission = visit.admission
+            self._record_refusal(
+                self._name(visit),
+                request_id_of(visit.request.headers),
+                admission.identity if admission else None,
+                admission.loaded if admission else self._source.current(),
+                answer,
             )
-            call = ClientCall(
-                id=visit.id,
-                tenant=identity.tenant,
-                operation=Operation.CHAT,
-                headers={name: value for name, value in visit.headers.items() if name not in KEY_HEADERS},
-                body=body,
-                request_id=request_id_of(visit.headers),
-                key_name=identity.key_name,
-            )
-            visit.handed_on = True
-            await self._handler.handle(loaded.config, loaded.keys, call, visit.sink)
-        except asyncio.CancelledError:
-            if not self._ending:
-                raise
-            task.uncancel()
-            self._say_that_it_ends(visit)
-        finally:
-            self._calls.discard(task)
+        self._answer_error(visit, answer)
+
+    def ended(self, visit: Visit) -> None:
+        if visit.counted:
+            visit.counted = False
+            self._calls.discard(visit)
             self._held_bytes -= visit.held_bytes
             self._serving.call_ended()
 
-    def _hold(self, visit: Visit, size: int) -> None:
-        """Keep so many bytes of a body, while all bodies together leave room for them."""
-        if self._held_bytes + size > self._limits.held_bytes:
-            raise CallRefused(answers.OVERLOADED)
-        self._held_bytes += size
-        visit.held_bytes += size
+    def end_calls(self) -> None:
+        """End every call that is still being served, with an error that its client understands."""
+        for visit in list(self._calls):
+            visit.end_connection_after()
+            try:
+                if visit.under_way is not None:
+                    visit.under_way.cut_off()
+                else:
+                    self.refuse(visit, answers.SHUTTING_DOWN)
+            except Exception as error:  # the other calls are to be told as well
+                log_fault(visit.id, error)
+                visit.abort()
 
-    def _admit(self, visit: Visit) -> tuple[Loaded, Identity]:
+    def _describe(self, visit: Visit) -> None:
+        body = msgspec.json.encode({"service": "fairlead", "serves": answers.SUPPORTED.split(", ")})
+        self._answer(visit, body)
+
+    def _list_models(self, visit: Visit) -> None:
+        admission = self._identify(visit)
+        names = admission.loaded.config.virtual_models(admission.identity.tenant)
+        self._answer(visit, OPENAI_CHAT.render_models(names))
+
+    def _show_model(self, visit: Visit) -> None:
+        admission = self._identify(visit)
+        name = unquote(visit.request.path.removeprefix(MODEL))
+        if (admission.identity.tenant, name) not in admission.loaded.config.routes:
+            raise CallRefused(answers.UNKNOWN_MODEL)
+        self._answer(visit, OPENAI_CHAT.render_model(name))
+
+    def _admit_call(self, visit: Visit) -> None:
+        visit.admission = self._identify(visit)
+        self._count(visit)
+
+    def _identify(self, visit: Visit) -> Admission:
         """Return what is in force and who is calling; raise CallRefused."""
-        loaded = visit.loaded = self._source.current()
+        loaded = self._source.current()
         if loaded is None or not loaded.complete:
             raise CallRefused(answers.NOT_READY)
-        gateway = loaded.config.gateway
+        gateway, headers = loaded.config.gateway, visit.request.headers
         if not gateway.api_keys and self._open_standalone:
-            _refuse_web_pages(visit)
+            _refuse_web_pages(visit.request)
         if loaded.keys is not self._callers_of:
             self._callers, self._callers_of = index_callers(loaded.keys), loaded.keys
-        found = identify(self._callers, gateway, visit.headers, self._clock(), open_standalone=self._open_standalone)
+        found = identify(self._callers, gateway, headers, self._clock(), open_standalone=self._open_standalone)
         if isinstance(found, Answer):
             raise CallRefused(found)
-        visit.identity = found
-        return loaded, found
+        handed_on = {name: value for name, value in headers.items() if name not in _KEPT_BACK}
+        return Admission(loaded, found, handed_on, request_id_of(headers))
 
-    def _refuse(self, visit: Visit, answer: Answer) -> None:
-        sink = visit.sink
-        if sink.started:
-            sink.abort()
+    def _count(self, visit: Visit) -> None:
+        """Take up a call, if there is room for one more."""
+        visit.id = f"{self._random_bits(80):020x}"
+        if self._serving.in_flight >= self._limits.max_in_flight:
+            raise CallRefused(answers.OVERLOADED)
+        self._serving.call_began()
+        self._calls.add(visit)
+        visit.counted = True
+
+    def _answer(self, visit: Visit, body: bytes) -> None:
+        visit.answer(200, JSON_LINE + encode_lines([self._echo(visit)]), body)
+
+    def _answer_error(self, visit: Visit, answer: Answer) -> None:
+        if visit.started:
+            visit.abort()
             return
-        if not visit.headers or not visit.request.content.is_eof():
-            # A head that was refused, or a body that was not read: what comes next on this connection is not trusted.
-            sink.end_connection_after()
-        headers = [*answer.headers, *self._echo(visit)]
-        if visit.path == CHAT:
-            headers.append((DECISION_HEADER, visit.id))
-            if not visit.handed_on:
-                self._record_refusal(visit.id, request_id_of(visit.headers), visit.identity, visit.loaded, answer)
-        try:
-            sink.answer(answer.status, headers, OPENAI_CHAT.render_error(answer))
-        except ClientGone:
-            sink.abort()
+        headers = [*answer.headers, self._echo(visit)]
+        if visit.request.path == CHAT:
+            headers.append((DECISION_HEADER, self._name(visit)))
+        visit.answer(answer.status, JSON_LINE + encode_lines(headers), OPENAI_CHAT.render_error(answer))
 
-    def _say_that_it_ends(self, visit: Visit) -> None:
-        sink = visit.sink
-        sink.end_connection_after()
-        if not sink.started:
-            raise CallRefused(answers.SHUTTING_DOWN)
-        if sink.streams_events and not sink.ended:
-            sink.write(OPENAI_CHAT.render_stream_error(answers.SHUTTING_DOWN))
-            sink.end()
-        else:
-            sink.abort()
+    def _echo(self, visit: Visit) -> tuple[str, str]:
+        return "x-request-id", request_id_of(visit.request.headers) or self._name(visit)
 
-    def _echo(self, visit: Visit) -> list[tuple[str, str]]:
-        return [("x-request-id", request_id_of(visit.headers) or visit.id)]
+    def _name(self, visit: Visit) -> str:
+        """Return the visit's id; it gets one now if it has none yet."""
+        if not visit.id:
+            visit.id = f"{self._random_bits(80):020x}"
+        return visit.id
 
 
-def _refuse_web_pages(visit: Visit) -> None:
+def _refuse_web_pages(request: Request) -> None:
     """A page in the user's own browser can reach loopback: without keys, nothing that it can send is served."""
-    if "origin" in visit.headers:
+    if "origin" in request.headers:
         raise CallRefused(answers.ORIGIN_REFUSED)
-    media_type = visit.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if visit.request.method == "POST" and media_type != JSON:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method == "POST" and media_type != JSON:
         raise CallRefused(answers.NOT_JSON)
