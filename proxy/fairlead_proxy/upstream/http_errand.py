@@ -45,8 +45,8 @@ class Sender(Protocol):
 class HttpErrand:
     """See Errand. `receiver` is None once it is to be told nothing more.
 
-    `connection` brings the answer; None before, and as soon as the answer is whole or lost, since somebody else may have
-    it then. `making`: the task that makes one. `more`: encoded header lines of this request alone.
+    `connection` brings the answer; None before, and as soon as the answer is whole or lost: it may be somebody else's
+    then. `making`: the task that makes one. `more`: encoded header lines of this request alone.
     """
 
     __slots__ = ("_backlog", "_sender", "body", "connection", "lane", "making", "more", "receiver")
