@@ -86,7 +86,7 @@ class Line:
 
     def send(self, receiver: Receiver, body: bytes = b"", *, sent_seconds_ago: float = 0.0) -> HttpErrand:
         """Send a request; there must be none under way."""
-        errand = HttpErrand(self, request_to("http://models.test").lane, body, receiver, b"")
+        errand = HttpErrand(self, request_to("http://models.test").lane, body, receiver)
         sent_at = asyncio.get_running_loop().time() - sent_seconds_ago
         self.connection.send(errand, b"POST / HTTP/1.1\r\n\r\n", body, sent_at)
         return errand

@@ -51,12 +51,12 @@ class HttpErrand:
 
     __slots__ = ("_backlog", "_sender", "body", "connection", "lane", "making", "more", "receiver")
 
-    def __init__(self, sender: Sender, lane: Lane, body: bytes, receiver: Receiver, more: bytes) -> None:
+    def __init__(self, sender: Sender, lane: Lane, body: bytes, receiver: Receiver) -> None:
         self._sender = sender
         self._backlog: _Backlog | None = None
         self.lane = lane
         self.body = body
-        self.more = more
+        self.more = b""
         self.receiver: Receiver | None = receiver
         self.connection: Connection | None = None
         self.making: asyncio.Task[None] | None = None
