@@ -1,7 +1,7 @@
 """A connection without a socket: a test says what arrives, in which pieces, and sees what the transport is told."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from doubles.http_calls import Bowl, Response, request_to
@@ -21,9 +21,11 @@ class Wire(asyncio.Transport):
         self.reading = True
         self.cut = False
         self.unsent = 0
+        self.when_written: Callable[[], None] = lambda: None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data
+        self.when_written()
 
     def get_write_buffer_size(self) -> int:
         return self.unsent
@@ -82,10 +84,11 @@ class Line:
         self.response = Response()
         self.response.errand = self.send(self.response, body)
 
-    def send(self, receiver: Receiver, body: bytes = b"") -> HttpErrand:
+    def send(self, receiver: Receiver, body: bytes = b"", *, sent_seconds_ago: float = 0.0) -> HttpErrand:
         """Send a request; there must be none under way."""
-        errand = HttpErrand(self, request_to("http://models.test").lane, body, receiver, b"")
-        self.connection.send(errand, b"POST / HTTP/1.1\r\n\r\n", body, asyncio.get_running_loop().time())
+        errand = HttpErrand(self, request_to("http://models.test").lane, body, receiver)
+        sent_at = asyncio.get_running_loop().time() - sent_seconds_ago
+        self.connection.send(errand, b"POST / HTTP/1.1\r\n\r\n", body, sent_at)
         return errand
 
     def send_anew(self, errand: HttpErrand) -> None:

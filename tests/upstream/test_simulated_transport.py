@@ -5,7 +5,9 @@ import json
 from typing import Any
 
 import pytest
+from doubles.eventually import eventually
 from doubles.http_calls import Request, read, send
+from doubles.telling_receiver import TellingReceiver
 
 from fairlead_proxy.contract.config import Model, Outage, Provider, Simulation
 from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
@@ -13,7 +15,7 @@ from fairlead_proxy.dialects.dialect import Relay
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.upstream.simulated_transport import SimulatedTransport
-from fairlead_proxy.upstream.transport import Lane
+from fairlead_proxy.upstream.transport import Errand, Lane
 
 MESSAGES = [{"role": "user", "content": "Which way is the harbour?"}]
 
@@ -267,3 +269,52 @@ async def test_an_outage_shows_in_a_probe_unless_only_answers_can_show_it(failur
     simulation = Simulation(outages=(Outage(after_seconds=0, lasts_seconds=20, failure=failure),))
     request = Request(Lane(provider_of(simulation), "GET", OPENAI_CHAT.models_path, ()))
     assert (await send(transport_on(ManualTime()), request)).status == status
+
+
+async def test_a_receiver_that_pauses_holds_the_simulation_up() -> None:
+    receiver = TellingReceiver()
+    receiver.on("chunk", lambda: receiver.errand.pause())
+    receiver.errand = begin(receiver)
+    await eventually(lambda: receiver.chunks)
+    await asyncio.sleep(0.01)
+    assert len(receiver.chunks) == 1
+    while "end" not in receiver.told:
+        receiver.errand.resume()
+        await asyncio.sleep(0)
+    assert receiver.told[0] == "head 200"
+
+
+@pytest.mark.parametrize("method", ["head", "chunk", "end"])
+async def test_whoever_closes_is_told_nothing_more(method: str) -> None:
+    receiver = TellingReceiver()
+    receiver.on(method, lambda: receiver.errand.close())
+    receiver.errand = begin(receiver)
+    await eventually(lambda: method in receiver.called)
+    told = list(receiver.told)
+    await asyncio.sleep(0.01)
+    assert receiver.told == told
+
+
+async def test_what_a_receiver_raises_comes_back_as_lost() -> None:
+    receiver = TellingReceiver()
+    receiver.fail_in("chunk", KeyError())
+    receiver.errand = begin(receiver)
+    await eventually(lambda: "lost" in receiver.called)
+    assert receiver.told[-1] == "lost InvalidRequest"
+
+
+async def test_closing_the_transport_tells_whoever_waits() -> None:
+    transport, receiver = SimulatedTransport(), TellingReceiver()
+    receiver.errand = begin(receiver, transport, Simulation(ttft_seconds=60))
+    await asyncio.sleep(0)
+    await transport.close()
+    assert receiver.told[-1] == "lost StreamBroken"
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def begin(
+    receiver: TellingReceiver, transport: SimulatedTransport | None = None, simulation: Simulation | None = None
+) -> Errand:
+    """Send a request for a stream."""
+    request = request_of(provider_of(simulation or Simulation(tokens_per_second=0)), stream=True)
+    return (transport or SimulatedTransport()).send(request.lane, request.body, receiver)

@@ -1,9 +1,7 @@
 """One connection to a provider: one request at a time goes out over it, and the answer to it comes in."""
 
 import asyncio
-import select
 from collections.abc import Callable
-from functools import partial
 from typing import Final, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -11,16 +9,9 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.upstream.http_errand import HttpErrand
-from fairlead_proxy.upstream.http_head import (
-    MAX_HEAD_BYTES,
-    MAX_INFORMATIONAL,
-    NAMES,
-    Head,
-    Unacceptable,
-    check_bounds,
-    read_head,
-)
-from fairlead_proxy.upstream.whole_chunk import CHUNK_STARTS
+from fairlead_proxy.upstream.http_head import MAX_HEAD_BYTES, MAX_INFORMATIONAL, NAMES, is_framed, is_too_long
+from fairlead_proxy.upstream.http_tail import Tail
+from fairlead_proxy.upstream.http_upload import Upload
 
 STALE_SECONDS = 1.0
 """A pooled connection that dies this soon was stale: closed by the provider before the call reached it. A default."""
@@ -28,19 +19,13 @@ STALE_SECONDS = 1.0
 MAX_FRAMING_BYTES = 64 * 1024
 """How much may come in a row without a byte of body in it: chunk extensions and trailers. A default."""
 
-TAIL_SECONDS = 0.25
-TAIL_BYTES = 64 * 1024
-"""How long, and how far, a body that nobody needs is read on, so that its connection can be used again. Defaults."""
-
-SLICE_BYTES = 64 * 1024
-SLICES_PER_TURN = 4
-"""A large request body is written piece by piece, so that other calls get their turn."""
-
 _IDLE: Final = 0
 _HEAD: Final = 1
 _BODY: Final = 2
 _WHOLE: Final = 3
 _DEAD: Final = 4
+
+_CODINGS: Final = frozenset({"content-encoding", "transfer-encoding"})
 
 
 class Keeper(Protocol):
@@ -66,15 +51,13 @@ class Keeper(Protocol):
 class HttpConnection(asyncio.Protocol):
     """`idle_since` is on the loop's clock, and the keeper's to set. `take` is the errand's: see there.
 
-    An errand is told of what came only when the parser has returned: whatever it does then is safe.
+    An errand hears of what came only once the parser has returned: whatever it does then is safe.
     """
 
     __slots__ = (
-        "_between_chunks",
-        "_blocked",
-        "_chunk_ended",
+        "_codings",
         "_errand",
-        "_head",
+        "_feed",
         "_headers",
         "_held",
         "_interim",
@@ -84,17 +67,15 @@ class HttpConnection(asyncio.Protocol):
         "_parser",
         "_phase",
         "_pieces",
-        "_rest",
         "_seen",
         "_sent_at",
         "_served",
+        "_status",
         "_tail",
-        "_tail_timer",
         "_transport",
+        "_upload",
         "idle_since",
         "on_body",
-        "on_chunk_complete",
-        "on_chunk_header",
         "take",
     )
 
@@ -104,32 +85,26 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._phase = _IDLE
         self._errand: HttpErrand | None = None
-        self._head: Head | None = None
+        self._status = 0
         self._headers: list[tuple[str, str]] = []
+        self._codings: dict[str, str] = {}
         self._pieces: list[bytes] = []
         self._seen = 0
         self._interim = 0
         self._keep = True
-        self._rest: memoryview | None = None
-        self._blocked = False
         self._held = False
         self._served = False
         self._sent_at = 0.0
-        self._tail = 0
-        self._tail_timer: asyncio.TimerHandle | None = None
+        self._upload: Upload | None = None
+        self._tail: Tail | None = None
         self.idle_since = 0.0
         self.take: Callable[[bytes], None] = _drop
-        # What the parser calls for each piece and chunk is C all through: that saves a call of Python each time.
-        self.on_body = self._pieces.append
-        # Not empty: the last of these two that came was the end of a chunk.
-        self._chunk_ended: list[None] = []
-        self.on_chunk_header = self._chunk_ended.clear
-        self.on_chunk_complete = partial(self._chunk_ended.append, None)
-        self._between_chunks = False
+        self.on_body = self._pieces.append  # for the parser: saves a call of Python for each piece
         parser = HttpResponseParser(self)
         # As lenient as the parsers of other clients, which local model servers were tried with.
         parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
         self._parser: HttpResponseParser | None = parser
+        self._feed: Callable[[bytes], None] = parser.feed_data
 
     @property
     def usable(self) -> bool:
@@ -138,14 +113,17 @@ class HttpConnection(asyncio.Protocol):
 
     def send(self, errand: HttpErrand, data: bytes, rest: bytes, now: float) -> None:
         """Send a request: `data` at once, `rest` as the provider takes it. To be called only while it is usable."""
+        transport = cast(asyncio.Transport, self._transport)
         errand.connection = self
         self._errand = errand
         self._phase = _HEAD
         self._sent_at = now
-        self._transport.write(data)  # type: ignore[union-attr]  # it stands, since it is usable
-        if rest:
-            self._rest = memoryview(rest)
-            self._write_on()
+        if not rest:
+            transport.write(data)
+        else:
+            self._upload = Upload(rest, transport, self._loop)
+            transport.write(data)
+            self._upload.write_on()
 
     def hold(self) -> None:
         """See Connection."""
@@ -163,18 +141,18 @@ class HttpConnection(asyncio.Protocol):
             self.abort()
             return
         self._errand = None
-        self._tail = 0
-        self.take = self._throw_away
-        self._tail_timer = self._loop.call_later(TAIL_SECONDS, self.abort)
+        self._tail = Tail(self.abort, self._loop)
+        self.take = self._tail.take
         self.go_on()
 
     def abort(self) -> None:
         if self._phase == _DEAD:
             return
         self._phase = _DEAD
-        self._between_chunks = False
         self._let_go()
-        self._rest = None
+        if self._upload is not None:
+            self._upload.stop()
+            self._upload = None
         if self._transport is not None:
             self._transport.abort()
         self._keeper.lost(self)
@@ -190,52 +168,30 @@ class HttpConnection(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._between_chunks:
-            starts = CHUNK_STARTS[len(data)]
-            if data.startswith(starts) and data.endswith(b"\r\n"):
-                # A token, most likely: one whole chunk, which would leave the parser where it is.
-                try:
-                    self.take(data[len(starts[0]) : -2])
-                except Exception as error:
-                    self._fault(error)
-                return
-        before = self._phase
-        if before == _HEAD:
-            self._seen += len(data)
-        elif before != _BODY:
-            self.abort()  # nothing was asked
+        if self._phase != _BODY:
+            self._receive_head(data)
             return
+        # What a token of a stream costs, it costs here.
         try:
-            self._parser.feed_data(data)  # type: ignore[union-attr]  # it is there as long as the transport
+            self._feed(data)
         except (HttpParserError, HttpParserUpgrade):
-            self._refuse(before)
+            self._refuse(_BODY)
             return
-        phase = self._phase
         pieces = self._pieces
-        if phase == _HEAD:
-            pieces.clear()  # the body of an interim answer
-            if self._seen > MAX_HEAD_BYTES:
-                self._refuse(before)
-            return
-        piece = b""
-        if pieces:
-            piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            pieces.clear()
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        if self._phase != _BODY:
+            self._complete(_BODY, piece)
+        elif piece:
             self._seen = 0
-        elif before == _BODY:
+            try:
+                self.take(piece)
+            except Exception as error:
+                self._fault(error)
+        else:
             self._seen += len(data)
             if self._seen > MAX_FRAMING_BYTES:
-                self._refuse(before)
-                return
-        if phase == _WHOLE:
-            self._complete(before, piece)
-            return
-        # Nothing but the end of a chunk's header ends so in what follows a chunk: the parser stands behind the chunk.
-        self._between_chunks = bool(self._chunk_ended) and data.endswith(b"\r\n")
-        if before == _HEAD:
-            self._begin()
-        if piece and self._phase == _BODY:
-            self._bring(piece)
+                self._refuse(_BODY)
 
     def eof_received(self) -> None:
         """Nothing more will come; what is still unsent is of no use either."""
@@ -244,68 +200,110 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._end(error)
         self._parser = None  # the two refer to each other
+        self._feed = _drop
         self._transport = None
         self._keeper.gone(self)
 
     def pause_writing(self) -> None:
-        self._blocked = True
+        if self._upload is not None:
+            self._upload.block()
 
     def resume_writing(self) -> None:
-        self._blocked = False
-        self._write_on()
+        if self._upload is not None:
+            self._upload.unblock()
 
     def on_message_begin(self) -> None:
         """For the parser, as all that follows. A second answer was not asked for."""
         if self._phase != _HEAD:
-            raise Unacceptable
+            raise _Unacceptable
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._phase == _HEAD:  # else it is a trailer
-            self._headers.append((NAMES[name], value.decode("latin-1").strip()))
+            known, text = NAMES[name], value.decode("latin-1").strip()
+            self._headers.append((known, text))
+            if known in _CODINGS:
+                self._codings[known] = text.lower()
 
     def on_headers_complete(self) -> None:
         status = cast(HttpResponseParser, self._parser).get_status_code()
+        if is_too_long(self._headers, self._seen):
+            raise _Unacceptable
         if status >= 200:
-            self._head = read_head(status, self._headers, self._seen)
+            if self._codings and self._codings.get("transfer-encoding", "chunked") != "chunked":
+                raise _Unacceptable
+            self._status = status
             self._phase = _BODY
             return
-        check_bounds(self._headers, self._seen)
         self._interim += 1
         if self._interim > MAX_INFORMATIONAL or status < 100 or status == 101:
-            raise Unacceptable
+            raise _Unacceptable
 
     def on_message_complete(self) -> None:
         if self._phase == _HEAD:
-            self._headers.clear()
+            self._forget_head()
             self._pieces.clear()
+        else:
+            self._phase = _WHOLE
+            self._keep = cast(HttpResponseParser, self._parser).should_keep_alive()
+
+    def _receive_head(self, data: bytes) -> None:
+        if self._phase != _HEAD:
+            self.abort()  # nothing was asked
             return
-        self._phase = _WHOLE
-        self._keep = cast(HttpResponseParser, self._parser).should_keep_alive()
+        self._seen += len(data)
+        try:
+            self._feed(data)
+        except (HttpParserError, HttpParserUpgrade):
+            self._refuse(_HEAD)
+            return
+        pieces = self._pieces
+        if self._phase == _HEAD:
+            pieces.clear()  # of an interim answer
+            if self._seen > MAX_HEAD_BYTES:
+                self._refuse(_HEAD)
+            return
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        if self._phase == _WHOLE:
+            self._complete(_HEAD, piece)
+            return
+        self._begin()
+        self._bring(piece)
 
     def _begin(self) -> None:
         """The head has come, and the body is not whole."""
-        head, errand = self._head, self._errand
         self._seen = 0
-        if head is None:
-            return
-        if self._rest is not None and head.status >= 300:
-            self._rest = memoryview(b"")  # refused early: nothing more is sent, and what was begun never ends
-        if errand is not None:
-            errand.begin(head.status, head.headers, head.encoding)
+        if self._upload is not None:
+            self._upload.note_answer()
+            if self._status >= 300:
+                self._upload.stop()  # refused early
+        if self._errand is not None:
+            self._errand.begin(self._status, tuple(self._headers), self._codings.get("content-encoding"))
+
+    def _bring(self, piece: bytes) -> None:
+        if piece:
+            try:
+                self.take(piece)
+            except Exception as error:
+                self._fault(error)
+
+    def _fault(self, error: Exception) -> None:
+        """Whoever takes the body has raised this; if it has also ended its errand, nobody needs to know."""
+        if self._errand is not None:
+            self._errand.fault(error)
 
     def _complete(self, before: int, piece: bytes) -> None:
         """The answer is whole: the connection is free, if it is good for more, before the errand hears of it.
 
-        One that was answered before it had sent its whole request is not: its provider may never read the rest.
+        `before`: the phase in which the last read found it.
         """
-        errand, head, take = self._errand, self._head, self.take
-        self._let_go()
+        errand, take = self._errand, self.take
+        headers, encoding = tuple(self._headers), self._codings.get("content-encoding")
         self._set_free()
         if errand is None:
             return
         if before == _HEAD:
-            assert head is not None
-            errand.answered(head.status, head.headers, head.encoding, piece)
+            errand.answered(self._status, headers, encoding, piece)
             return
         if piece:
             try:
@@ -315,13 +313,19 @@ class HttpConnection(asyncio.Protocol):
         errand.end()
 
     def _set_free(self) -> None:
-        unsent = self._rest is not None or cast(asyncio.Transport, self._transport).get_write_buffer_size()
-        if not self._keep or unsent:
+        """Go back to the keeper, if that makes sense.
+
+        It makes none where the answer came before the whole request was sent: the provider may never read the rest.
+        """
+        sent = self._upload is None or self._upload.whole
+        if not self._keep or not sent or cast(asyncio.Transport, self._transport).get_write_buffer_size():
             self.abort()
             return
         self._phase = _IDLE
-        self._seen = self._interim = 0
         self._served = True
+        self._seen = 0
+        self._upload = None
+        self._let_go()
         if self._held:
             self.go_on()
         self._keeper.took_back(self)
@@ -331,100 +335,66 @@ class HttpConnection(asyncio.Protocol):
         if self._errand is not None:
             self._errand.connection = None
             self._errand = None
-        self._head = None
         self.take = _drop
+        self._forget_head()
+        self._interim = 0
+        if self._tail is not None:
+            self._tail.end()
+            self._tail = None
+
+    def _forget_head(self) -> None:
         self._headers.clear()
-        self._chunk_ended.clear()
-        self._between_chunks = False
-        if self._tail_timer is not None:
-            self._tail_timer.cancel()
-            self._tail_timer = None
-
-    def _bring(self, piece: bytes) -> None:
-        try:
-            self.take(piece)
-        except Exception as error:
-            self._fault(error)
-
-    def _fault(self, error: Exception) -> None:
-        """Whoever takes the body has raised this; if it has also ended its errand, nobody needs to know."""
-        if self._errand is not None:
-            self._errand.fault(error)
+        if self._codings:
+            self._codings.clear()
 
     def _refuse(self, before: int) -> None:
         """What came is not the answer's next part. If the answer was whole before, only the connection is spoilt."""
-        whole = self._phase == _WHOLE
         piece = b"".join(self._pieces)
         self._pieces.clear()
-        if whole:
+        if self._phase == _WHOLE:
             self._keep = False
             self._complete(before, piece)
             return
-        if before == _HEAD:
-            self._begin()
-        if piece:
+        if self._phase == _BODY:
+            if before == _HEAD:
+                self._begin()
             self._bring(piece)
-        errand, head = self._errand, self._head
-        self.abort()
-        if errand is None:
-            return
-        if head is None:
-            errand.lose(UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the answer is not HTTP that we accept"))
+            failure = self._broken()
         else:
-            errand.lose(_broken(head))
+            failure = UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the answer is not HTTP that we accept")
+        errand = self._errand
+        self.abort()
+        if errand is not None:
+            errand.lose(failure)
 
     def _end(self, error: Exception | None, *, cut: bool = False) -> None:
         """The connection has ended; `cut`: by ourselves."""
-        phase, errand, head = self._phase, self._errand, self._head
+        phase, errand = self._phase, self._errand
         if phase == _DEAD:
             return
         stale = self._served and not self._seen and self._loop.time() - self._sent_at < STALE_SECONDS
+        whole = error is None and not cut and not is_framed(self._headers)
+        broken = self._broken()
         self.abort()
         if errand is None:
             return
-        if head is None:
-            if stale and not cut:
-                errand.send_again()
+        if phase == _BODY:
+            if whole:
+                errand.end()
             else:
-                errand.lose(UpstreamFailure(FailureClass.UNREACHABLE, "the connection was closed before an answer"))
-        elif error is None and not cut and not head.framed:
-            errand.end()
+                errand.lose(broken)
+        elif stale and not cut:
+            errand.send_again()
         else:
-            errand.lose(_broken(head))
+            errand.lose(UpstreamFailure(FailureClass.UNREACHABLE, "the connection was closed before an answer"))
 
-    def _throw_away(self, piece: bytes) -> None:
-        self._tail += len(piece)
-        if self._tail > TAIL_BYTES:
-            self.abort()
-
-    def _write_on(self) -> None:
-        """Write the body on, as far as the socket takes it."""
-        transport = self._transport
-        for _ in range(SLICES_PER_TURN):
-            rest = self._rest
-            if not rest or self._blocked or transport is None:
-                return
-            if self._phase == _HEAD and _has_word(transport):
-                break  # an early answer, most likely: a write that fails would close the socket before it is read
-            transport.write(rest[:SLICE_BYTES])
-            self._rest = rest[SLICE_BYTES:] if len(rest) > SLICE_BYTES else None
-        if self._rest:
-            self._loop.call_soon(self._write_on)
+    def _broken(self) -> UpstreamFailure:
+        return UpstreamFailure(FailureClass.STREAM_BROKEN, "the connection broke in the body", status=self._status)
 
 
-def _has_word(transport: asyncio.Transport) -> bool:
-    """Say whether the other end has sent something, or has closed."""
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.fileno() < 0:
-        return False
-    look = select.poll()
-    look.register(sock.fileno(), select.POLLIN)
-    return bool(look.poll(0))
+class _Unacceptable(Exception):
+    """Makes the parser stop, from within one of its calls."""
 
 
 def _drop(piece: bytes) -> None:
     """Nobody takes it."""
-
-
-def _broken(head: Head) -> UpstreamFailure:
-    return UpstreamFailure(FailureClass.STREAM_BROKEN, "the connection broke in the body", status=head.status)

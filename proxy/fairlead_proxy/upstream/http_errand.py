@@ -45,18 +45,18 @@ class Sender(Protocol):
 class HttpErrand:
     """See Errand. `receiver` is None once it is to be told nothing more.
 
-    `connection` brings the answer; None before, and as soon as the answer is whole or lost, since somebody else may have
-    it then. `making`: the task that makes one. `more`: encoded header lines of this request alone.
+    `connection` brings the answer; None before, and as soon as the answer is whole or lost: it may be somebody else's
+    then. `making`: the task that makes one. `more`: encoded header lines of this request alone.
     """
 
     __slots__ = ("_backlog", "_sender", "body", "connection", "lane", "making", "more", "receiver")
 
-    def __init__(self, sender: Sender, lane: Lane, body: bytes, receiver: Receiver, more: bytes) -> None:
+    def __init__(self, sender: Sender, lane: Lane, body: bytes, receiver: Receiver) -> None:
         self._sender = sender
         self._backlog: _Backlog | None = None
         self.lane = lane
         self.body = body
-        self.more = more
+        self.more = b""
         self.receiver: Receiver | None = receiver
         self.connection: Connection | None = None
         self.making: asyncio.Task[None] | None = None
@@ -102,10 +102,11 @@ class HttpErrand:
         if self._backlog is None and encoding is None:
             try:
                 receiver.head(status, headers)
-                if body and self._backlog is None and self.receiver is not None:
+                # Each of its methods may pause or close, which mypy does not see.
+                if body and self._backlog is None and self.receiver is not None:  # type: ignore[redundant-expr]
                     receiver.chunk(body)
                     body = b""
-                if self._backlog is None and self.receiver is not None:
+                if self._backlog is None and self.receiver is not None:  # type: ignore[redundant-expr]
                     receiver.end()
                     self.receiver = None
             except Exception as error:

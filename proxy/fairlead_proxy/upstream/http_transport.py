@@ -32,6 +32,9 @@ JOINED_BYTES = 64 * 1024
 """A body up to this size goes out in one write with its head."""
 
 
+_LOG = logging.getLogger(__name__)
+
+
 class _Prepared(NamedTuple):
     """What every request along a lane needs: where its connections come from, and the encoded head."""
 
@@ -40,7 +43,6 @@ class _Prepared(NamedTuple):
     bodiless: bytes
 
 
-_LOG = logging.getLogger(__name__)
 _PoolKey = tuple[str, Origin, str, str]
 
 
@@ -80,23 +82,18 @@ class HttpTransport:
         provider, a stale connection has not delivered it, and the gateway would otherwise ask the next provider the
         same thing.
         """
-        if more:
-            try:
-                lines = encode_more(more)
-            except UpstreamFailure as failure:
-                return self._refuse(HttpErrand(self, lane, body, receiver, b""), failure)
-        else:
-            lines = b""
-        errand = HttpErrand(self, lane, body, receiver, lines)
+        errand = HttpErrand(self, lane, body, receiver)
         rules = self._egress()
         if rules is not self._rules:
             self._follow(rules)
-        prepared = self._prepared.get(lane)
-        if prepared is None:
-            try:
-                prepared = self._prepare(lane)
-            except (UpstreamFailure, OSError, ValueError) as error:
-                return self._refuse(errand, _failure_of(error, lane))
+        try:
+            if more:
+                errand.more = encode_more(more)
+            prepared = self._prepared.get(lane) or self._prepare(lane)
+        except (UpstreamFailure, OSError, ValueError) as error:
+            # Once whoever sends it knows of the errand.
+            asyncio.get_running_loop().call_soon(errand.lose, _failure_of(error, lane))
+            return errand
         now = self._loop.time()
         connection = prepared.pool.take_idle(now)
         if connection is None:
@@ -111,6 +108,7 @@ class HttpTransport:
 
     async def close(self) -> None:
         self._closed = True
+        self._prepared.clear()
         if self._sweeping is not None:
             self._sweeping.cancel()
         connecting = list(self._connecting.items())
@@ -122,16 +120,10 @@ class HttpTransport:
         pools = [*self._pools.values(), *self._retired]
         self._pools.clear()
         self._retired.clear()
-        self._prepared.clear()
         for pool in pools:
             await pool.close()
         if self._own_resolver is not None:
             await self._own_resolver.close()
-
-    def _refuse(self, errand: HttpErrand, failure: UpstreamFailure) -> HttpErrand:
-        """Tell of a request that cannot be sent, once whoever sends it knows of the errand."""
-        asyncio.get_running_loop().call_soon(errand.lose, failure)
-        return errand
 
     def _connect(self, errand: HttpErrand, *, fresh: bool) -> None:
         """Send a request over a connection that is to be made first, or to be waited for."""
@@ -141,7 +133,8 @@ class HttpTransport:
 
     def _connected(self, task: asyncio.Task[None]) -> None:
         errand = self._connecting.pop(task)
-        errand.making = None
+        if errand.making is task:
+            errand.making = None
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.error("a connection could not be made: %s", type(error).__name__)
             errand.lose(UpstreamFailure(FailureClass.INVALID_REQUEST, "a fault within the gateway"))

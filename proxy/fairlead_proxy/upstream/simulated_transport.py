@@ -74,6 +74,7 @@ class SimulatedErrand:
         self._receiver = receiver
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._begun = False
         self._closed = False
         self.task = asyncio.ensure_future(self._run(coming))
 
@@ -94,13 +95,15 @@ class SimulatedErrand:
         """As `close`, but the receiver is told."""
         if not self.task.done() and not self._closed:
             self.close()
-            self._receiver.lost(UpstreamFailure(FailureClass.UNREACHABLE, "this proxy ends"))
+            failure = FailureClass.STREAM_BROKEN if self._begun else FailureClass.UNREACHABLE
+            self._receiver.lost(UpstreamFailure(failure, "this proxy ends"))
 
     async def _run(self, coming: Awaitable[_Answer]) -> None:
         receiver = self._receiver
         try:
             answer = await coming
             await self._room()
+            self._begun = True
             receiver.head(answer.status, answer.headers)
             async for chunk in answer.body:
                 await self._room()

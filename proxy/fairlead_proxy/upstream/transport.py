@@ -30,7 +30,8 @@ class Receiver(Protocol):
     before the end, `lost`, after which nothing comes.
 
     All are called from the event loop, never from within `send`. They may call any method of the errand. What they
-    raise ends the errand, and comes back as `lost`.
+    raise ends the errand, and comes back as `lost`: an UpstreamFailure as it is, all else as InvalidRequest, which
+    blames no provider.
     """
 
     def head(self, status: int, headers: Headers) -> None: ...
