@@ -1,6 +1,6 @@
 """The seam of the dialects: what the core asks of a wire format, whichever it is."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -9,7 +9,7 @@ from fairlead_proxy.contract.names import Mode, ProviderType
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
 from fairlead_proxy.exchange.outcome import Usage
 
-Headers = Iterable[tuple[str, str]]
+Headers = tuple[tuple[str, str], ...]
 """Names are lower-case; a name may come more than once."""
 
 MAX_ERROR_BYTES = 64 * 1024
@@ -55,6 +55,14 @@ class ReadRequest(Struct, gc=False):
         if self._prompt_tokens < 0:
             self._prompt_tokens = -(-self.count_text_bytes(self.body) // BYTES_PER_TOKEN)
         return self._prompt_tokens
+
+
+def content_type_of(headers: Headers) -> str:
+    """Return the content type, or an empty text; of two, the last counts."""
+    for name, value in reversed(headers):
+        if name == "content-type":
+            return value
+    return ""
 
 
 class Answered(Struct, frozen=True):
@@ -124,13 +132,15 @@ class Dialect(Protocol):
         """
         ...
 
-    def upstream_headers(
-        self, provider_type: ProviderType, key: str, client_headers: Headers, *, mode: Mode
-    ) -> tuple[tuple[str, str], ...]:
-        """Return the headers of a call; raise CredentialRejected for a key that no header can carry."""
+    def upstream_headers(self, provider_type: ProviderType, key: str, *, mode: Mode) -> Headers:
+        """Return what every call with this key carries; raise CredentialRejected for a key that no header can carry."""
         ...
 
-    def probe_headers(self, provider_type: ProviderType, key: str) -> tuple[tuple[str, str], ...]:
+    def passed_headers(self, client_headers: Mapping[str, str]) -> Headers:
+        """Return what one call carries besides: those of its client's headers that are the provider's business."""
+        ...
+
+    def probe_headers(self, provider_type: ProviderType, key: str) -> Headers:
         """Return the headers of a ListModels probe."""
         ...
 
