@@ -73,7 +73,7 @@ def test_an_empty_error_beside_an_answer_is_no_error() -> None:
     assert read({"choices": [CHOICE], "error": None}).usage.input_tokens == 9
 
 
-ODD_MEMBERS = st.dictionaries(
+ODD_MEMBERS: st.SearchStrategy[dict[str, object]] = st.dictionaries(
     st.sampled_from(["choices", "usage", "error", "object", "id"]),
     st.sampled_from(
         [

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
-from fairlead_proxy.dialects.dialect import Answered, Headers, ReadRequest, content_type_of
+from fairlead_proxy.dialects.dialect import Headers, ReadRequest, content_type_of
 from fairlead_proxy.dialects.openai_answer import read_chat_answer
 from fairlead_proxy.dialects.openai_errors import classify_answer, refuses_stream_options, render_openai_error
 from fairlead_proxy.dialects.openai_request import read_chat_request, rewrite_chat_request
@@ -26,11 +26,9 @@ class OpenAIChat:
     path = "/chat/completions"
     models_path = "/models"
 
-    def read_request(self, body: bytes) -> ReadRequest:
-        return read_chat_request(body)
-
-    def rewrite_request(self, request: ReadRequest, *, model: str, include_usage: bool) -> bytes:
-        return rewrite_chat_request(request, model=model, include_usage=include_usage)
+    read_request = staticmethod(read_chat_request)
+    rewrite_request = staticmethod(rewrite_chat_request)
+    read_answer = staticmethod(read_chat_answer)
 
     def upstream_headers(self, provider_type: ProviderType, key: str, *, mode: Mode) -> Headers:
         accept = "text/event-stream" if mode is Mode.STREAM else "application/json"
@@ -56,9 +54,6 @@ class OpenAIChat:
             return False
         kind = content_type_of(headers)
         return kind == "text/event-stream" or kind.partition(";")[0].strip().lower() in ("", "text/event-stream")
-
-    def read_answer(self, status: int, headers: Headers, body: bytes, *, prompt_tokens: int, now: float) -> Answered:
-        return read_chat_answer(status, headers, body, prompt_tokens=prompt_tokens, now=now)
 
     def open_relay(self, request: ReadRequest, *, include_usage: bool) -> OpenAIChatRelay:
         return OpenAIChatRelay(hide_usage=include_usage and not request.wants_usage)

@@ -11,6 +11,7 @@ from fairlead_proxy.dialects.json_members import (
     Member,
     TooDeep,
     check_depth,
+    check_depth_of_members,
     members_as_written,
     members_of,
     removal_of,
@@ -44,12 +45,22 @@ def read_chat_request(body: bytes) -> ReadRequest:
             body.decode()
         except UnicodeDecodeError:
             raise InvalidCall("the request body is not UTF-8") from None
-    return read_usual(body) or read_any(body)
+    members = members_in(body)
+    return (members and read_usual(body, members)) or read_any(body, members)
 
 
-def read_any(body: bytes) -> ReadRequest:
+def members_in(body: bytes) -> dict[str, Raw] | None:
+    """Decode the outermost object, and nothing in it; None if that cannot be done: whoever reads on says why."""
+    try:
+        return _MEMBERS.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def read_any(body: bytes, members: dict[str, Raw] | None) -> ReadRequest:
     """Read a request, which is known to be UTF-8, whatever its form; raise InvalidCall."""
-    peek = _peek(body)
+    written = members_as_written(body, members) if members is not None else None
+    peek = _peek(body, written)
     if peek.model is UNSET or not peek.model:
         raise InvalidCall("you must provide a model parameter", "model")
     if peek.messages is UNSET:
@@ -57,7 +68,7 @@ def read_any(body: bytes) -> ReadRequest:
     if bytes(memoryview(peek.messages)[:1]) != b"[":
         raise InvalidCall("'messages' must be a list", "messages")
     needs = needs_of(peek)
-    found = _locate(body)
+    found = _locate(body, written)
     return ReadRequest(
         peek.model,
         Mode.STREAM if peek.stream else Mode.PLAIN,
@@ -90,7 +101,7 @@ def rewrite_chat_request(request: ReadRequest, *, model: str, include_usage: boo
 
 def _usage_edit(body: bytes, include_usage: bool) -> tuple[int, int, bytes]:
     """Return the edit of the client's own stream options that asks for token counts, or leaves them out."""
-    found = _locate(body)
+    found = _locate(body, None)
     options, asked = found[STREAM_OPTIONS], found.get(_INNER_USAGE)
     if not include_usage:
         return removal_of(body, options)
@@ -103,9 +114,12 @@ def _usage_edit(body: bytes, include_usage: bool) -> tuple[int, int, bytes]:
     return inside, inside, b'"include_usage":true,'
 
 
-def _peek(body: bytes) -> Peek:
+def _peek(body: bytes, written: dict[str, Member] | None) -> Peek:
     try:
-        check_depth(body)
+        if written is None:
+            check_depth(body)
+        else:
+            check_depth_of_members(body, written.values())
         return peek_at(body)
     except msgspec.ValidationError as error:
         found = _FAULTY_FIELD.search(str(error))
@@ -116,10 +130,10 @@ def _peek(body: bytes) -> Peek:
         raise InvalidCall("the request body is nested too deeply") from None
 
 
-def _locate(body: bytes) -> dict[str, Member]:
+def _locate(body: bytes, written: dict[str, Member] | None) -> dict[str, Member]:
     """Return where the model and the stream options stand; raise InvalidCall for a double of a field that is read."""
     seen: set[str] = set()
-    found = _find_members(body, seen)
+    found = dict(written) if written is not None else _find_members(body, seen)
     options = found.get(STREAM_OPTIONS)
     if options is not None and body[options.value_start : options.value_start + 1] == b"{":
         for key, member in members_of(body, options.value_start):
@@ -130,12 +144,6 @@ def _locate(body: bytes) -> dict[str, Member]:
 
 
 def _find_members(body: bytes, seen: set[str]) -> dict[str, Member]:
-    try:
-        written = members_as_written(body, _MEMBERS.decode(body))
-    except msgspec.DecodeError:  # half of a surrogate pair in a key
-        written = None
-    if written is not None:
-        return written
     found: dict[str, Member] = {}
     for key, member in members_of(body):
         if key in READ_FIELDS:
