@@ -1,11 +1,15 @@
 """A plain answer passes untouched if it is one, and counts what it took."""
 
 import json
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
 from fairlead_proxy.dialects.dialect import Answered
+from fairlead_proxy.dialects.openai_answer import read_any_answer
 from fairlead_proxy.dialects.registry import DIALECTS, OPENAI_CHAT
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
 from fairlead_proxy.exchange.outcome import Usage
@@ -69,6 +73,37 @@ def test_an_empty_error_beside_an_answer_is_no_error() -> None:
     assert read({"choices": [CHOICE], "error": None}).usage.input_tokens == 9
 
 
+ODD_MEMBERS: st.SearchStrategy[dict[str, object]] = st.dictionaries(
+    st.sampled_from(["choices", "usage", "error", "object", "id"]),
+    st.sampled_from(
+        [
+            *([], [{}], [CHOICE], [CHOICE, {**CHOICE, "error": "late"}], [{**CHOICE, "error": {}}], [5], {}, None),
+            *({"code": 500}, "text", "", "error", {"prompt_tokens": 3}, {"prompt_tokens": -1, "completion_tokens": 2}),
+            {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 4}, "prompt_cache_hit_tokens": 2},
+            {"completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 4}},
+            {"prompt_tokens": "3"},
+        ]
+    ),
+)
+
+
+def told(read_it: Callable[[], Usage]) -> Usage | str:
+    try:
+        return read_it()
+    except UpstreamFailure as failure:
+        return str(failure)
+
+
+@given(ODD_MEMBERS, ODD_MEMBERS, st.booleans())
+def test_an_answer_read_by_the_short_way_counts_as_by_the_careful_one(
+    first: dict[str, object], second: dict[str, object], usual: bool
+) -> None:
+    # Members of both, so that some come twice.
+    parts = [first, second, *([{"choices": [CHOICE], "usage": {"prompt_tokens": 1}}] if usual else [])]
+    body = b"{" + b",".join(json.dumps(part).encode()[1:-1] for part in parts if part) + b"}"
+    assert told(lambda: read(body).usage) == told(lambda: read_any_answer(200, body, 9))
+
+
 def test_an_error_status_is_classified() -> None:
     with pytest.raises(UpstreamFailure) as failed:
         read({"error": {}}, status=503)
@@ -91,8 +126,8 @@ def test_a_stream_is_told_by_its_head(status: int, content_type: str, stream: bo
     assert OPENAI_CHAT.is_stream(status, (("content-type", content_type),)) is stream
 
 
-def headers_of(key: str, *client: tuple[str, str], mode: Mode = Mode.PLAIN) -> dict[str, str]:
-    return dict(OPENAI_CHAT.upstream_headers(ProviderType.OPENAI, key, client, mode=mode))
+def headers_of(key: str, mode: Mode = Mode.PLAIN) -> dict[str, str]:
+    return dict(OPENAI_CHAT.upstream_headers(ProviderType.OPENAI, key, mode=mode))
 
 
 def test_a_call_carries_key_and_kind_and_asks_for_no_compression() -> None:
@@ -115,9 +150,10 @@ def test_of_the_clients_headers_only_its_trace_passes() -> None:
         *("openai-beta", "idempotency-key", "baggage", "x-forwarded-for", "x-forwarded-host", "forwarded"),
         *("x-fairlead-namespace", "traceparent", "tracestate"),
     )
-    client = [(name, "client") for name in names]
-    passed = {name for name, value in headers_of("k", *client).items() if value == "client"}
-    assert passed == {"traceparent", "tracestate"}
+    client = dict.fromkeys(names, "client")
+    assert OPENAI_CHAT.passed_headers(client) == (("traceparent", "client"), ("tracestate", "client"))
+    assert OPENAI_CHAT.passed_headers({"tracestate": "a=1"}) == (("tracestate", "a=1"),)
+    assert OPENAI_CHAT.passed_headers({"accept": "*/*"}) == ()
 
 
 def test_a_provider_without_key_is_sent_none() -> None:

@@ -116,7 +116,8 @@ def test_needs_are_what_the_request_uses(members: dict[str, object], needs: set[
     ],
 )
 def test_the_text_of_messages_and_tools_is_counted(members: dict[str, object], text_bytes: int) -> None:
-    assert read(**members).prompt_text_bytes == text_bytes
+    request = read(**members)
+    assert request.count_text_bytes(request.body) == text_bytes
 
 
 def test_prompt_tokens_are_estimated_as_a_quarter_of_the_bytes_rounded_up() -> None:

@@ -1,13 +1,14 @@
 """A request reaches the provider as the client wrote it, but for its model and the question for token counts."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from doubles.json_texts import Request, pairs_of, requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_proxy.dialects.json_members import check_depth, members_of
+from fairlead_proxy.dialects.json_members import TooDeep, check_depth, check_depth_of_members, members_of
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 
 models = st.text(min_size=1, max_size=20)
@@ -110,3 +111,25 @@ def test_members_are_found_behind_values_full_of_brackets_and_quotes() -> None:
 
 def test_a_long_flat_request_is_not_too_deep() -> None:
     check_depth(b"[" + b",".join([b'{"a":["]]]]"]}'] * 1000) + b"]")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["[", '{"a":', '[0,{"b":[],"a":']), st.integers(0, 66)), min_size=1, max_size=4),
+    st.sampled_from(['"]]]"', '"{[{["', "[]", "0", "[" * 40 + "]" * 40, '[{"c":[]}]']),
+    st.booleans(),
+)
+def test_depth_is_the_same_by_members_as_in_the_whole(nests: list[tuple[str, int]], core: str, in_list: bool) -> None:
+    closing = {"[": "]", '{"a":': "}", '[0,{"b":[],"a":': "}]"}
+    values = [opening * times + core + closing[opening] * times for opening, times in nests]
+    values = [f"[1,{value},{core}]" for value in values] if in_list else values
+    body = ("{" + ",".join(f'"{at}":{value}' for at, value in enumerate(values)) + "}").encode()
+    members = dict(members_of(body)).values()
+    assert is_too_deep(lambda: check_depth_of_members(body, members)) == is_too_deep(lambda: check_depth(body))
+
+
+def is_too_deep(check: Callable[[], None]) -> bool:
+    try:
+        check()
+    except TooDeep:
+        return True
+    return False

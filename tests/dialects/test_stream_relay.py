@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fairlead_proxy.contract.names import FailureClass, Mode
@@ -262,27 +262,105 @@ def test_an_error_of_the_calls_own_nature_may_reach_the_client() -> None:
     assert (failed.relayed.status, json.loads(failed.relayed.body)["error"]["message"]) == (400, "too long")
 
 
+COMPACT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"%b"},"logprobs":null,"finish_reason":null}]}\n\n'
+PADDED = (
+    b'data: {"choices":[{"index":0,"delta":{"content":"%b"},"finish_reason":null}],"usage":null,"obfuscation":"%b"}\n\n'
+)
+TEXTS = [
+    b"a",
+    b"gr\xc3\xb6\xc3\x9fe",
+    b"",
+    b"\\n\\n",
+    b'\\"',
+    b"\\u00e9",
+    b"\\ud83d\\ude00",
+    b"content",
+    b"{}",
+    b"\xff",
+    b"\\ud83d",
+]
+ORDINARY = [COMPACT % text for text in TEXTS] + [delta(content=text) for text in ("hello", "größe", "\\")]
 ODD = [
+    *(PADDED % pair for pair in ((b"a", b"xyz"), (b"b", b"x"), (b"c", b'","error":"boom'))),
     delta(content="a", tool_calls=[{"index": 0}]),
     delta(reasoning_content="thinking"),
     delta(content="b", index=1),
+    delta("stop", index=1),
     event(choices=[{"index": 0, "delta": {"content": "c"}}], usage=None),
     event(choices=[{"index": 0, "delta": {"content": "d"}}], usage={"prompt_tokens": 3, "completion_tokens": 9}),
     event(choices=[{"delta": {"content": "e"}}, {"index": 1, "delta": {"content": "f"}}]),
+    event(choices=[{"index": -1, "delta": {"content": "x"}}]),
+    event(choices=[{"index": 0, "delta": {"content": "x", "delta": {"content": "y"}}, "content": "z"}]),
+    event(choices=[{"index": 0, "delta": {"content": "x"}, "logprobs": {"content": [{"token": "x"}]}}]),
+    event(content="out of place", choices=[{"index": 0, "delta": {"content": "x"}}]),
+    COMPACT % b'a","content":"b',
+    COMPACT % b'a"},"error":"boom","x":{"y":"',
+    COMPACT % b'a"},"finish_reason":"stop","x":{"y":"',
+    COMPACT % b'a"}}],"usage":{"prompt_tokens":8},"x":[{"y":{"z":"',
+    COMPACT.replace(b'"content"', b'"content":"a","c\\u006fntent"') % b"b",
+    COMPACT.replace(b'"id":"c"', b'"id":"\\"content\\":\\""') % b"b",
     delta("length", content="g"),
     HELLO.replace(b"\n\n", b"\r\n\r\n"),
+    HELLO[:-1],
+    b": ping\n\n",
     b"data: " + HELLO[6:-2].replace(b", ", b",\ndata: ") + b"\n\n",
+    USAGE,
+    STOP,
+    DONE,
+    *(error for error, _ in ERRORS),
+]
+SPLINTERS = [
+    *(b"", b'"', b"\\", b"\n", b"\r", b"{", b"}", b",", b" ", b"\x00", b"\xff", b'"content":"', b'"},', b"data: "),
+    *(b'"error":{"message":"boom"},', b'"finish_reason":"stop",', b'"usage":{"prompt_tokens":5},', b"\\u0022"),
 ]
 
 
-@given(st.lists(st.sampled_from([HELLO, HELLO, *ODD]), max_size=8))
-def test_a_token_read_by_the_short_way_counts_as_by_the_long_one(frames: list[bytes]) -> None:
-    frames = [ROLE, HELLO, *frames]
-    short, long = relay(), relay()
-    by_frames = b"".join(short.feed(frame) for frame in frames)
-    by_bytes = b"".join(long.feed(bytes([byte])) for byte in b"".join(frames))
-    assert by_frames == by_bytes
-    assert short.usage_so_far(1) == long.usage_so_far(1)
+@st.composite
+def reads(draw: st.DrawFn) -> list[bytes]:
+    """Reads of a stream that has begun: each of some events, of which one may be splintered, or cut in two."""
+    frames = st.lists(st.sampled_from(ORDINARY) | st.sampled_from(ORDINARY) | st.sampled_from(ODD), max_size=5)
+    found: list[bytes] = []
+    for read in draw(st.lists(frames.map(b"".join), max_size=6)):
+        match draw(st.sampled_from(["whole", "whole", "whole", "cut", "splintered"])):
+            case "cut":
+                place = draw(st.integers(0, len(read)))
+                found += [read[:place], read[place:]]
+            case "splintered":
+                place = draw(st.integers(0, len(read)))
+                found.append(read[:place] + draw(st.sampled_from(SPLINTERS)) + read[place + draw(st.integers(0, 2)) :])
+            case _:
+                found.append(read)
+    return found
+
+
+def told(chunks: list[bytes]) -> tuple[object, ...]:
+    """Relay these chunks, and tell all that can be seen of it."""
+    opened = relay()
+    sent: list[bytes] = []
+    failed: UpstreamFailure | None = None
+    try:
+        for chunk in chunks:
+            sent.append(opened.feed(chunk))
+        sent.append(opened.finish())
+    except UpstreamFailure as failure:
+        failed = failure
+        sent.append(opened.take_rest())
+    seen = (str(failed), failed and failed.relayed, opened.committed, opened.ended)
+    return b"".join(sent), opened.usage, opened.usage_so_far(1), *seen
+
+
+@example([COMPACT % b"a", COMPACT % b"b" + COMPACT % b"c", COMPACT % b"a\\" + COMPACT % b"n"])
+@example([COMPACT % b"a", DONE, COMPACT % b"b"])
+@example([COMPACT % b"a", COMPACT % b"b" + COMPACT % b"\xc3" + COMPACT % b"\xb6"])
+@example([COMPACT % b"a", COMPACT % b"b" + COMPACT % b"\\ud83d" + COMPACT % b"\\ude00"])
+@example([COMPACT % b"a", COMPACT[: COMPACT.index(b"%b")] + (COMPACT % b"")[COMPACT.index(b"%b") + 1 :]])
+@example([event(choices=[{"index": -1, "delta": {"content": "x"}}]), HELLO])
+@example([COMPACT % b"a", COMPACT % b"b", STOP, COMPACT % b"c", DONE])
+@given(reads())
+def test_what_is_read_by_the_short_ways_is_told_as_by_the_careful_one(chunks: list[bytes]) -> None:
+    # Byte by byte, no event is whole in one chunk: all go the careful way.
+    stream = [ROLE, COMPACT % b"first", *chunks]
+    assert told(stream) == told([bytes([byte]) for byte in b"".join(stream)])
 
 
 @pytest.mark.parametrize("fault", [event(error={"message": "late"}), b'data: {"choices": [\n\n', b"data: no\n\n"])

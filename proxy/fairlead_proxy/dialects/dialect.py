@@ -1,16 +1,15 @@
 """The seam of the dialects: what the core asks of a wire format, whichever it is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from msgspec import Struct
 
 from fairlead_proxy.contract.names import Mode, ProviderType
-from fairlead_proxy.dialects.json_members import Member
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
 from fairlead_proxy.exchange.outcome import Usage
 
-Headers = Iterable[tuple[str, str]]
+Headers = tuple[tuple[str, str], ...]
 """Names are lower-case; a name may come more than once."""
 
 MAX_ERROR_BYTES = 64 * 1024
@@ -31,11 +30,11 @@ class InvalidCall(Exception):
         self.answer = Answer(400, code, message, param)
 
 
-class ReadRequest(Struct, frozen=True):
+class ReadRequest(Struct, gc=False):
     """What a request says, without its content. `model` is the virtual model that the caller named.
 
-    `wants_usage`: the caller itself asked for token counts (streams). `prompt_text_bytes`: text in messages and tools.
-    `members`: where the parts that a rewrite touches stand in `body`.
+    `wants_usage`: the caller itself asked for token counts (streams). What is left is the dialect's own: where the
+    model stands in `body`, whether it has stream options, and how the text in its messages and tools is counted.
     """
 
     model: str
@@ -43,14 +42,27 @@ class ReadRequest(Struct, frozen=True):
     body: bytes
     wants_usage: bool = False
     needs: frozenset[str] = frozenset()
-    prompt_text_bytes: int = 0
     max_tokens: int | None = None
-    members: dict[str, Member] = {}
+    model_start: int = 0
+    model_end: int = 0
+    has_stream_options: bool = False
+    count_text_bytes: Callable[[bytes], int] = len
+    _prompt_tokens: int = -1
 
     @property
     def prompt_tokens(self) -> int:
-        """An estimate, rounded up."""
-        return -(-self.prompt_text_bytes // BYTES_PER_TOKEN)
+        """An estimate, rounded up. Counted when first asked for: it takes as long as all the rest of reading."""
+        if self._prompt_tokens < 0:
+            self._prompt_tokens = -(-self.count_text_bytes(self.body) // BYTES_PER_TOKEN)
+        return self._prompt_tokens
+
+
+def content_type_of(headers: Headers) -> str:
+    """Return the content type, or an empty text; of two, the last counts."""
+    for name, value in reversed(headers):
+        if name == "content-type":
+            return value
+    return ""
 
 
 class Answered(Struct, frozen=True):
@@ -120,15 +132,15 @@ class Dialect(Protocol):
         """
         ...
 
-    def upstream_headers(self, provider_type: ProviderType, key: str, *, mode: Mode) -> tuple[tuple[str, str], ...]:
-        """Return the headers of every call with this key; raise CredentialRejected where no header can carry it."""
+    def upstream_headers(self, provider_type: ProviderType, key: str, *, mode: Mode) -> Headers:
+        """Return what every call with this key carries; raise CredentialRejected for a key that no header can carry."""
         ...
 
-    def passed_headers(self, client_headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-        """Return what of a client's headers goes on to the provider."""
+    def passed_headers(self, client_headers: Mapping[str, str]) -> Headers:
+        """Return what one call carries besides: those of its client's headers that are the provider's business."""
         ...
 
-    def probe_headers(self, provider_type: ProviderType, key: str) -> tuple[tuple[str, str], ...]:
+    def probe_headers(self, provider_type: ProviderType, key: str) -> Headers:
         """Return the headers of a ListModels probe."""
         ...
 

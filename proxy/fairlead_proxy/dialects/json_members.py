@@ -18,6 +18,7 @@ _KEY = re.compile(_GAP + rb"(" + _STRING + rb")" + _GAP + rb":" + _GAP, re.DOTAL
 _COMMA = re.compile(_GAP + rb",")
 _SCALAR = re.compile(rb"[-+.0-9A-Za-z]++")
 _OPENING = b"{["
+_ITEMS = msgspec.json.Decoder(list[Raw])
 
 
 class TooDeep(ValueError):
@@ -67,9 +68,9 @@ def members_as_written(text: bytes, values: Mapping[str, Raw]) -> dict[str, Memb
     return found if whole else None
 
 
-def check_depth(text: bytes) -> None:
-    """Raise TooDeep if the JSON is nested deeper than MAX_DEPTH."""
-    if not (_has_more(text, b"{", MAX_DEPTH // 2) or _has_more(text, b"[", MAX_DEPTH // 2)):
+def check_depth(text: bytes, limit: int = MAX_DEPTH) -> None:
+    """Raise TooDeep if the JSON is nested deeper than this."""
+    if not (_has_more(text, b"{", limit // 2) or _has_more(text, b"[", limit // 2)):
         return
     depth = 0
     for token in _TOKEN.finditer(text):
@@ -77,8 +78,21 @@ def check_depth(text: bytes) -> None:
         if first == 0x22:
             continue
         depth += 1 if first in _OPENING else -1
-        if depth > MAX_DEPTH:
+        if depth > limit:
             raise TooDeep(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def check_depth_of_members(text: bytes, members: Iterable[Member]) -> None:
+    """Do the same for an object, all of whose members these are: most of its values hold too little to be deep."""
+    if not (_has_more(text, b"{", MAX_DEPTH // 2) or _has_more(text, b"[", MAX_DEPTH // 2)):
+        return
+    for member in members:
+        value = text[member.value_start : member.value_end]
+        if value.startswith(b"["):
+            for item in _ITEMS.decode(value):
+                check_depth(bytes(item), MAX_DEPTH - 2)
+        else:
+            check_depth(value, MAX_DEPTH - 1)
 
 
 def _has_more(text: bytes, sign: bytes, times: int) -> bool:

@@ -1,9 +1,11 @@
 """A plain chat answer of OpenAI's form: is it one, and how many tokens did it take."""
 
-import msgspec
-from msgspec import Raw, Struct
+from typing import Annotated
 
-from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN, MAX_ERROR_BYTES, Answered, Headers
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN, MAX_ERROR_BYTES, Answered, Headers, content_type_of
 from fairlead_proxy.dialects.openai_errors import (
     VendorError,
     classify_answer,
@@ -20,6 +22,18 @@ _NULL = Raw(b"null")
 _NOTHING = frozenset({b"null", b'""', b"{}"})
 
 
+class _GoodChoice(Struct):
+    error: None = None
+
+
+class _Good(Struct):
+    """An answer with what is asked of one, the provider's count included, and nothing that could be an error."""
+
+    choices: Annotated[list[_GoodChoice], Meta(min_length=1)]
+    usage: OpenAIUsage
+    error: None = None
+
+
 class _Choice(Struct):
     message: Raw = _NULL
     error: Raw = _NULL
@@ -31,15 +45,27 @@ class _Completion(Struct):
     error: Raw = _NULL
 
 
+_GOOD = msgspec.json.Decoder(_Good)
 _COMPLETION = msgspec.json.Decoder(_Completion)
 _USAGE: msgspec.json.Decoder[OpenAIUsage | None] = msgspec.json.Decoder(OpenAIUsage | None)
 
 
 def read_chat_answer(status: int, headers: Headers, body: bytes, *, prompt_tokens: int, now: float) -> Answered:
     """Return the answer as it is, or raise what it means; see Dialect.read_answer."""
-    headers = tuple(headers)
     if not 200 <= status < 300:
         raise classify_answer(status, headers, body[:MAX_ERROR_BYTES], now)
+    try:
+        usage = _GOOD.decode(body).usage.to_usage()
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        usage = read_any_answer(status, body, prompt_tokens)
+    content_type = content_type_of(headers)
+    if content_type != "application/json" and "json" not in content_type.lower():
+        content_type = "application/json"
+    return Answered(body, content_type, usage)
+
+
+def read_any_answer(status: int, body: bytes, prompt_tokens: int) -> Usage:
+    """Return what an answer of whatever form took, or raise what it means."""
     try:
         completion = _COMPLETION.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
@@ -49,9 +75,7 @@ def read_chat_answer(status: int, headers: Headers, body: bytes, *, prompt_token
         raise failure_in_success(error, body[:MAX_ERROR_BYTES], status=status)
     if not completion.choices:
         raise failure_in_success(read_vendor_error(body), body[:MAX_ERROR_BYTES], status=status)
-    content_type = dict(headers).get("content-type", "")
-    content_type = content_type if "json" in content_type.lower() else "application/json"
-    return Answered(body, content_type, _usage_of(completion, prompt_tokens))
+    return _usage_of(completion, prompt_tokens)
 
 
 def _error_in(completion: _Completion) -> VendorError | None:

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
-from fairlead_proxy.dialects.dialect import Answered, Headers, ReadRequest
+from fairlead_proxy.dialects.dialect import Headers, ReadRequest, content_type_of
 from fairlead_proxy.dialects.openai_answer import read_chat_answer
 from fairlead_proxy.dialects.openai_errors import classify_answer, refuses_stream_options, render_openai_error
 from fairlead_proxy.dialects.openai_request import read_chat_request, rewrite_chat_request
 from fairlead_proxy.dialects.openai_stream import OpenAIChatRelay
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
 
-PASSED_HEADERS = frozenset({"traceparent", "tracestate"})
+PASSED_HEADERS = ("traceparent", "tracestate")
 """What a client may say to a provider beside the body: where its trace goes on, and nothing else.
 
 Not `openai-organization`, `openai-project` or `openai-beta` (they spend or change the platform's account), and not
@@ -26,20 +26,20 @@ class OpenAIChat:
     path = "/chat/completions"
     models_path = "/models"
 
-    def read_request(self, body: bytes) -> ReadRequest:
-        return read_chat_request(body)
+    read_request = staticmethod(read_chat_request)
+    rewrite_request = staticmethod(rewrite_chat_request)
+    read_answer = staticmethod(read_chat_answer)
 
-    def rewrite_request(self, request: ReadRequest, *, model: str, include_usage: bool) -> bytes:
-        return rewrite_chat_request(request, model=model, include_usage=include_usage)
-
-    def upstream_headers(self, provider_type: ProviderType, key: str, *, mode: Mode) -> tuple[tuple[str, str], ...]:
+    def upstream_headers(self, provider_type: ProviderType, key: str, *, mode: Mode) -> Headers:
         accept = "text/event-stream" if mode is Mode.STREAM else "application/json"
         return (("content-type", "application/json"), *_fixed_headers(accept, key))
 
-    def passed_headers(self, client_headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    def passed_headers(self, client_headers: Mapping[str, str]) -> Headers:
+        if "traceparent" not in client_headers and "tracestate" not in client_headers:
+            return ()
         return tuple((name, client_headers[name]) for name in PASSED_HEADERS if name in client_headers)
 
-    def probe_headers(self, provider_type: ProviderType, key: str) -> tuple[tuple[str, str], ...]:
+    def probe_headers(self, provider_type: ProviderType, key: str) -> Headers:
         return _fixed_headers("application/json", key)
 
     def classify(self, status: int, headers: Headers, body: bytes, now: float) -> UpstreamFailure:
@@ -50,11 +50,10 @@ class OpenAIChat:
 
     def is_stream(self, status: int, headers: Headers) -> bool:
         """See Dialect. A missing content type is taken on trust: the relay finds out before anything is sent."""
-        kind = dict(headers).get("content-type", "").partition(";")[0].strip().lower()
-        return status == 200 and kind in ("", "text/event-stream")
-
-    def read_answer(self, status: int, headers: Headers, body: bytes, *, prompt_tokens: int, now: float) -> Answered:
-        return read_chat_answer(status, headers, body, prompt_tokens=prompt_tokens, now=now)
+        if status != 200:
+            return False
+        kind = content_type_of(headers)
+        return kind == "text/event-stream" or kind.partition(";")[0].strip().lower() in ("", "text/event-stream")
 
     def open_relay(self, request: ReadRequest, *, include_usage: bool) -> OpenAIChatRelay:
         return OpenAIChatRelay(hide_usage=include_usage and not request.wants_usage)
@@ -78,7 +77,7 @@ def _model(name: str) -> dict[str, str | int]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "fairlead"}
 
 
-def _fixed_headers(accept: str, key: str) -> tuple[tuple[str, str], ...]:
+def _fixed_headers(accept: str, key: str) -> Headers:
     """Return what every request carries. Whitespace around a key is a slip of whoever wrote the Secret."""
     headers = (("accept", accept), ("accept-encoding", "identity"))
     key = key.strip()

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from fairlead_proxy.contract.names import FailureClass
-from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, Headers
+from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, Headers, content_type_of
 from fairlead_proxy.dialects.retry_hint import read_retry_hint
 from fairlead_proxy.exchange.errors import Answer, Relayed, UpstreamFailure
 
@@ -93,7 +93,6 @@ class VendorError(Struct, frozen=True):
 
 def classify_answer(status: int, headers: Headers, body: bytes, now: float) -> UpstreamFailure:
     """Return what an answer that is not a good one means; see Dialect.classify. Classes: design, section 5.3."""
-    headers = tuple(headers)
     error = read_vendor_error(body)
     if status < 300:
         return failure_in_success(error, body, status=status)
@@ -220,7 +219,7 @@ def _names_stream_options(part: object) -> bool:
 
 def _relayed(status: int, headers: Headers, body: bytes) -> Relayed | None:
     """Return the answer as the client may have it; None for a body that is cut or of a kind that we do not pass on."""
-    content_type = dict(headers).get("content-type", "")
+    content_type = content_type_of(headers)
     kind = content_type.partition(";")[0].strip().lower()
     if len(body) >= MAX_ERROR_BYTES or not (kind == "text/plain" or (kind == "application/json" and _is_object(body))):
         return None

@@ -77,38 +77,66 @@ class _Token(Struct):
 
 _CHUNK = msgspec.json.Decoder(_Chunk)
 _TOKEN = msgspec.json.Decoder(_Token)
+_TEXT = msgspec.json.Decoder(str)
+
+_DATA, _EVENT_END = b"data: ", b"\n\n"
+_NEXT_EVENT = _EVENT_END + _DATA
+_CONTENT_NAME, _CONTENT_KEY = b'"content"', b'"content":'
+
+_LESSONS = 8
+"""How often a stream's usual event is learnt anew; who writes each of them differently is not learnt for ever."""
 
 
 class OpenAIChatRelay:
-    """See Relay. `hide_usage`: take out the chunk that only carries the token counts; the client did not ask for it."""
+    """See Relay. `hide_usage`: take out the chunk that only carries the token counts; the client did not ask for it.
+
+    Events are read in three ways, each the shorter for what the one before it has found out: any event with care; one
+    that is an ordinary token by its types; and one that is, but for its text, the same bytes as the token before.
+    """
+
+    __slots__ = (
+        "_after",
+        "_before",
+        "_between",
+        "_choice",
+        "_content_bytes",
+        "_finished_choices",
+        "_has_content",
+        "_held",
+        "_hide_usage",
+        "_hole",
+        "_lessons",
+        "_open_choices",
+        "_parser",
+        "_skims",
+        "_under_way",
+        "committed",
+        "ended",
+        "usage",
+    )
 
     def __init__(self, *, hide_usage: bool) -> None:
+        self.committed = False
+        self.ended = False
+        self.usage: Usage | None = None
         self._hide_usage = hide_usage
         self._parser = SseParser()
         self._held = bytearray()
         self._open_choices: set[int] = set()
         self._finished_choices: set[int] = set()
         self._content_bytes = 0
-        self._usage: Usage | None = None
         self._has_content = False
-        self._committed = False
-        self._ended = False
-
-    @property
-    def committed(self) -> bool:
-        return self._committed
-
-    @property
-    def ended(self) -> bool:
-        return self._ended
-
-    @property
-    def usage(self) -> Usage | None:
-        return self._usage
+        self._under_way = False
+        """Whether an ordinary token may come next: the answer has begun, and the next byte begins an event."""
+        self._skims = False
+        """Whether, moreover, there is an event that was learnt, and its choice has not finished."""
+        self._lessons = _LESSONS
+        self._choice: int | None = None
+        """The choice of the learnt event; none yet."""
 
     def usage_so_far(self, prompt_tokens: int) -> Usage:
-        if self._usage is not None:
-            return self._usage
+        if self.usage is not None:
+            return self.usage
         return Usage(prompt_tokens, -(-self._content_bytes // BYTES_PER_TOKEN), estimated=True)
 
     def take_rest(self) -> bytes:
@@ -117,47 +145,96 @@ class OpenAIChatRelay:
         return rest
 
     def feed(self, chunk: bytes) -> bytes:
-        if self._ended:
-            return b""
-        if self._committed and self._takes_token(chunk):
+        if self._skims and chunk.startswith(self._before) and chunk.endswith(self._after) and self._skim(chunk):
             return chunk
+        if self.ended:
+            return b""
+        if self._under_way and _CONTENT_NAME in chunk and self._takes_tokens(chunk):
+            return chunk
+        self._skims = self._under_way = False
         return self._relay(self._parser.feed(chunk))
 
     def finish(self) -> bytes:
         """See Relay. Without `[DONE]` a clean end counts if every choice seen has told its finish reason; we add it."""
-        if self._ended:
+        if self.ended:
             return b""
         sent = self._relay(self._parser.finish())
-        if self._ended:
+        self._skims = self._under_way = False
+        if self.ended:
             return sent
         if not self._finished_choices or self._open_choices:
             raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream ended before its end", status=200)
-        self._ended = True
+        self.ended = True
         return sent + _DONE_EVENT
 
-    def _takes_token(self, chunk: bytes) -> bool:
-        """Take a chunk that is one event with an ordinary token; for any other return False, with nothing noted."""
-        whole = chunk.startswith(b"data: ") and chunk.endswith(b"\n\n") and len(chunk) <= MAX_LINE_BYTES
-        if not whole or not self._parser.between_events or chunk.count(b"\n") > 2 or b"\r" in chunk:
+    def _skim(self, chunk: bytes) -> bool:
+        """Take events that are the learnt one with other texts; for anything else return False, with nothing noted."""
+        if len(chunk) > MAX_LINE_BYTES:
             return False
+        texts, others = chunk[self._hole], 0
+        if b"\n" in texts:
+            parts = texts.split(self._between)
+            others = len(parts) - 1
+            # A space, since no escape and no character goes on behind it: so each text is whole by itself.
+            texts = b" ".join(parts)
         try:
-            token = _TOKEN.decode(memoryview(chunk)[6:-2])
+            content = _TEXT.decode(texts)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return False
+        self._content_bytes += (len(content) if content.isascii() else len(content.encode())) - others
+        return True
+
+    def _takes_tokens(self, chunk: bytes) -> bool:
+        """Take events that are ordinary tokens, each one line; for anything else return False, with nothing noted."""
+        if not (chunk.startswith(_DATA) and chunk.endswith(_EVENT_END)):
+            return False
+        events = chunk[len(_DATA) : -len(_EVENT_END)].split(_NEXT_EVENT)
+        if b"\r" in chunk or chunk.count(b"\n") != 2 * len(events) or len(chunk) > MAX_LINE_BYTES:
+            return False
+        content_bytes = index = 0
+        try:
+            for event in events:
+                choice = _TOKEN.decode(event).choices[0]
+                index = choice.index
+                if index not in self._open_choices:
+                    return False
+                content = choice.delta.content
+                content_bytes += len(content) if content.isascii() else len(content.encode())
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return False
-        choice = token.choices[0]
-        if choice.index not in self._open_choices:
-            return False
-        content = choice.delta.content
-        self._content_bytes += len(content) if content.isascii() else len(content.encode())
+        self._content_bytes += content_bytes
+        if self._lessons:
+            self._learn(events[-1], index)
         return True
+
+    def _learn(self, token: bytes, choice: int) -> None:
+        """Remember what stands around the text of an ordinary token.
+
+        Without a backslash in it every quote begins or ends a string: the only `"content"` is the key that was read.
+        """
+        self._lessons -= 1
+        if b"\\" in token or token.count(_CONTENT_NAME) != 1:
+            return
+        start = token.find(_CONTENT_KEY) + len(_CONTENT_KEY)
+        start += token.startswith(b" ", start)
+        if not token.startswith(b'"', start):
+            return
+        end = token.index(b'"', start + 1)
+        self._before, self._after = _DATA + token[: start + 1], token[end:] + _EVENT_END
+        self._between = self._after + self._before
+        # With the quotes around it the text is a piece of JSON by itself.
+        self._hole = slice(len(self._before) - 1, 1 - len(self._after))
+        self._choice, self._skims = choice, True
 
     def _relay(self, events: list[Event]) -> bytes:
         for event in events:
             self._take(event)
-            if self._ended:
+            if self.ended:
                 break
         if self._has_content:
-            self._committed = True
+            self.committed = True
+            self._under_way = self._parser.between_events and not self.ended
+            self._skims = self._under_way and self._choice in self._open_choices
             return self.take_rest()
         if len(self._held) > MAX_HELD_BYTES:
             raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "too much came before any content", status=200)
@@ -177,7 +254,7 @@ class OpenAIChatRelay:
     def _take_done(self) -> None:
         if not self._has_content:
             raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the stream ended without content", status=200)
-        self._ended = True
+        self.ended = True
 
     def _take_chunk(self, event: Event) -> bool:
         """Read a chunk; return whether it goes to the client. Raises the failure that an error in it means."""
@@ -190,22 +267,22 @@ class OpenAIChatRelay:
             if event.whole:
                 raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "a chunk is not JSON", status=200) from None
             raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream was cut in a chunk", status=200) from None
-        if not _is_nothing(chunk.error):
+        if chunk.error is not _NULL and bytes(chunk.error) not in _NOTHING:
             raise _failure_of(bytes(chunk.error))
         if chunk.choices is None and chunk.usage is None and read_vendor_error(data) is not None:
             raise _failure_of(data)
         if chunk.usage is not None:
-            self._usage = chunk.usage.to_usage()
+            self.usage = chunk.usage.to_usage()
         for choice in chunk.choices or ():
             self._take_choice(choice)
         return not (self._hide_usage and chunk.usage is not None and not chunk.choices)
 
     def _take_choice(self, choice: _Choice) -> None:
-        if not _is_nothing(choice.error):
+        if choice.error is not _NULL and bytes(choice.error) not in _NOTHING:
             raise _failure_of(bytes(choice.error))
         content = _content_length(choice.delta) if choice.delta else 0
         self._content_bytes += content
-        if not _is_nothing(choice.finish_reason):
+        if choice.finish_reason is not _NULL and bytes(choice.finish_reason) not in _NOTHING:
             self._finished_choices.add(choice.index)
             self._open_choices.discard(choice.index)
             self._has_content = True
@@ -227,10 +304,26 @@ def _content_length(delta: _Delta) -> int:
         delta.function_call,
         delta.audio,
     ):
-        if not _is_nothing(raw):
+        if raw is not _NULL:
             value = bytes(raw)
-            length += len(value) - 2 if value.startswith(b'"') else len(value)
+            if value not in _NOTHING:
+                length += _length_of(value)
     return length
+
+
+def _length_of(value: bytes) -> int:
+    if not value.startswith(b'"'):
+        return len(value)
+    if b"\\" in value:
+        try:
+            return _utf8_length(_TEXT.decode(value))
+        except msgspec.DecodeError:  # half of a surrogate pair
+            pass
+    return len(value) - 2
+
+
+def _utf8_length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _read_chunk(data: bytes) -> _Chunk:
@@ -277,10 +370,6 @@ def _odd_usage(usage: object) -> OpenAIUsage | None:
 
 def _raw(value: object) -> Raw:
     return Raw(json.dumps(value).encode())
-
-
-def _is_nothing(raw: Raw) -> bool:
-    return raw is _NULL or bytes(raw) in _NOTHING
 
 
 def _failure_of(data: bytes) -> UpstreamFailure:

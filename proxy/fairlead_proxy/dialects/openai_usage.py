@@ -26,13 +26,19 @@ class OpenAIUsage(Struct):
     prompt_cache_hit_tokens: int | None = None
 
     def to_usage(self) -> Usage:
-        details, cached = self.completion_tokens_details, self.prompt_cache_hit_tokens
-        if self.prompt_tokens_details is not None and self.prompt_tokens_details.cached_tokens is not None:
-            cached = self.prompt_tokens_details.cached_tokens
-        prompt = max(0, self.prompt_tokens or 0)
-        return Usage(
-            input_tokens=prompt,
-            output_tokens=max(0, self.completion_tokens or 0),
-            cached_input_tokens=min(prompt, max(0, cached)) if cached else 0,
-            reasoning_tokens=max(0, details.reasoning_tokens or 0) if details is not None else 0,
-        )
+        prompt, completion = self.prompt_tokens or 0, self.completion_tokens or 0
+        prompt_details, details = self.prompt_tokens_details, self.completion_tokens_details
+        cached, reasoning = self.prompt_cache_hit_tokens, None
+        if prompt_details is not None and prompt_details.cached_tokens is not None:
+            cached = prompt_details.cached_tokens
+        if details is not None:
+            reasoning = details.reasoning_tokens
+        if cached or reasoning or prompt < 0 or completion < 0:
+            prompt = max(0, prompt)
+            return Usage(
+                input_tokens=prompt,
+                output_tokens=max(0, completion),
+                cached_input_tokens=min(prompt, max(0, cached or 0)),
+                reasoning_tokens=max(0, reasoning or 0),
+            )
+        return Usage(prompt, completion)

@@ -16,6 +16,11 @@ MAX_EVENT_BYTES = 2 * MAX_LINE_BYTES
 """An event of several lines; a default."""
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_DATA, _EVENT_END = b"data: ", b"\n\n"
+_NEXT_EVENT = _EVENT_END + _DATA
+_SHORT_BYTES = 4096
+"""What is left of an event may be this long to be joined with the next chunk: so it is not copied too often."""
+
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -37,6 +42,8 @@ class SseParser:
     Raises UpstreamFailure(MalformedResponse) beyond its bounds.
     """
 
+    __slots__ = ("_at_start", "_data", "_held_cr", "_line_start", "_name", "_raw")
+
     def __init__(self) -> None:
         self._raw = bytearray()
         """The unfinished event; its last line starts at `_line_start`."""
@@ -53,17 +60,26 @@ class SseParser:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Take the next bytes and return the events that they complete."""
+        if not self._held_cr and b"\r" not in chunk:
+            if self._raw and not self._line_start and len(self._raw) < _SHORT_BYTES:
+                chunk = bytes(self._raw) + chunk
+                self._raw.clear()
+            if not self._raw:
+                end = chunk.rfind(_EVENT_END) + len(_EVENT_END)
+                events = self._split_plain(chunk if end == len(chunk) else chunk[:end])
+                if events is not None:
+                    return events if end == len(chunk) else events + self._split_any(chunk[end:])
         if self._held_cr and chunk:
             chunk = b"\r" + chunk
             self._held_cr = False
         if chunk.endswith(b"\r"):  # a line end by itself, or the first half of one: the next byte tells
             chunk = chunk[:-1]
             self._held_cr = True
-        return self._split(chunk)
+        return self._split_any(chunk)
 
     def finish(self) -> list[Event]:
         """The stream has ended: return what was left, with or without its blank line."""
-        events = self._split(b"\r") if self._held_cr else []
+        events = self._split_any(b"\r") if self._held_cr else []
         self._held_cr = False
         if self._raw:
             line = bytes(self._raw[self._line_start :])
@@ -72,20 +88,17 @@ class SseParser:
             events.append(Event(rest.raw, rest.data, rest.name, whole=False))
         return events
 
-    def _split(self, chunk: bytes) -> list[Event]:
-        plain = self._split_plain(chunk)
-        return self._split_any(chunk) if plain is None else plain
-
     def _split_plain(self, chunk: bytes) -> list[Event] | None:
         """Split whole events of one `data: …` line each, as nearly every chunk is; None for anything else."""
-        if self._raw or b"\r" in chunk or not chunk.endswith(b"\n\n") or len(chunk) > MAX_LINE_BYTES:
+        if not chunk.startswith(_DATA) or len(chunk) > MAX_LINE_BYTES:
             return None
-        blocks = chunk[:-2].split(b"\n\n")
-        for block in blocks:
-            if b"\n" in block or not block.startswith(b"data: "):
-                return None
+        blocks = chunk[len(_DATA) : -len(_EVENT_END)].split(_NEXT_EVENT)
+        if chunk.count(b"\n") != 2 * len(blocks):
+            return None
         self._at_start = False
-        return [Event(block + b"\n\n", block[6:]) for block in blocks]
+        if len(blocks) == 1:
+            return [Event(chunk, blocks[0])]
+        return [Event(_DATA + block + _EVENT_END, block) for block in blocks]
 
     def _split_any(self, chunk: bytes) -> list[Event]:
         events: list[Event] = []

@@ -1,0 +1,147 @@
+"""What a chat request asks of a target: how much text there is to read, and what it must be able to do."""
+
+import re
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+_ESCAPE = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|[^u])")
+
+_NULL = Raw(b"null")
+"""Stands for what was not given, by identity."""
+
+
+class _StreamOptions(Struct):
+    include_usage: bool | None = None
+
+
+class _ResponseFormat(Struct):
+    type: str = ""
+
+
+class Peek(Struct):
+    """The members that are read; Raw where a value of another type is the provider's to refuse."""
+
+    model: str | UnsetType = UNSET
+    messages: Raw | UnsetType = UNSET
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    tools: Raw = _NULL
+    functions: Raw = _NULL
+    response_format: Raw = _NULL
+    reasoning_effort: Raw = _NULL
+    reasoning: Raw = _NULL
+    modalities: Raw = _NULL
+    audio: Raw = _NULL
+    max_completion_tokens: Raw = _NULL
+    max_tokens: Raw = _NULL
+
+
+class _Part(Struct):
+    type: str = ""
+    text: str | None = None
+    refusal: str | None = None
+
+
+class _Message(Struct):
+    content: str | list[_Part] | None = None
+
+
+READ_FIELDS = frozenset(Peek.__struct_fields__)
+NO_NEEDS: frozenset[str] = frozenset()
+_EMPTY = frozenset({b"null", b"[]", b"{}", b'""', b"false"})
+_NEED_OF_PART = {"image_url": "vision", "input_image": "vision", "image": "vision", "input_audio": "audio"}
+
+_PEEK = msgspec.json.Decoder(Peek)
+_MESSAGES = msgspec.json.Decoder(list[_Message])
+_FORMAT: msgspec.json.Decoder[_ResponseFormat | None] = msgspec.json.Decoder(_ResponseFormat | None)
+_WHOLE: msgspec.json.Decoder[int | None] = msgspec.json.Decoder(int | None)
+
+
+def peek_at(body: bytes) -> Peek:
+    """Decode the body; if that fails, once more with U+FFFD in place of escaped surrogates. Raises what msgspec does.
+
+    Half a surrogate pair is legal JSON (RFC 8259, section 8.2: a text cut within an emoji) that msgspec does not read.
+    The copy is for reading only: what is sent is the original.
+    """
+    try:
+        return _PEEK.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return _PEEK.decode(_ESCAPE.sub(_without_surrogate, body))
+
+
+def count_text_bytes(body: bytes) -> int:
+    """Return the bytes of text in the messages and tools of a request that has been read."""
+    peek = peek_at(body)
+    text_bytes, _ = _read_messages(peek.messages) if peek.messages is not UNSET else (0, None)
+    return text_bytes + _given_bytes(peek.tools) + _given_bytes(peek.functions)
+
+
+def needs_of(peek: Peek) -> frozenset[str]:
+    """Return what a target must be capable of to serve this."""
+    needs = _read_messages(peek.messages)[1] if peek.messages is not UNSET else set()
+    if _given(peek.tools) or _given(peek.functions):
+        needs.add("tools")
+    if _format_of(peek.response_format) == "json_schema":
+        needs.add("jsonSchema")
+    if _given(peek.reasoning) or (_given(peek.reasoning_effort) and bytes(peek.reasoning_effort) != b'"none"'):
+        needs.add("reasoning")
+    if _given(peek.audio) or (_given(peek.modalities) and b'"audio"' in bytes(peek.modalities)):
+        needs.add("audio")
+    return frozenset(needs) if needs else NO_NEEDS
+
+
+def whole_number(raw: Raw) -> int | None:
+    """Return the number that is written there; None for anything else."""
+    try:
+        return _WHOLE.decode(raw)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _without_surrogate(escape: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if escape[0][1:2] == b"u" else escape[0]
+
+
+def _read_messages(messages: Raw) -> tuple[int, set[str]]:
+    """Return the bytes of text, and the needs that the parts show. What is not of the form counts whole."""
+    try:
+        decoded = _MESSAGES.decode(messages)
+    except (msgspec.MsgspecError, RecursionError):
+        return len(memoryview(messages)), set()
+    text_bytes = 0
+    needs: set[str] = set()
+    for message in decoded:
+        content = message.content
+        if isinstance(content, str):
+            text_bytes += _utf8_length(content)
+        elif content is not None:
+            for part in content:
+                text_bytes += _utf8_length(part.text or part.refusal or "")
+                if part.type in _NEED_OF_PART:
+                    needs.add(_NEED_OF_PART[part.type])
+    return text_bytes, needs
+
+
+def _given(raw: Raw) -> bool:
+    return raw is not _NULL and bytes(raw) not in _EMPTY
+
+
+def _given_bytes(raw: Raw) -> int:
+    return len(bytes(raw)) if _given(raw) else 0
+
+
+def _format_of(raw: Raw) -> str:
+    if raw is _NULL:
+        return ""
+    try:
+        decoded = _FORMAT.decode(raw)
+    except (msgspec.MsgspecError, RecursionError):
+        return ""
+    return decoded.type if decoded else ""
+
+
+def _utf8_length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
