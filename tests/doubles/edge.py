@@ -82,6 +82,36 @@ class PromptHandler(ScriptedHandler):
         raise AssertionError("its calls are over when they begin")
 
 
+class ClientWire(asyncio.Transport):
+    """A client's connection without a socket, for a test that says itself in which pieces bytes arrive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+
+
 @dataclass
 class Edge:
     """A tenants' port that is up."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from doubles.edge import edge, get, post, status_of
+from doubles.edge import ClientWire, edge, get, post, status_of
 
 from fairlead_proxy.server.limits import Limits
 
@@ -100,6 +100,20 @@ async def test_it_is_refused_and_the_connection_ends(tmp_path: Path, name: str) 
         answer = await served.exchange(request)
     assert status_of(answer) == status
     assert answer.count(b"\r\n\r\n") == 1
+    assert served.handler.calls == []
+
+
+@pytest.mark.parametrize("name", [name for name, (request, _) in MALFORMED.items() if len(request) < 4096])
+async def test_it_is_refused_as_well_when_it_comes_byte_for_byte(tmp_path: Path, name: str) -> None:
+    request, status = MALFORMED[name]
+    async with edge(tmp_path) as served:
+        connection, wire = served.server(), ClientWire()
+        connection.connection_made(wire)
+        for byte in request:
+            connection.data_received(bytes([byte]))
+        connection.connection_lost(None)
+    assert status_of(bytes(wire.written)) == status
+    assert wire.written.count(b"\r\n\r\n") == 1
     assert served.handler.calls == []
 
 

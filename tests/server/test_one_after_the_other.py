@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from doubles.edge import (
+    ClientWire,
     PromptHandler,
     ScriptedHandler,
     answer_ok,
@@ -45,26 +46,6 @@ ROW = (
 BODIES = [b"\r\n\r\n0\r\n\r\nx", b"GET / HTTP/1.1\r\n\r\n", b"", b"12"]
 
 
-class Wire(asyncio.Transport):
-    """A socket that takes everything."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = bytearray()
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += data
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        pass
-
-    def is_closing(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        pass
-
-
 def statuses(answers: bytes) -> list[bytes]:
     return [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]]
 
@@ -86,7 +67,7 @@ async def test_a_row_of_requests_is_the_same_wherever_it_is_torn(tmp_path: Path)
 
 async def test_a_row_of_requests_comes_byte_for_byte(tmp_path: Path) -> None:
     async with edge(tmp_path, handler=PromptHandler()) as served:
-        connection, wire = served.server(), Wire()
+        connection, wire = served.server(), ClientWire()
         connection.connection_made(wire)
         for byte in b"".join(ROW):
             connection.data_received(bytes([byte]))

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -101,7 +102,7 @@ class Admin:
         poll = asyncio.create_task(self._report(visit, asked), name="report")
         self._polls.add(poll)
         poll.add_done_callback(self._polls.discard)
-        visit.when_lost(lambda: self._give_up(poll))
+        visit.when_lost(partial(_cancel, poll))
 
     def refuse(self, visit: Visit, answer: Answer) -> None:
         body = msgspec.json.encode({"error": {"code": answer.code, "message": answer.message}})
@@ -109,9 +110,6 @@ class Admin:
 
     def ended(self, visit: Visit) -> None:
         """Nothing is counted here."""
-
-    def _give_up(self, poll: asyncio.Task[None]) -> None:
-        poll.cancel()
 
     async def _report(self, visit: Visit, asked: ReportRequest) -> None:
         try:
@@ -129,6 +127,10 @@ class Admin:
         known = [hmac.compare_digest(presented, each.encode()) for each in self._source.keys.admin_tokens]
         if scheme.lower() != "bearer" or not any(known):
             raise CallRefused(_UNAUTHORIZED)
+
+
+def _cancel(poll: asyncio.Task[None]) -> None:
+    poll.cancel()
 
 
 def _answer(

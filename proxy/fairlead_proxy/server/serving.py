@@ -12,7 +12,7 @@ class Serving:
         self.draining = False
         self.listening = True
         self.in_flight = 0
-        self._idle: asyncio.Event | None = None
+        self._idle: asyncio.Event | None = None  # made once somebody waits, which is when the process ends
 
     def unready(self, loaded: Loaded | None) -> str:
         """Return why no calls should be sent here; empty when they should."""
@@ -36,6 +36,8 @@ class Serving:
 
     async def idle(self) -> None:
         """Return once no call is being served."""
-        while self.in_flight:
+        if self._idle is None:
             self._idle = asyncio.Event()
+        while self.in_flight:
+            self._idle.clear()
             await self._idle.wait()
