@@ -131,6 +131,21 @@ async def test_a_pause_before_the_head_holds_the_head_back() -> None:
     assert receiver.told[-1] == "chunk two"
 
 
+async def test_a_resume_within_a_method_tells_what_waits_only_after_it() -> None:
+    receiver = TellingReceiver()
+    line = line_to(receiver)
+
+    def pause_and_resume() -> None:
+        receiver.errand.pause()
+        receiver.errand.resume()
+
+    receiver.errand.pause()
+    receiver.on("head", pause_and_resume)
+    line.connection.data_received(AT_ONCE)
+    receiver.errand.resume()
+    assert (receiver.told, receiver.deepest) == (["head 200", "chunk {}", "end"], 1)
+
+
 async def test_a_failure_waits_behind_what_is_held_back() -> None:
     receiver = TellingReceiver()
     line = line_to(receiver)
@@ -184,6 +199,13 @@ async def test_a_reused_connection_that_dies_at_once_is_replaced_and_nobody_is_t
     assert (line.sent_anew, receiver.told) == (1, [])
 
 
+async def test_a_request_is_not_repeated_when_we_have_cut_its_connection_ourselves() -> None:
+    receiver = TellingReceiver()
+    line = line_to(receiver)
+    line.connection.shut()
+    assert (line.sent_anew, receiver.told) == (0, ["lost Unreachable"])
+
+
 @pytest.mark.parametrize("begun", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"])
 async def test_a_request_is_not_repeated_once_a_byte_has_come(begun: bytes) -> None:
     receiver = TellingReceiver()
@@ -224,23 +246,38 @@ async def test_a_large_request_waits_with_no_more_than_256_kib_in_the_transport(
     assert len(line.wire.written) < 100 + SLICE_BYTES * SLICES_PER_TURN <= 100 + 256 * 1024
 
 
-async def test_what_waits_for_a_receiver_that_has_paused_is_no_more_than_256_kib(transport: HttpTransport) -> None:
+@pytest.mark.parametrize("when", ["while connecting", "in the head", "in a chunk"])
+async def test_what_waits_for_a_receiver_that_has_paused_is_no_more_than_256_kib(
+    transport: HttpTransport, when: str
+) -> None:
+    sent = 0
+
     async def script(peer: Peer) -> None:
+        nonlocal sent
         await peer.request()
         await peer.send(CHUNKED_HEAD)
         while True:
             await peer.send(chunked(b"x" * 65536))
+            sent += 65536
 
     async with RawServer(script) as server:
         receiver = TellingReceiver()
-        receiver.on("head", lambda: receiver.errand.pause())
         request = request_to(server.url)
         receiver.errand = transport.send(request.lane, request.body, receiver)
-        await eventually(lambda: receiver.told)
-        await asyncio.sleep(0.2)
+        if when == "while connecting":
+            receiver.errand.pause()
+        receiver.on("head" if when == "in the head" else "chunk", lambda: receiver.errand.pause())
+        amounts = [-1, 0]
+        while (not sent or amounts[-1] != amounts[-2]) and len(
+            amounts
+        ) < 30:  # until the provider gets no more of it sent
+            await asyncio.sleep(0.1)
+            amounts.append(sent)
+        handed = len(receiver.chunks)
         receiver.on("chunk", lambda: receiver.errand.close())
         receiver.errand.resume()
-        assert 0 < len(receiver.chunks[0]) <= 256 * 1024
+        assert all(len(chunk) <= 256 * 1024 for chunk in receiver.chunks[handed:])
+        assert (handed, len(receiver.chunks)) in ((0, 1), (1, 1), (1, 2))
 
 
 @pytest.mark.parametrize("when", ["connecting", "waiting for a connection", "waiting for the head", "in the body"])
