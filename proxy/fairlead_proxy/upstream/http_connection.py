@@ -113,14 +113,14 @@ class HttpConnection(asyncio.Protocol):
 
     def send(self, errand: HttpErrand, data: bytes, rest: bytes, now: float) -> None:
         """Send a request: `data` at once, `rest` as the provider takes it. To be called only while it is usable."""
-        transport = cast(asyncio.Transport, self._transport)
         errand.connection = self
         self._errand = errand
         self._phase = _HEAD
         self._sent_at = now
+        transport = cast(asyncio.Transport, self._transport)
         if not rest:
             transport.write(data)
-        else:
+        else:  # which hears of it where this write is too much already
             self._upload = Upload(rest, transport, self._loop)
             transport.write(data)
             self._upload.write_on()
@@ -344,8 +344,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _forget_head(self) -> None:
         self._headers.clear()
-        if self._codings:
-            self._codings.clear()
+        self._codings.clear()
 
     def _refuse(self, before: int) -> None:
         """What came is not the answer's next part. If the answer was whole before, only the connection is spoilt."""
