@@ -277,6 +277,7 @@ TEXTS = [
     b"content",
     b"{}",
     b"\xff",
+    b"\\n\xff",
     b"\\ud83d",
 ]
 ORDINARY = [COMPACT % text for text in TEXTS] + [delta(content=text) for text in ("hello", "größe", "\\")]

@@ -1,15 +1,19 @@
 """A streamed chat answer of OpenAI's form on its way to the client: held until its first content, then untouched."""
 
-import json
-from typing import Any
-
 import msgspec
-from msgspec import Raw, Struct
 
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN
-from fairlead_proxy.dialects.openai_errors import failure_in_success, read_vendor_error, vendor_error_of
-from fairlead_proxy.dialects.openai_usage import OpenAIUsage
+from fairlead_proxy.dialects.openai_chunk import (
+    TEXT,
+    TOKEN,
+    Choice,
+    content_length,
+    failure_in_stream,
+    is_given,
+    read_chunk,
+)
+from fairlead_proxy.dialects.openai_errors import read_vendor_error
 from fairlead_proxy.dialects.sse import MAX_LINE_BYTES, Event, SseParser
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.outcome import Usage
@@ -19,65 +23,6 @@ MAX_HELD_BYTES = 64 * 1024
 
 DONE = b"[DONE]"
 _DONE_EVENT = b"data: [DONE]\n\n"
-
-_NULL = Raw(b"null")
-_NOTHING = frozenset({b"null", b'""', b"[]", b"{}", b"false"})
-_CONTENT_FIELDS = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio")
-
-
-class _Delta(Struct):
-    """What a chunk adds; any of these counts as content unless it is empty."""
-
-    content: Raw = _NULL
-    reasoning_content: Raw = _NULL
-    reasoning: Raw = _NULL
-    refusal: Raw = _NULL
-    tool_calls: Raw = _NULL
-    function_call: Raw = _NULL
-    audio: Raw = _NULL
-
-
-class _Choice(Struct):
-    index: int = 0
-    delta: _Delta | None = None
-    finish_reason: Raw = _NULL
-    error: Raw = _NULL
-
-
-class _Chunk(Struct):
-    choices: list[_Choice] | None = None
-    usage: OpenAIUsage | None = None
-    error: Raw = _NULL
-
-
-class _TokenDelta(Struct):
-    content: str
-    reasoning_content: None = None
-    reasoning: None = None
-    refusal: None = None
-    tool_calls: None = None
-    function_call: None = None
-    audio: None = None
-
-
-class _TokenChoice(Struct):
-    delta: _TokenDelta
-    index: int = 0
-    finish_reason: None = None
-    error: None = None
-
-
-class _Token(Struct):
-    """A chunk that brings some text for one choice and nothing else that is read: nearly every chunk there is."""
-
-    choices: tuple[_TokenChoice]
-    usage: None = None
-    error: None = None
-
-
-_CHUNK = msgspec.json.Decoder(_Chunk)
-_TOKEN = msgspec.json.Decoder(_Token)
-_TEXT = msgspec.json.Decoder(str)
 
 _DATA, _EVENT_END = b"data: ", b"\n\n"
 _NEXT_EVENT = _EVENT_END + _DATA
@@ -178,7 +123,7 @@ class OpenAIChatRelay:
             # A space, since no escape and no character goes on behind it: so each text is whole by itself.
             texts = b" ".join(parts)
         try:
-            content = _TEXT.decode(texts)
+            content = TEXT.decode(texts)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return False
         self._content_bytes += (len(content) if content.isascii() else len(content.encode())) - others
@@ -194,7 +139,7 @@ class OpenAIChatRelay:
         content_bytes = index = 0
         try:
             for event in events:
-                choice = _TOKEN.decode(event).choices[0]
+                choice = TOKEN.decode(event).choices[0]
                 index = choice.index
                 if index not in self._open_choices:
                     return False
@@ -260,29 +205,29 @@ class OpenAIChatRelay:
         """Read a chunk; return whether it goes to the client. Raises the failure that an error in it means."""
         data = event.data or b""
         if event.name == b"error":
-            raise _failure_of(data)
+            raise failure_in_stream(data)
         try:
-            chunk = _read_chunk(data)
+            chunk = read_chunk(data)
         except ValueError:
             if event.whole:
                 raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "a chunk is not JSON", status=200) from None
             raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream was cut in a chunk", status=200) from None
-        if chunk.error is not _NULL and bytes(chunk.error) not in _NOTHING:
-            raise _failure_of(bytes(chunk.error))
+        if is_given(chunk.error):
+            raise failure_in_stream(bytes(chunk.error))
         if chunk.choices is None and chunk.usage is None and read_vendor_error(data) is not None:
-            raise _failure_of(data)
+            raise failure_in_stream(data)
         if chunk.usage is not None:
             self.usage = chunk.usage.to_usage()
         for choice in chunk.choices or ():
             self._take_choice(choice)
         return not (self._hide_usage and chunk.usage is not None and not chunk.choices)
 
-    def _take_choice(self, choice: _Choice) -> None:
-        if choice.error is not _NULL and bytes(choice.error) not in _NOTHING:
-            raise _failure_of(bytes(choice.error))
-        content = _content_length(choice.delta) if choice.delta else 0
+    def _take_choice(self, choice: Choice) -> None:
+        if is_given(choice.error):
+            raise failure_in_stream(bytes(choice.error))
+        content = content_length(choice.delta) if choice.delta else 0
         self._content_bytes += content
-        if choice.finish_reason is not _NULL and bytes(choice.finish_reason) not in _NOTHING:
+        if is_given(choice.finish_reason):
             self._finished_choices.add(choice.index)
             self._open_choices.discard(choice.index)
             self._has_content = True
@@ -290,94 +235,3 @@ class OpenAIChatRelay:
             self._open_choices.add(choice.index)
         if content:
             self._has_content = True
-
-
-def _content_length(delta: _Delta) -> int:
-    """Return about how many bytes of content a delta brings; 0 only if it brings none."""
-    length = 0
-    for raw in (
-        delta.content,
-        delta.reasoning_content,
-        delta.reasoning,
-        delta.refusal,
-        delta.tool_calls,
-        delta.function_call,
-        delta.audio,
-    ):
-        if raw is not _NULL:
-            value = bytes(raw)
-            if value not in _NOTHING:
-                length += _length_of(value)
-    return length
-
-
-def _length_of(value: bytes) -> int:
-    if not value.startswith(b'"'):
-        return len(value)
-    if b"\\" in value:
-        try:
-            return _utf8_length(_TEXT.decode(value))
-        except msgspec.DecodeError:  # half of a surrogate pair
-            pass
-    return len(value) - 2
-
-
-def _utf8_length(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
-
-
-def _read_chunk(data: bytes) -> _Chunk:
-    """Read a chunk; raise ValueError if it is no JSON object. A part of another type than expected is left out."""
-    try:
-        return _CHUNK.decode(data)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return _read_odd_chunk(data)
-
-
-def _read_odd_chunk(data: bytes) -> _Chunk:
-    try:
-        decoded: Any = json.loads(data)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(decoded, dict):
-        raise ValueError("not an object")
-    choices = decoded.get("choices")
-    return _Chunk(
-        choices=[_odd_choice(item) for item in choices if isinstance(item, dict)]
-        if isinstance(choices, list)
-        else None,
-        usage=_odd_usage(decoded.get("usage")),
-        error=_raw(decoded.get("error")),
-    )
-
-
-def _odd_choice(choice: dict[str, Any]) -> _Choice:
-    index, delta = choice.get("index"), choice.get("delta")
-    return _Choice(
-        index=index if isinstance(index, int) else 0,
-        delta=_Delta(*(_raw(delta.get(name)) for name in _CONTENT_FIELDS)) if isinstance(delta, dict) else None,
-        finish_reason=_raw(choice.get("finish_reason")),
-        error=_raw(choice.get("error")),
-    )
-
-
-def _odd_usage(usage: object) -> OpenAIUsage | None:
-    try:
-        return msgspec.convert(usage, OpenAIUsage | None)
-    except msgspec.ValidationError:
-        return None
-
-
-def _raw(value: object) -> Raw:
-    return Raw(json.dumps(value).encode())
-
-
-def _failure_of(data: bytes) -> UpstreamFailure:
-    """Return the failure that an error inside the stream means: an object, alone or under `error`, or mere text."""
-    try:
-        error: Any = json.loads(data)
-    except (ValueError, RecursionError):
-        error = data.decode(errors="replace")
-    if isinstance(error, dict) and error.get("error"):
-        error = error["error"]
-    return failure_in_success(vendor_error_of(error), json.dumps({"error": error}).encode(), "stream")

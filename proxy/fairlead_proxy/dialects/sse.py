@@ -61,7 +61,8 @@ class SseParser:
     def feed(self, chunk: bytes) -> list[Event]:
         """Take the next bytes and return the events that they complete."""
         if not self._held_cr and b"\r" not in chunk:
-            if self._raw and not self._line_start and len(self._raw) < _SHORT_BYTES:
+            # The first half of a line says nothing yet: with its other half it is read as if they had come at once.
+            if self._raw and not self._line_start and len(self._raw) < _SHORT_BYTES and _EVENT_END in chunk:
                 chunk = bytes(self._raw) + chunk
                 self._raw.clear()
             if not self._raw:
