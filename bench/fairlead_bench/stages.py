@@ -29,7 +29,8 @@ from fairlead_proxy.gateway import Gateway
 from fairlead_proxy.governance.identity import identify, index_callers
 from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
-from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
+from fairlead_proxy.server.process_log import BATCH
+from fairlead_proxy.telemetry.access_log import json_lines
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.metrics import Metrics
 from fairlead_proxy.upstream.transport import Take, UpstreamRequest
@@ -125,16 +126,6 @@ class _Client:
         """It stays."""
 
 
-class _Ring(DecisionRing):
-    """Remembers the last record as it was added."""
-
-    last: CallRecord
-
-    def add(self, record: CallRecord) -> None:
-        self.last = record
-        super().add(record)
-
-
 def _config() -> GatewayConfig:
     provider = Provider(
         id=f"{TENANT}/mock",
@@ -160,16 +151,15 @@ class _Parts:
         self.breakers = Breakers(self.rng)
         self.health = HealthObserver(self.breakers)
         self.metrics = Metrics(CollectorRegistry())
-        self.decisions = _Ring(10_000)
-        self.lines = 0
-        self.log = AccessLog(self._write, LINE_FORMATS["json"])
+        self.decisions = DecisionRing(10_000)
+        self.ended: list[CallRecord] = []
         self.gateway = Gateway(
             transports=_Provider(),
             breakers=self.breakers,
             health=self.health,
             metrics=self.metrics,
             decisions=self.decisions,
-            log=self.log,
+            log=self.ended.append,
             clock=self.clock,
             rng=self.rng,
         )
@@ -177,9 +167,6 @@ class _Parts:
         self.asked = DIALECT.read_request(BODY)
         self.relay = DIALECT.open_relay(DIALECT.read_request(STREAM_BODY), include_usage=True)
         self._number = 0
-
-    def _write(self, _: bytes) -> None:
-        self.lines += 1
 
     async def whole(self) -> None:
         self._number += 1
@@ -200,15 +187,18 @@ class _Parts:
         self.relay.feed(TOKEN)
 
     def settle(self) -> None:
-        record = self.decisions.last
-        outcome = record.outcomes[0]
+        record = self.ended[-1]
+        outcome = record.last
+        assert outcome is not None
         self.breakers.after(outcome)
         self.health.record(outcome)
-        self.metrics.attempt_ended(outcome)
         self.metrics.call_began()
         self.metrics.call_ended(record)
         self.decisions.add(record)
-        self.log.call(record)
+        self.ended.append(record)
+        if len(self.ended) > BATCH:
+            json_lines(self.ended[1:])
+            del self.ended[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +222,7 @@ async def measure(repeats: int = REPEATS) -> list[Stage]:
     """Return the stages in the order of a call, and the whole at the end."""
     parts = _Parts()
     await parts.whole()
-    if parts.lines != 1 or len(parts.decisions.last.outcomes) != 1:
+    if len(parts.ended) != 1 or parts.ended[0].attempts != 1:
         raise RuntimeError("the measured call was not served as it should be")
     whole = await _awaited("all of Gateway.handle", parts.whole, repeats)
     admit = _timed("admit: who is calling", parts.admit, repeats)

@@ -25,7 +25,6 @@ from fairlead_proxy.resilience.deadline import Deadlines
 from fairlead_proxy.resilience.retry import Allowance, RetryBudget
 from fairlead_proxy.resilience.watch import Watch
 from fairlead_proxy.resilience.wheel import Wheel
-from fairlead_proxy.telemetry.access_log import AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.faults import log_fault
 from fairlead_proxy.telemetry.metrics import Metrics
@@ -60,7 +59,7 @@ class Gateway:
         health: HealthObserver,
         metrics: Metrics,
         decisions: DecisionRing,
-        log: AccessLog,
+        log: Callable[[CallRecord], None],
         clock: Callable[[], float],
         rng: Random,
     ) -> None:
@@ -105,7 +104,7 @@ class Gateway:
             record.ended_at = self._clock()
             self._metrics.call_ended(record)
             self._decisions.add(record)
-            self._log.call(record)
+            self._log(record)
 
     async def _serve(
         self, config: GatewayConfig, keys: KeyRing, call: ClientCall, reply: Reply, caller: CallerWatch
@@ -118,7 +117,7 @@ class Gateway:
         facts = record.facts = facts_of(call, request, config.header_names)
         now, began = self._clock(), asyncio.get_running_loop().time()
         plan = decide(config, facts, self._breakers.world(keys, now), self._rng)
-        record.planned(plan)
+        record.plan = plan
         if plan.route is None or not plan.steps:
             return reply.answer(refused(plan.refusal, now))
         resilience = plan.route.rule.resilience
@@ -133,7 +132,7 @@ class Gateway:
             while course.allowance.allows(loop.time()):
                 caller.check()
                 if not self._breakers.try_acquire(course.cell(step), self._clock()):
-                    reply.record.passed_by.append(str(step.target))
+                    reply.record.pass_by(str(step.target))
                     break
                 failure = await self._attempt(course, caller, position)
                 if failure is None:
@@ -176,10 +175,11 @@ class Gateway:
             raise
         finally:
             outcome = attempt.outcome(began, self._clock())
-            reply.record.outcomes.append(outcome)
+            reply.record.attempted(outcome)
             self._breakers.after(outcome, counted=waiting.overdue)
             self._health.record(outcome)
-            self._metrics.attempt_ended(outcome)
+            if outcome.failure is not None:
+                self._metrics.attempt_failed(reply.record, outcome)
         return attempt.failure
 
     def _move_on(self, course: _Course, watch: Watch, position: int) -> None:

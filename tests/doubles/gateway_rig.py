@@ -32,10 +32,11 @@ from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.names import Operation, ProviderType
 from fairlead_proxy.exchange.call import ClientCall
 from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.gateway import Gateway
 from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
-from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
+from fairlead_proxy.telemetry.access_log import LINE_FORMATS
 from fairlead_proxy.telemetry.decisions import DecisionRecord, DecisionRing
 from fairlead_proxy.telemetry.metrics import Metrics
 
@@ -84,7 +85,7 @@ class Rig:
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
         self.decisions = DecisionRing(100)
-        self.lines: list[bytes] = []
+        self.ended: list[CallRecord] = []
         self.outcomes: list[Outcome] = []
         self.gateway = Gateway(
             transports=self.transport,
@@ -92,7 +93,7 @@ class Rig:
             health=self.health,
             metrics=self.metrics,
             decisions=self.decisions,
-            log=AccessLog(self.lines.append, LINE_FORMATS[self.log_format]),
+            log=self.ended.append,
             clock=unix_now,
             rng=Random(2),
         )
@@ -115,6 +116,11 @@ class Rig:
         found = self.decisions.get(f"d-{number}")
         assert found is not None
         return found
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The access log's lines, one for each call that has ended."""
+        return LINE_FORMATS[self.log_format](self.ended).splitlines(keepends=True)
 
     def line(self, number: int = 1) -> dict[str, Any]:
         """Return the log line of a call, counted from 1."""

@@ -19,15 +19,9 @@ CELL = Cell("team/a", "one", "m", Mode.PLAIN)
 
 def outcome(failure: FailureClass | None, *, at: float = NOW, cell: Cell = CELL, wait: float | None = None) -> Outcome:
     return Outcome(
-        call="d-1",
-        tenant="team",
-        policy="team/policy",
-        rule="main",
-        provider=cell.provider,
-        credential=cell.credential,
-        model=cell.model,
+        step=step_of(cell.credential),
+        cell=cell,
         operation=Operation.CHAT,
-        mode=cell.mode,
         started_at=at,
         ended_at=at,
         failure=failure,

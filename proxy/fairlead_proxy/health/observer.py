@@ -56,13 +56,12 @@ class HealthObserver:
 
     def record(self, outcome: Outcome) -> None:
         """Take an attempt that has ended."""
-        cell = Cell(outcome.provider, outcome.credential, outcome.model, outcome.mode)
-        seen = self._cells.get(cell)
+        seen = self._cells.get(outcome.cell)
         if seen is None:
-            seen = self._cells[cell] = _Seen()
-        quiet = seen.quiet(outcome.ended_at)
+            seen = self._cells[outcome.cell] = _Seen()
+        before = seen.last_attempt
         seen.record(outcome)
-        if quiet:
+        if before is None or outcome.ended_at - before > QUIET_SECONDS:
             self._changed()
 
     def probe_recorded(self, result: ProbeResult) -> None:
@@ -107,10 +106,6 @@ class _Seen:
             self._counts.add(_FAILURES, now)
         if outcome.first_token_at is not None:
             self._ttfts.add(outcome.first_token_at - outcome.started_at, now)
-
-    def quiet(self, now: float) -> bool:
-        """Say whether there was no attempt of late."""
-        return self.last_attempt is None or now - self.last_attempt > QUIET_SECONDS
 
     def attempts(self, now: float) -> int:
         return self._counts.totals(now)[_ATTEMPTS]

@@ -104,19 +104,17 @@ class Breakers:
 
     def after(self, outcome: Outcome, *, counted: bool = False) -> None:
         """Take an ended attempt. `counted`: it was overdue, so that it timed out has been counted already."""
-        cell = Cell(outcome.provider, outcome.credential, outcome.model, outcome.mode)
-        self._waits.learn(outcome)
+        breaker = self._cells.get(outcome.cell)
         failure = outcome.failure
-        if failure is not None and failure in HEALTH_REASON:
-            if counted and failure in TIMEOUT_CLASSES:
-                self._breaker(cell).release(outcome.started_at)
-            else:
-                self._fail(cell, failure, outcome.retry_after_seconds, outcome.started_at, outcome.ended_at)
+        if failure is None:
+            self._waits.learn(outcome)
+            if breaker is not None and breaker.opened_at is None:  # as nearly every call ends: nothing to tell
+                breaker.succeed(outcome.started_at, outcome.ended_at)
+                return
+        elif failure in HEALTH_REASON and not (counted and failure in TIMEOUT_CLASSES):
+            self._fail(outcome.cell, failure, outcome.retry_after_seconds, outcome.started_at, outcome.ended_at)
             return
-        breaker = self._breaker(cell)
-        if failure is None and breaker.opened_at is None:
-            breaker.succeed(outcome.started_at, outcome.ended_at)  # as nearly every call ends: nothing to tell
-            return
+        breaker = self._breaker(outcome.cell)
         with _Telling(breaker, self._changed):
             if failure is None:
                 breaker.succeed(outcome.started_at, outcome.ended_at)

@@ -60,7 +60,8 @@ class Waits:
         """Take an attempt that answered as a sample of how long this target takes to its first byte."""
         if outcome.failure is not None or outcome.first_byte_at is None:
             return
-        key = (outcome.provider, outcome.model, outcome.operation, outcome.mode)
+        provider, _, model, mode = outcome.cell
+        key = (provider, model, outcome.operation, mode)
         window = self._recent.get(key)
         if window is None:
             window = self._recent[key] = _Recent()

@@ -39,7 +39,7 @@ from fairlead_proxy.server.serving import Serving
 from fairlead_proxy.server.settings import Settings, StartRefused
 from fairlead_proxy.server.steady_clock import steady_clock
 from fairlead_proxy.server.tenant import Tenant
-from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
+from fairlead_proxy.telemetry.access_log import LINE_FORMATS
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.metrics import Metrics
 from fairlead_proxy.upstream.prober import Prober
@@ -78,8 +78,7 @@ class Proxy:
         self._told_to_end = asyncio.Event()
         self._told_to_hurry = asyncio.Event()
         self._duties = DutiesHolder()
-        self._lines = LineWriter(1)
-        self._access_log = AccessLog(self._lines.write, LINE_FORMATS[settings.log_format])
+        self._lines = LineWriter(1, LINE_FORMATS[settings.log_format])
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library gives it no types
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
@@ -97,7 +96,7 @@ class Proxy:
             health=self._health,
             metrics=self._metrics,
             decisions=decisions,
-            log=self._access_log,
+            log=self._lines.write,
             clock=self._clock,
             rng=rng,
         )
@@ -257,7 +256,7 @@ class Proxy:
         )
         self._metrics.call_began()
         self._metrics.call_ended(record)
-        self._access_log.call(record)
+        self._lines.write(record)
 
 
 async def _first_of(*waits: Coroutine[Any, Any, Any]) -> None:

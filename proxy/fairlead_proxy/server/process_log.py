@@ -5,10 +5,18 @@ import datetime
 import json
 import logging
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
 
 PENDING_BYTES = 4 * 1024 * 1024
+"""While this much has not been written yet, nothing more is made ready. A default."""
+
 FLUSH_SECONDS = 0.1
+BATCH = 500
+"""So many lines do not wait for the time to be up: the loop should not be held by making them. A default."""
+
+Item = TypeVar("Item")
 
 log = logging.getLogger(__name__)
 
@@ -24,31 +32,32 @@ def set_up_log(log_format: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class LineWriter:
-    """Writes lines to a file descriptor from a thread, in batches. A reader that stalls loses lines, not calls."""
+class LineWriter(Generic[Item]):
+    """Writes lines to a file descriptor from a thread, in batches. A reader that stalls loses lines, not calls.
 
-    def __init__(self, descriptor: int) -> None:
+    `render` makes the lines of what has come, in one go: most of what a line costs by itself is spent once a batch.
+    """
+
+    def __init__(self, descriptor: int, render: Callable[[list[Item]], bytes]) -> None:
         self._descriptor = descriptor
-        self._lines: list[bytes] = []
+        self._render = render
+        self._items: list[Item] = []
         self._pending_bytes = 0
         self._lost = 0
         self._due: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="access-log")
 
-    def write(self, line: bytes) -> None:
-        """Take a whole line, with its line feed. Within the event loop only."""
-        if self._pending_bytes + len(line) > PENDING_BYTES:
-            self._lost += 1
-            return
-        self._lines.append(line)
-        self._pending_bytes += len(line)
-        if self._due is None:
+    def write(self, item: Item) -> None:
+        """Take what shall be a line, and does not change any more. Within the event loop only."""
+        items = self._items
+        items.append(item)
+        if len(items) == 1:
             self._due = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
+        elif len(items) == BATCH:
+            self._flush()
 
     async def close(self, wait_seconds: float = 1.0) -> None:
         """Write what is left, as far as the reader takes it in this time."""
-        if self._due is not None:
-            self._due.cancel()
         self._flush()
         loop = asyncio.get_running_loop()
         try:
@@ -59,14 +68,21 @@ class LineWriter:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _flush(self) -> None:
-        self._due = None
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        items, self._items = self._items, []
+        if self._pending_bytes >= PENDING_BYTES:
+            if not self._lost:
+                log.warning("access log lines are being lost, stdout is not read")
+            self._lost += len(items)
+            return
         if self._lost:
-            logging.getLogger(__name__).warning(
-                "access log lines lost, stdout is not read", extra={"lines": self._lost}
-            )
+            log.warning("access log lines lost, stdout was not read", extra={"lines": self._lost})
             self._lost = 0
-        if self._lines:
-            batch, self._lines = b"".join(self._lines), []
+        if items:
+            batch = self._render(items)
+            self._pending_bytes += len(batch)
             loop = asyncio.get_running_loop()
             written = loop.run_in_executor(self._thread, _write_whole, self._descriptor, batch)
             written.add_done_callback(lambda _: self._written(len(batch)))

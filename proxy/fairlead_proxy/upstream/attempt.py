@@ -121,29 +121,20 @@ class Attempt:
         # What nobody counted is estimated where the caller got something, or left while it was being made.
         estimate = failure is None or failure.failure is FailureClass.CLIENT_GONE or trace.committed
         usage = trace.usage(self._errand.request.prompt_tokens, estimate=estimate)
-        price = step.model.price
         return Outcome(
-            call=record.call,
-            tenant=record.tenant,
-            policy=record.policy,
-            rule=record.rule,
-            provider=step.provider.id,
-            credential=step.credential.name,
-            model=step.model.name,
-            operation=record.operation,
-            mode=self._errand.request.mode,
-            started_at=began,
-            ended_at=ended,
-            failure=failure.failure if failure is not None else None,
-            status=_status_of(trace, failure),
-            detail=failure.detail if failure is not None else "",
-            first_byte_at=trace.first_byte_at,
-            first_token_at=trace.first_token_at,
-            retry_after_seconds=failure.retry_after_seconds if failure is not None else None,
-            committed=trace.committed,
-            usage=usage,
-            cost=usage.cost(price) if usage is not None else None,
-            currency=price.currency if price is not None else "",
+            step,
+            step.cell(self._errand.request.mode),
+            record.operation,
+            began,
+            ended,
+            failure.failure if failure is not None else None,
+            _status_of(trace, failure),
+            failure.detail if failure is not None else "",
+            trace.first_byte_at,
+            trace.first_token_at,
+            failure.retry_after_seconds if failure is not None else None,
+            trace.committed,
+            usage,
         )
 
     async def _exchange(self, *, include_usage: bool) -> None:

@@ -86,7 +86,7 @@ class Reply:
         if record.rule:
             headers.append(("x-fairlead-rule", record.rule))
         if record.plan is not None:
-            headers.append(("x-fairlead-attempts", str(len(record.outcomes) + under_way)))
+            headers.append(("x-fairlead-attempts", str(record.attempts + under_way)))
         if self.step is not None:
             headers.append(("x-fairlead-provider", self.step.provider.id))
             headers.append(("x-fairlead-model", self.step.model.name))
