@@ -29,9 +29,9 @@ from fairlead_proxy.gateway import Gateway
 from fairlead_proxy.governance.identity import identify, index_callers
 from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
-from fairlead_proxy.server.process_log import BATCH
-from fairlead_proxy.telemetry.access_log import json_lines
+from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRing
+from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
 from fairlead_proxy.upstream.transport import Take, UpstreamRequest
 
@@ -140,6 +140,12 @@ def _config() -> GatewayConfig:
     return GatewayConfig.of("r-1", gateway, [provider], [policy])
 
 
+class _Ring(DecisionRing):
+    @property
+    def last(self) -> CallRecord:
+        return self._records[-1]
+
+
 class _Parts:
     """A gateway whose every part can be called by itself; all of it is what serves."""
 
@@ -148,18 +154,21 @@ class _Parts:
         caller = CallerKey(sha256=fingerprint(KEY), tenant=TENANT, name=f"{TENANT}/caller")
         self.keys = KeyRing(credentials={f"{TENANT}/mock/main": "sk-upstream"}, callers=(caller,))
         self.callers = index_callers(self.keys)
-        self.breakers = Breakers(self.rng)
+        self.journal = Journal()
+        self.breakers = Breakers(self.rng, catch_up=self.journal.catch_up)
         self.health = HealthObserver(self.breakers)
-        self.metrics = Metrics(CollectorRegistry())
-        self.decisions = DecisionRing(10_000)
-        self.ended: list[CallRecord] = []
+        self.metrics = Metrics(CollectorRegistry(), self.journal.catch_up)
+        self.decisions = _Ring(10_000)
+        self.lines = 0
+        log = AccessLog(self._write, LINE_FORMATS["json"])
+        self.journal.hand_to(self.breakers.after_calls, self.health.record_calls, self.metrics.count, log.tell)
         self.gateway = Gateway(
             transports=_Provider(),
             breakers=self.breakers,
             health=self.health,
             metrics=self.metrics,
             decisions=self.decisions,
-            log=self.ended.append,
+            journal=self.journal,
             clock=self.clock,
             rng=self.rng,
         )
@@ -167,6 +176,9 @@ class _Parts:
         self.asked = DIALECT.read_request(BODY)
         self.relay = DIALECT.open_relay(DIALECT.read_request(STREAM_BODY), include_usage=True)
         self._number = 0
+
+    def _write(self, _: bytes, lines: int) -> None:
+        self.lines += lines
 
     async def whole(self) -> None:
         self._number += 1
@@ -187,18 +199,9 @@ class _Parts:
         self.relay.feed(TOKEN)
 
     def settle(self) -> None:
-        record = self.ended[-1]
-        outcome = record.last
-        assert outcome is not None
-        self.breakers.after(outcome)
-        self.health.record(outcome)
-        self.metrics.call_began()
-        self.metrics.call_ended(record)
+        record = self.decisions.last
         self.decisions.add(record)
-        self.ended.append(record)
-        if len(self.ended) > BATCH:
-            json_lines(self.ended[1:])
-            del self.ended[1:]
+        self.journal.add(record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +225,8 @@ async def measure(repeats: int = REPEATS) -> list[Stage]:
     """Return the stages in the order of a call, and the whole at the end."""
     parts = _Parts()
     await parts.whole()
-    if len(parts.ended) != 1 or parts.ended[0].attempts != 1:
+    parts.journal.catch_up()
+    if parts.lines != 1 or parts.decisions.last.attempts != 1:
         raise RuntimeError("the measured call was not served as it should be")
     whole = await _awaited("all of Gateway.handle", parts.whole, repeats)
     admit = _timed("admit: who is calling", parts.admit, repeats)

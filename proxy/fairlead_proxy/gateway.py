@@ -27,6 +27,7 @@ from fairlead_proxy.resilience.watch import Watch
 from fairlead_proxy.resilience.wheel import Wheel
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.faults import log_fault
+from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
 from fairlead_proxy.upstream.attempt import Attempt, Errand, TransportChoice
 from fairlead_proxy.upstream.reply import Reply
@@ -59,12 +60,12 @@ class Gateway:
         health: HealthObserver,
         metrics: Metrics,
         decisions: DecisionRing,
-        log: Callable[[CallRecord], None],
+        journal: Journal,
         clock: Callable[[], float],
         rng: Random,
     ) -> None:
         self._transports, self._breakers, self._health = transports, breakers, health
-        self._metrics, self._decisions, self._log = metrics, decisions, log
+        self._metrics, self._decisions, self._journal = metrics, decisions, journal
         self._clock, self._rng = clock, rng
         self._budget = RetryBudget()
         self._wheel = Wheel()
@@ -75,6 +76,7 @@ class Gateway:
         """Take over a configuration; to be called at each swap. Free of cost if it is in force already."""
         if config is self._config:
             return
+        self._journal.catch_up()
         self._config = config
         self._refusing_usage = set()
         self._breakers.adopt(config)
@@ -87,7 +89,7 @@ class Gateway:
         self.adopt(config)
         record = CallRecord.of(call, config.revision, self._clock())
         reply = Reply(DIALECTS[call.operation], sink, record)
-        self._metrics.call_began()
+        self._metrics.in_flight += 1
         try:
             with CallerWatch(sink) as caller:
                 try:
@@ -102,9 +104,11 @@ class Gateway:
             raise
         finally:
             record.ended_at = self._clock()
-            self._metrics.call_ended(record)
+            self._metrics.in_flight -= 1
             self._decisions.add(record)
-            self._log(record)
+            self._journal.add(record)
+            if record.last is not None and self._breakers.awaits(record.last.cell):
+                self._journal.catch_up()
 
     async def _serve(
         self, config: GatewayConfig, keys: KeyRing, call: ClientCall, reply: Reply, caller: CallerWatch
@@ -176,9 +180,9 @@ class Gateway:
         finally:
             outcome = attempt.outcome(began, self._clock())
             reply.record.attempted(outcome)
-            self._breakers.after(outcome, counted=waiting.overdue)
-            self._health.record(outcome)
             if outcome.failure is not None:
+                self._breakers.after(outcome, counted=waiting.overdue)
+                self._health.record(outcome)
                 self._metrics.attempt_failed(reply.record, outcome)
         return attempt.failure
 

@@ -32,12 +32,12 @@ from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.names import Operation, ProviderType
 from fairlead_proxy.exchange.call import ClientCall
 from fairlead_proxy.exchange.outcome import Outcome
-from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.gateway import Gateway
 from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
-from fairlead_proxy.telemetry.access_log import LINE_FORMATS
+from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRecord, DecisionRing
+from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
 
 TENANT = "team"
@@ -80,20 +80,23 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.transport = ScriptedTransport({f"{TENANT}/{name}": answers for name, answers in self.scripts.items()})
-        self.breakers = Breakers(Random(1))
+        self.journal = Journal()
+        self.breakers = Breakers(Random(1), catch_up=self.journal.catch_up)
         self.health = HealthObserver(self.breakers)
         self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry)
+        self.metrics = Metrics(self.registry, self.journal.catch_up)
         self.decisions = DecisionRing(100)
-        self.ended: list[CallRecord] = []
+        self.lines: list[bytes] = []
         self.outcomes: list[Outcome] = []
+        log = AccessLog(self._write, LINE_FORMATS[self.log_format])
+        self.journal.hand_to(self.breakers.after_calls, self.health.record_calls, self.metrics.count, log.tell)
         self.gateway = Gateway(
             transports=self.transport,
             breakers=self.breakers,
             health=self.health,
             metrics=self.metrics,
             decisions=self.decisions,
-            log=self.ended.append,
+            journal=self.journal,
             clock=unix_now,
             rng=Random(2),
         )
@@ -109,6 +112,7 @@ class Rig:
         caller = sink or RecordingSink()
         call = ClientCall(f"d-{self._calls}", TENANT, Operation.CHAT, {}, body, request_id="from-the-client")
         await self.gateway.handle(self.config, self.keys, call, caller)
+        self.journal.catch_up()
         return caller
 
     def record(self, number: int = 1) -> DecisionRecord:
@@ -116,11 +120,6 @@ class Rig:
         found = self.decisions.get(f"d-{number}")
         assert found is not None
         return found
-
-    @property
-    def lines(self) -> list[bytes]:
-        """The access log's lines, one for each call that has ended."""
-        return LINE_FORMATS[self.log_format](self.ended).splitlines(keepends=True)
 
     def line(self, number: int = 1) -> dict[str, Any]:
         """Return the log line of a call, counted from 1."""
@@ -139,3 +138,6 @@ class Rig:
             for sample in metric.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
+
+    def _write(self, batch: bytes, _: int) -> None:
+        self.lines += batch.splitlines(keepends=True)

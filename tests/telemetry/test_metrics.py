@@ -64,8 +64,7 @@ def test_callers_cannot_make_series() -> None:
     for number in range(100):
         record = CallRecord(f"d-{number}", "", f"stranger-{number}", "", "r-1", Operation.CHAT, EPOCH)
         record.close(404, "model_not_found")
-        metrics.call_began()
-        metrics.call_ended(record)
+        metrics.count([record])
     lines = generate_latest(metrics.registry).decode().splitlines()
     assert [line for line in lines if line.startswith("fairlead_requests_total")] == [
         'fairlead_requests_total{code="404",model="other",namespace="other",policy="",provider="",'

@@ -12,7 +12,7 @@ from fairlead_proxy.contract.names import FailureClass, Mode, Operation
 INTENT_HEADER = "x-fairlead-intent"
 
 
-class CallFacts(Struct, frozen=True):
+class CallFacts(Struct, frozen=True, gc=False):
     """One call, without its content. `headers` holds lower-case names; `prompt_tokens` is an estimate.
 
     `max_tokens`: how long an answer the caller asks for at most; 0 where it does not say.

@@ -6,6 +6,9 @@ from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.decision.facts import INTENT_HEADER, CallFacts
 from fairlead_proxy.exchange.call import ClientCall
 
+_NO_HEADERS: dict[str, str] = {}
+"""Shared by all calls that no rule looks at the headers of; facts are never changed."""
+
 
 class Asked(Protocol):
     """What a dialect reads out of a request."""
@@ -33,7 +36,9 @@ def facts_of(call: ClientCall, asked: Asked, header_names: frozenset[str]) -> Ca
         model=asked.model,
         operation=call.operation,
         mode=asked.mode,
-        headers={name: call.headers[name] for name in header_names.intersection(call.headers)} if header_names else {},
+        headers={name: call.headers[name] for name in header_names.intersection(call.headers)}
+        if header_names
+        else _NO_HEADERS,
         prompt_tokens=asked.prompt_tokens,
         max_tokens=max(0, asked.max_tokens or 0),
         intent=call.headers.get(INTENT_HEADER, ""),

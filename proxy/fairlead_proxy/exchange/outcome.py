@@ -26,7 +26,10 @@ class Usage(Struct, frozen=True, gc=False):
         """Return what these tokens cost in the price's currency; None where a price that is needed is unknown."""
         if price is None:
             return None
-        plain, cached, written = self.plain_input_tokens, self.cached_input_tokens, self.cache_write_tokens
+        cached, written = self.cached_input_tokens, self.cache_write_tokens
+        plain, output = self.input_tokens - cached - written, self.output_tokens
+        if not cached and not written and plain > 0 and output > 0 and price.input and price.output:
+            return (plain * price.input + output * price.output) / _MILLION  # as nearly every call ends
         total = _NOTHING
         if plain > 0:
             if price.input is None:
@@ -38,10 +41,10 @@ class Usage(Struct, frozen=True, gc=False):
                 if tokens > 0 and per_million is None:
                     return None
                 total += max(tokens, 0) * (per_million or _NOTHING)
-        if self.output_tokens > 0:
+        if output > 0:
             if price.output is None:
                 return None
-            total += self.output_tokens * price.output
+            total += output * price.output
         return total / _MILLION
 
     @property

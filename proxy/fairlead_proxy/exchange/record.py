@@ -94,8 +94,12 @@ class CallRecord(Struct, gc=False):
 
     def cost_in(self, currency: str) -> Decimal | None:
         """Return what the attempts cost that were priced in this currency; None where none was."""
+        last = self.last
+        if last is None:
+            return None
         if not self.earlier:
-            return self.last.cost if self.last is not None and self.last.currency == currency else None
+            usage, price = last.usage, last.step.model.price
+            return usage.cost(price) if usage is not None and price is not None and price.currency == currency else None
         costs = [outcome.cost for outcome in self.outcomes if outcome.currency == currency]
         priced = [cost for cost in costs if cost is not None]
         if len(priced) < 2:

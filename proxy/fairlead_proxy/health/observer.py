@@ -1,6 +1,6 @@
 """What this proxy saw of each provider: windows over its outcomes, and the last probes."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from fairlead_proxy.contract.cell import Cell
@@ -9,6 +9,7 @@ from fairlead_proxy.contract.names import HEALTH_REASON
 from fairlead_proxy.contract.report import Observation, ProbeResult
 from fairlead_proxy.exchange.cell import CellReading
 from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.exchange.window import LatencyWindow, Window
 
 SPAN_SECONDS = 300.0
@@ -63,6 +64,13 @@ class HealthObserver:
         seen.record(outcome)
         if before is None or outcome.ended_at - before > QUIET_SECONDS:
             self._changed()
+
+    def record_calls(self, records: Iterable[CallRecord]) -> None:
+        """Take the attempts that answered these calls; those that failed are taken when they end."""
+        for record in records:
+            last = record.last
+            if last is not None and last.failure is None:
+                self.record(last)
 
     def probe_recorded(self, result: ProbeResult) -> None:
         """Take the newest probe of a credential."""

@@ -12,6 +12,7 @@ from fairlead_proxy.contract.report import ALL_MODELS, Cooldown, ProbeResult
 from fairlead_proxy.decision.facts import ABLE, CellState
 from fairlead_proxy.exchange.cell import WELL, CellReading
 from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.resilience.cell_breaker import CellBreaker
 from fairlead_proxy.resilience.overdue import Waiting, Waits
 
@@ -19,12 +20,19 @@ from fairlead_proxy.resilience.overdue import Waiting, Waits
 class Breakers:
     """Reads outcomes, overdue waits, probes and duties; answers whether a cell may be asked. `now`: Unix seconds.
 
-    `changed` is called after each transition that a report should tell.
+    `changed` is called after each transition that a report should tell, `catch_up` before a failure is judged: it may
+    have calls that were answered before taken first.
     """
 
-    def __init__(self, rng: Random, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        rng: Random,
+        changed: Callable[[], None] = lambda: None,
+        catch_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self._rng = rng
         self._changed = changed
+        self._catch_up = catch_up
         self._cells: dict[Cell, CellBreaker] = {}
         self._config: GatewayConfig | None = None
         self._waits = Waits()
@@ -121,6 +129,18 @@ class Breakers:
             else:
                 breaker.release(outcome.started_at)
 
+    def after_calls(self, records: Iterable[CallRecord]) -> None:
+        """Take the attempts that answered these calls; those that failed are taken when they end."""
+        for record in records:
+            last = record.last
+            if last is not None and last.failure is None:
+                self.after(last)
+
+    def awaits(self, cell: Cell) -> bool:
+        """Say whether the breaker is not closed: what comes of an attempt here must be told at once."""
+        breaker = self._cells.get(cell)
+        return breaker is not None and breaker.opened_at is not None
+
     def probed(self, result: ProbeResult) -> None:
         """Take a probe: one that was answered ends the cooldowns of its credential to half open."""
         if result.reason is not None:
@@ -132,6 +152,7 @@ class Breakers:
 
     def apply_cooldowns(self, cooldowns: Iterable[Cooldown], now: float) -> None:
         """Take over what other proxies of the fleet have learnt."""
+        self._catch_up()
         for cooldown in cooldowns:
             for cell in self._cells_of(cooldown):
                 breaker = self._breaker(cell)
@@ -139,6 +160,7 @@ class Breakers:
                     breaker.learn(cooldown.until, cooldown.reason, retry_after=cooldown.retry_after, now=now)
 
     def _fail(self, cell: Cell, failure: FailureClass, retry_after: float | None, began: float, now: float) -> None:
+        self._catch_up()
         breaker = self._breaker(cell)
         with _Telling(breaker, self._changed):
             opened = breaker.fail(failure, retry_after, began, now, self._rng)

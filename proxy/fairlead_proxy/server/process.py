@@ -39,8 +39,9 @@ from fairlead_proxy.server.serving import Serving
 from fairlead_proxy.server.settings import Settings, StartRefused
 from fairlead_proxy.server.steady_clock import steady_clock
 from fairlead_proxy.server.tenant import Tenant
-from fairlead_proxy.telemetry.access_log import LINE_FORMATS
+from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRing
+from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
 from fairlead_proxy.upstream.prober import Prober
 from fairlead_proxy.upstream.transports import Transports
@@ -78,16 +79,21 @@ class Proxy:
         self._told_to_end = asyncio.Event()
         self._told_to_hurry = asyncio.Event()
         self._duties = DutiesHolder()
-        self._lines = LineWriter(1, LINE_FORMATS[settings.log_format])
+        self._lines = LineWriter(1)
+        self._journal = Journal()
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library gives it no types
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self._metrics = Metrics(registry)
+        self._metrics = Metrics(registry, self._journal.catch_up)
         decisions = DecisionRing(DECISIONS_KEPT)
         rng = Random()
-        self._breakers = Breakers(rng, self._news.tell)
+        self._breakers = Breakers(rng, self._news.tell, self._journal.catch_up)
         self._health = HealthObserver(self._breakers, self._news.tell)
         self._metrics.show_health(lambda: self._health.observations(self._clock()))
+        access_log = AccessLog(self._lines.write, LINE_FORMATS[settings.log_format])
+        self._journal.hand_to(
+            self._breakers.after_calls, self._health.record_calls, self._metrics.count, access_log.tell
+        )
         self._source = ConfigSource(settings.config, on_swap=self._swapped, on_refused=self._refused)
         self._transports = Transports(self._egress)
         self._gateway = Gateway(
@@ -96,7 +102,7 @@ class Proxy:
             health=self._health,
             metrics=self._metrics,
             decisions=decisions,
-            log=self._lines.write,
+            journal=self._journal,
             clock=self._clock,
             rng=rng,
         )
@@ -182,6 +188,7 @@ class Proxy:
         for listener in reversed(self._listeners):
             await listener.close()
         await self._transports.close()
+        self._journal.catch_up()
         await self._lines.close()
 
     async def _listen(self, handler: Handler, address: Address, limits: Limits, option: str) -> Listener:
@@ -254,9 +261,7 @@ class Proxy:
             code=answer.status,
             reason=answer.code,
         )
-        self._metrics.call_began()
-        self._metrics.call_ended(record)
-        self._lines.write(record)
+        self._journal.add(record)
 
 
 async def _first_of(*waits: Coroutine[Any, Any, Any]) -> None:

@@ -5,18 +5,9 @@ import datetime
 import json
 import logging
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
 
 PENDING_BYTES = 4 * 1024 * 1024
-"""While this much has not been written yet, nothing more is made ready. A default."""
-
-FLUSH_SECONDS = 0.1
-BATCH = 500
-"""So many lines do not wait for the time to be up: the loop should not be held by making them. A default."""
-
-Item = TypeVar("Item")
 
 log = logging.getLogger(__name__)
 
@@ -32,33 +23,31 @@ def set_up_log(log_format: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class LineWriter(Generic[Item]):
-    """Writes lines to a file descriptor from a thread, in batches. A reader that stalls loses lines, not calls.
+class LineWriter:
+    """Writes lines to a file descriptor from a thread. A reader that stalls loses lines, not calls."""
 
-    `render` makes the lines of what has come, in one go: most of what a line costs by itself is spent once a batch.
-    """
-
-    def __init__(self, descriptor: int, render: Callable[[list[Item]], bytes]) -> None:
+    def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._render = render
-        self._items: list[Item] = []
         self._pending_bytes = 0
         self._lost = 0
-        self._due: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="access-log")
 
-    def write(self, item: Item) -> None:
-        """Take what shall be a line, and does not change any more. Within the event loop only."""
-        items = self._items
-        items.append(item)
-        if len(items) == 1:
-            self._due = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
-        elif len(items) == BATCH:
-            self._flush()
+    def write(self, batch: bytes, lines: int) -> None:
+        """Take so many whole lines, with their line feeds. Within the event loop only."""
+        if self._pending_bytes + len(batch) > PENDING_BYTES:
+            if not self._lost:
+                log.warning("access log lines are being lost, stdout is not read")
+            self._lost += lines
+            return
+        if self._lost:
+            log.warning("access log lines lost, stdout was not read", extra={"lines": self._lost})
+            self._lost = 0
+        self._pending_bytes += len(batch)
+        written = asyncio.get_running_loop().run_in_executor(self._thread, _write_whole, self._descriptor, batch)
+        written.add_done_callback(lambda _: self._written(len(batch)))
 
     async def close(self, wait_seconds: float = 1.0) -> None:
-        """Write what is left, as far as the reader takes it in this time."""
-        self._flush()
+        """Wait until all is written, as far as the reader takes it in this time."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(wait_seconds):
@@ -66,26 +55,6 @@ class LineWriter(Generic[Item]):
         except TimeoutError:
             pass
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-    def _flush(self) -> None:
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
-        items, self._items = self._items, []
-        if self._pending_bytes >= PENDING_BYTES:
-            if not self._lost:
-                log.warning("access log lines are being lost, stdout is not read")
-            self._lost += len(items)
-            return
-        if self._lost:
-            log.warning("access log lines lost, stdout was not read", extra={"lines": self._lost})
-            self._lost = 0
-        if items:
-            batch = self._render(items)
-            self._pending_bytes += len(batch)
-            loop = asyncio.get_running_loop()
-            written = loop.run_in_executor(self._thread, _write_whole, self._descriptor, batch)
-            written.add_done_callback(lambda _: self._written(len(batch)))
 
     def _written(self, size: int) -> None:
         self._pending_bytes -= size

@@ -1,6 +1,6 @@
 """Every metric of a proxy, by name. Label values come from the configuration; whatever it does not know is `other`."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -24,10 +24,15 @@ _TARGET = ("namespace", "policy", "rule", "provider", "model")
 
 
 class Metrics:
-    """The metrics of one process, in the registry given. Calls of one loop only: nothing is locked."""
+    """The metrics of one process, in the registry given. Calls of one loop only: nothing is locked.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    `in_flight`: calls being served now, counted up and down by who serves them. `catch_up` is called before anything is
+    shown: it may have calls that have ended counted first.
+    """
+
+    def __init__(self, registry: CollectorRegistry, catch_up: Callable[[], None] = lambda: None) -> None:
         self.registry = registry
+        self._catch_up = catch_up
         self._tallies: dict[int, Tally] = {}
         self._requests = Group((*_TARGET, "code", "reason"), Count)
         self._attempts = Group(("provider", "model", "outcome"), Count)
@@ -70,26 +75,24 @@ class Metrics:
         """A snapshot, a fragment or a key ring could not be loaded."""
         self._apply_failures.inc()
 
-    def call_began(self) -> None:
-        self.in_flight += 1
-
-    def call_ended(self, record: CallRecord) -> None:
-        """Count a call, and its last attempt if that one answered."""
-        self.in_flight -= 1
-        last = record.last
-        if last is not None and last.failure is None:
-            if record.code == 200 and record.reason == "ok" and not record.earlier and last.usage is not None:
-                # As nearly every call ends. A tally holds its step, so the step's id is a name that costs nothing.
-                tally = self._tallies.get(id(last.step))
-                if tally is None:
-                    tally = self._open_tally(record, last)
-                if tally.adds_up:
-                    tally.add(last.usage, record.ended_at - record.started_at)
-                    if last.first_token_at is not None:
-                        self._count_ttft(tally.namespace, last, last.first_token_at - record.started_at)
-                    return
-            self._count_attempt(record, last)
-        self._count(record, last)
+    def count(self, records: Sequence[CallRecord]) -> None:
+        """Count calls that have ended, each with its last attempt if that one answered."""
+        tallies = self._tallies
+        for record in records:
+            last = record.last
+            if last is not None and last.failure is None:
+                if record.code == 200 and record.reason == "ok" and not record.earlier and last.usage is not None:
+                    # As nearly every call ends. A tally holds its step, so the step's id is a name that costs nothing.
+                    tally = tallies.get(id(last.step))
+                    if tally is None:
+                        tally = tallies[id(last.step)] = self._open_tally(record, last)
+                    if tally.adds_up:
+                        tally.add(last.usage, record.ended_at - record.started_at)
+                        if last.first_token_at is not None:
+                            self._count_ttft(tally.namespace, last, last.first_token_at - record.started_at)
+                        continue
+                self._count_attempt(record, last)
+            self._count(record, last)
 
     def attempt_failed(self, record: CallRecord, outcome: Outcome) -> None:
         """Count an attempt that did not answer, with its tokens and cost; one that did is counted with its call."""
@@ -99,10 +102,16 @@ class Metrics:
         """Show breakers and health at each scrape, from what `observations` returns then. Once a process."""
         self.registry.register(_HealthCollector(observations))
 
+    def _post(self) -> None:
+        """Bring the series up to date."""
+        self._catch_up()
+        for tally in self._tallies.values():
+            tally.post()
+
     def _open_tally(self, record: CallRecord, last: Outcome) -> Tally:
         namespace, provider, model = self._namespace(record), last.provider, last.model
         labels = (record.policy, record.rule, provider, model)
-        tally = self._tallies[id(last.step)] = Tally(
+        return Tally(
             last.step,
             namespace,
             self._requests.of(namespace, *labels, "200", "ok"),
@@ -110,12 +119,6 @@ class Metrics:
             self._used.of(record.tenant, *labels),
             self._durations.of(namespace, provider, model),
         )
-        return tally
-
-    def _post(self) -> None:
-        """Bring the series up to date."""
-        for tally in self._tallies.values():
-            tally.post()
 
     def _count(self, record: CallRecord, last: Outcome | None) -> None:
         namespace = self._namespace(record)
