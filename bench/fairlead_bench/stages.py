@@ -156,7 +156,7 @@ class _Parts:
         self.callers = index_callers(self.keys)
         self.journal = Journal()
         self.breakers = Breakers(self.rng, catch_up=self.journal.catch_up)
-        self.health = HealthObserver(self.breakers)
+        self.health = HealthObserver(self.breakers, catch_up=self.journal.catch_up)
         self.metrics = Metrics(CollectorRegistry(), self.journal.catch_up)
         self.decisions = _Ring(10_000)
         self.lines = 0

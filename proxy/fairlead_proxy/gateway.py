@@ -77,8 +77,7 @@ class Gateway:
         if config is self._config:
             return
         self._journal.catch_up()
-        self._config = config
-        self._refusing_usage = set()
+        self._config, self._refusing_usage = config, set()
         self._breakers.adopt(config)
         self._health.adopt(config)
         self._metrics.adopt(config)
@@ -120,8 +119,7 @@ class Gateway:
             return reply.answer(invalid.answer)
         facts = record.facts = facts_of(call, request, config.header_names)
         now, began = self._clock(), asyncio.get_running_loop().time()
-        plan = decide(config, facts, self._breakers.world(keys, now), self._rng)
-        record.plan = plan
+        plan = record.plan = decide(config, facts, self._breakers.world(keys, now), self._rng)
         if plan.route is None or not plan.steps:
             return reply.answer(refused(plan.refusal, now))
         resilience = plan.route.rule.resilience

@@ -82,7 +82,7 @@ class Rig:
         self.transport = ScriptedTransport({f"{TENANT}/{name}": answers for name, answers in self.scripts.items()})
         self.journal = Journal()
         self.breakers = Breakers(Random(1), catch_up=self.journal.catch_up)
-        self.health = HealthObserver(self.breakers)
+        self.health = HealthObserver(self.breakers, catch_up=self.journal.catch_up)
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry, self.journal.catch_up)
         self.decisions = DecisionRing(100)

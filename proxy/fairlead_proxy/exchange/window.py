@@ -60,21 +60,25 @@ class Window:
         self._row = row
 
 
-class LatencyWindow:
-    """Latencies over the last `span_seconds`, good for quantiles."""
+class LatencyWindow(Window):
+    """Latencies over the last `span_seconds`, good for quantiles: a counter for each bucket."""
+
+    __slots__ = ()
 
     def __init__(self, span_seconds: float) -> None:
-        self._counts = Window(span_seconds, BUCKETS)
+        super().__init__(span_seconds, BUCKETS)
 
-    def add(self, seconds: float, now: float) -> None:
-        self._counts.add(bisect_left(_EDGES, seconds), now)
+    def observe(self, seconds: float, now: float) -> None:
+        if not self._from <= now < self._until:
+            self._advance(now)
+        self._row[bisect_left(_EDGES, seconds)] += 1
 
     def quantile(self, share: float, now: float, *, least: int = 1) -> float | None:
         """Return the latency, in seconds, that `share` of them did not exceed; None below `least` samples.
 
         It is the upper edge of its bucket: never too low, at most a quarter too high.
         """
-        counts = self._counts.totals(now)
+        counts = self.totals(now)
         samples = sum(counts)
         if samples < max(least, 1):
             return None

@@ -32,11 +32,19 @@ class CellStates(Protocol):
 
 
 class HealthObserver:
-    """Keeps the windows. `changed` is called when a probe or a call tells what the ones before it did not."""
+    """Keeps the windows. `changed` is called when a probe or a call tells what the ones before it did not, `catch_up`
+    before anything is told: it may have calls that have ended taken first.
+    """
 
-    def __init__(self, states: CellStates, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        states: CellStates,
+        changed: Callable[[], None] = lambda: None,
+        catch_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self._states = states
         self._changed = changed
+        self._catch_up = catch_up
         self._cells: dict[Cell, _Seen] = {}
         self._probes: dict[tuple[str, str], ProbeResult] = {}
 
@@ -82,6 +90,7 @@ class HealthObserver:
 
     def observations(self, now: float) -> tuple[Observation, ...]:
         """Return what was seen of each cell in the last 5 minutes, and every cell that is not well."""
+        self._catch_up()
         noteworthy = set(self._states.noteworthy())
         for cell in [cell for cell, seen in self._cells.items() if seen.attempts(now) == 0 and cell not in noteworthy]:
             del self._cells[cell]
@@ -113,7 +122,7 @@ class _Seen:
         elif outcome.failure in HEALTH_REASON:
             self._counts.add(_FAILURES, now)
         if outcome.first_token_at is not None:
-            self._ttfts.add(outcome.first_token_at - outcome.started_at, now)
+            self._ttfts.observe(outcome.first_token_at - outcome.started_at, now)
 
     def attempts(self, now: float) -> int:
         return self._counts.totals(now)[_ATTEMPTS]

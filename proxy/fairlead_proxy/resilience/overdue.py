@@ -65,7 +65,7 @@ class Waits:
         window = self._recent.get(key)
         if window is None:
             window = self._recent[key] = _Recent()
-        window.latencies.add(outcome.first_byte_at - outcome.started_at, outcome.ended_at)
+        window.latencies.observe(outcome.first_byte_at - outcome.started_at, outcome.ended_at)
 
     def overdue_after(self, cell: Cell, operation: Operation, now: float) -> float | None:
         """Return after how many seconds without a byte an attempt is overdue; None while too little is known."""

@@ -88,7 +88,7 @@ class Proxy:
         decisions = DecisionRing(DECISIONS_KEPT)
         rng = Random()
         self._breakers = Breakers(rng, self._news.tell, self._journal.catch_up)
-        self._health = HealthObserver(self._breakers, self._news.tell)
+        self._health = HealthObserver(self._breakers, self._news.tell, self._journal.catch_up)
         self._metrics.show_health(lambda: self._health.observations(self._clock()))
         access_log = AccessLog(self._lines.write, LINE_FORMATS[settings.log_format])
         self._journal.hand_to(
