@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
 from doubles.virtual_time import run_virtual
 
 from fairlead_proxy.contract.names import Operation
@@ -67,3 +68,19 @@ def test_many_calls_do_not_wait_for_the_time_to_be_up() -> None:
         assert [len(batch) for batch in reader.batches] == [BATCH]
 
     run_virtual(main())
+
+
+def test_fault_of_one_reader_is_not_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        def fail(records: Sequence[CallRecord]) -> None:
+            raise ValueError("secret")
+
+        reader = Reader()
+        journal = Journal()
+        journal.hand_to(fail, reader)
+        journal.add(record(1))
+        journal.catch_up()
+        assert reader.batches == [["d-1"]]
+
+    run_virtual(main())
+    assert "calls could not be booked: ValueError" in caplog.text

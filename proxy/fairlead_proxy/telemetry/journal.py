@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.telemetry.faults import log_fault
 
 SOON_SECONDS = 0.1
 BATCH = 500
@@ -44,4 +45,7 @@ class Journal:
             self._due.cancel()
             self._due = None
         for read in self._readers:
-            read(ended)
+            try:
+                read(ended)
+            except Exception as error:  # one reader's fault must become neither another's nor the next call's
+                log_fault(ended[-1].call, error, "calls could not be booked")
