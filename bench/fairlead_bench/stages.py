@@ -8,7 +8,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
@@ -32,8 +32,9 @@ from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRing
+from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
-from fairlead_proxy.upstream.transport import Headers, Lane, Receiver
+from fairlead_proxy.upstream.transport import Headers, Lane, Receiver, Transport
 
 KEY = "sk-bench-client-0123456789abcdef"
 TENANT = "team"
@@ -61,27 +62,8 @@ TOKEN = (
 HEADERS = {"authorization": f"Bearer {KEY}", "content-type": "application/json", "accept": "*/*", "host": "a"}
 
 
-class _Provider:
-    """A provider that answers when it is told to. See Transport, TransportChoice and Errand."""
-
-    def __init__(self) -> None:
-        self._asked: Receiver | None = None
-
-    def for_provider(self, provider: Provider) -> "_Provider":
-        return self
-
-    def send(self, lane: Lane, body: bytes, receiver: Receiver, more: Headers = ()) -> "_Provider":
-        self._asked = receiver
-        return self
-
-    def answer(self) -> None:
-        """Answer as a provider does whose answer comes in one read."""
-        receiver, self._asked = self._asked, None
-        if receiver is None:
-            raise RuntimeError("the measured call has not reached its provider")
-        receiver.head(200, ANSWER_HEAD)
-        receiver.chunk(ANSWER)
-        receiver.end()
+class _Errand:
+    """A request whose answer comes at once and whole. See Errand."""
 
     def pause(self) -> None:
         """There is no more."""
@@ -91,6 +73,32 @@ class _Provider:
 
     def release(self) -> None:
         """Nothing to give back."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Provider:
+    """A provider that answers when it is told to. See Transport and TransportChoice."""
+
+    def __init__(self) -> None:
+        self._asked: Receiver | None = None
+
+    def for_provider(self, provider: Provider) -> Transport:
+        return self
+
+    def send(self, lane: Lane, body: bytes, receiver: Receiver, more: Headers = ()) -> _Errand:
+        self._asked = receiver
+        return _Errand()
+
+    def answer(self) -> None:
+        """Answer as a provider does whose answer comes in one read."""
+        receiver, self._asked = self._asked, None
+        if receiver is None:
+            raise RuntimeError("the measured call has not reached its provider")
+        receiver.head(200, ANSWER_HEAD)
+        receiver.chunk(ANSWER)
+        receiver.end()
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -124,16 +132,6 @@ class _Client:
         """It stays."""
 
 
-class _Ring(DecisionRing):
-    """Remembers the last record as it was added."""
-
-    last: CallRecord
-
-    def add(self, record: CallRecord) -> None:
-        self.last = record
-        super().add(record)
-
-
 def _config() -> GatewayConfig:
     provider = Provider(
         id=f"{TENANT}/mock",
@@ -156,12 +154,17 @@ class _Parts:
         caller = CallerKey(sha256=fingerprint(KEY), tenant=TENANT, name=f"{TENANT}/caller")
         self.keys = KeyRing(credentials={f"{TENANT}/mock/main": "sk-upstream"}, callers=(caller,))
         self.callers = index_callers(self.keys)
-        self.breakers = Breakers(self.rng)
-        self.health = HealthObserver(self.breakers)
-        self.metrics = Metrics(CollectorRegistry())
-        self.decisions = _Ring(10_000)
+        self.journal = Journal()
+        self.breakers = Breakers(self.rng, catch_up=self.journal.catch_up)
+        self.health = HealthObserver(self.breakers, catch_up=self.journal.catch_up)
+        self.metrics = Metrics(CollectorRegistry(), self.journal.catch_up)
+        self.decisions = DecisionRing(10_000)
         self.lines = 0
-        self.log = AccessLog(self._write, LINE_FORMATS["json"])
+        self.last: CallRecord | None = None
+        log = AccessLog(self._write, LINE_FORMATS["json"])
+        self.journal.hand_to(
+            self.breakers.after_calls, self.health.record_calls, self.metrics.count, log.tell, self._keep
+        )
         self.provider = _Provider()
         gear = Gear(
             transports=self.provider,
@@ -169,7 +172,7 @@ class _Parts:
             health=self.health,
             metrics=self.metrics,
             decisions=self.decisions,
-            log=self.log,
+            journal=self.journal,
             unix=self.clock,
             rng=self.rng,
         )
@@ -179,8 +182,11 @@ class _Parts:
         self.relay = DIALECT.open_relay(DIALECT.read_request(STREAM_BODY), include_usage=True)
         self._number = 0
 
-    def _write(self, _: bytes) -> None:
-        self.lines += 1
+    def _write(self, _: bytes, lines: int) -> None:
+        self.lines += lines
+
+    def _keep(self, records: Sequence[CallRecord]) -> None:
+        self.last = records[-1]
 
     def whole(self) -> None:
         self._number += 1
@@ -195,22 +201,16 @@ class _Parts:
         DIALECT.read_request(BODY)
 
     def decide(self) -> None:
-        facts = facts_of(self.call, self.asked, self.config.header_names)
+        facts = facts_of(self.call, self.asked, self.config)
         decide(self.config, facts, self.breakers.world(self.keys, self.clock()), self.rng)
 
     def feed(self) -> None:
         self.relay.feed(TOKEN)
 
     def settle(self) -> None:
-        record = self.decisions.last
-        outcome = record.outcomes[0]
-        self.breakers.after(outcome)
-        self.health.record(outcome)
-        self.metrics.attempt_ended(outcome)
-        self.metrics.call_began()
-        self.metrics.call_ended(record)
-        self.decisions.add(record)
-        self.log.call(record)
+        if self.last is not None:
+            self.decisions.add(self.last)
+            self.journal.add(self.last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,8 @@ async def measure(repeats: int = REPEATS) -> list[Stage]:
     """Return the stages in the order of a call, and the whole at the end."""
     parts = _Parts()
     parts.whole()
-    if parts.lines != 1 or len(parts.decisions.last.outcomes) != 1:
+    parts.journal.catch_up()
+    if parts.lines != 1 or parts.last is None or parts.last.attempts != 1:
         raise RuntimeError("the measured call was not served as it should be")
     whole = _timed("all of a call, between its two edges", parts.whole, repeats)
     admit = _timed("admit: who is calling", parts.admit, repeats)

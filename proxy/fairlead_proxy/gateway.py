@@ -68,15 +68,13 @@ class LiveCall:
         gear.call_began()
         try:
             request = self._request = reply.dialect.read_request(self._call.body)
-            facts = record.facts = facts_of(self._call, request, config.header_names)
-            plan = decide(config, facts, gear.breakers.world(keys, now), gear.rng)
-            record.planned(plan)
+            facts = record.facts = facts_of(self._call, request, config)
+            plan = record.plan = decide(config, facts, gear.breakers.world(keys, now), gear.rng)
             if plan.route is None or not plan.steps:
                 reply.answer(refused(plan.refusal, now))
                 return self._close(now)
             self._rule = plan.route.rule
-            self._course = gear.course(plan.route, plan.steps, request.mode, config.gateway.max_attempts)
-            record.passed_by = self._course.passed_by
+            self._course = gear.course(plan.route, plan.steps, request.mode, config.gateway.max_attempts, record)
             reply.sink.when_lost(self._left)
             self._advance(now)
         except InvalidCall as invalid:
@@ -112,9 +110,7 @@ class LiveCall:
             return
         now = gear.unix()
         try:
-            outcome = attempt.outcome(watch.started_at, now)
-            self._record.outcomes.append(outcome)
-            gear.book_attempt(outcome, counted=watch.overdue)
+            gear.book_attempt(self._record, attempt.outcome(watch.started_at, now), counted=watch.overdue)
             if attempt.fault is not None:
                 self._fail(attempt.fault)
             elif attempt.failure is None:

@@ -16,8 +16,8 @@ from fairlead_proxy.resilience.course import Course
 from fairlead_proxy.resilience.retry import RetryBudget
 from fairlead_proxy.resilience.watch import Interrupt, Watch
 from fairlead_proxy.resilience.wheel import Wheel
-from fairlead_proxy.telemetry.access_log import AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRing
+from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
 from fairlead_proxy.upstream.berths import Berths, TransportChoice
 
@@ -33,7 +33,7 @@ class Gear:
         health: HealthObserver,
         metrics: Metrics,
         decisions: DecisionRing,
-        log: AccessLog,
+        journal: Journal,
         unix: Callable[[], float],
         rng: Random,
     ) -> None:
@@ -47,7 +47,7 @@ class Gear:
         self.berths = Berths(KeyRing(), transports)
         self.refusing_usage: set[tuple[str, str]] = set()
         """Targets (provider, model) known to refuse the question for token counts."""
-        self._health, self._metrics, self._decisions, self._log = health, metrics, decisions, log
+        self._health, self._metrics, self._decisions, self._journal = health, metrics, decisions, journal
         self._config: GatewayConfig | None = None
 
     def adopt(self, config: GatewayConfig, keys: KeyRing) -> None:
@@ -56,6 +56,7 @@ class Gear:
             self.berths = Berths(keys, self._transports)
         if config is self._config:
             return
+        self._journal.catch_up()
         self._config = config
         self.refusing_usage = set()
         self.breakers.adopt(config)
@@ -63,7 +64,7 @@ class Gear:
         self._metrics.adopt(config)
         self._budget.keep(frozenset(config.policies))
 
-    def course(self, route: Route, steps: Sequence[Step], mode: Mode, attempts: int) -> Course:
+    def course(self, route: Route, steps: Sequence[Step], mode: Mode, attempts: int, record: CallRecord) -> Course:
         """Return the way of a call that begins now through these steps, with so many attempts at most."""
         resilience, steady = route.rule.resilience, self.steady()
         return Course(
@@ -75,6 +76,7 @@ class Gear:
             began=steady,
             breakers=self.breakers,
             repeats=self._budget.open(route, steady),
+            pass_by=record.pass_by,
         )
 
     def watch(
@@ -94,16 +96,23 @@ class Gear:
         )
 
     def call_began(self) -> None:
-        self._metrics.call_began()
+        self._metrics.in_flight += 1
 
-    def book_attempt(self, outcome: Outcome, *, counted: bool) -> None:
-        """Tell everybody what came of an attempt. `counted`: the breakers know that it timed out."""
-        self.breakers.after(outcome, counted=counted)
-        self._health.record(outcome)
-        self._metrics.attempt_ended(outcome)
+    def book_attempt(self, record: CallRecord, outcome: Outcome, *, counted: bool) -> None:
+        """Note an attempt that has ended, and tell everybody at once if it failed: others are to be spared that.
+
+        `counted`: the breakers know already that it timed out.
+        """
+        record.attempted(outcome)
+        if outcome.failure is not None:
+            self.breakers.after(outcome, counted=counted)
+            self._health.record(outcome)
+            self._metrics.attempt_failed(record, outcome)
 
     def book_call(self, record: CallRecord) -> None:
-        """Settle a call whose caller has all that it gets."""
-        self._metrics.call_ended(record)
+        """Settle a call whose caller has all that it gets; the attempt that answered it is told of soon."""
+        self._metrics.in_flight -= 1
         self._decisions.add(record)
-        self._log.call(record)
+        self._journal.add(record)
+        if self.breakers.troubled and record.last is not None and self.breakers.awaits(record.last.cell):
+            self._journal.catch_up()

@@ -8,19 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
-from fairlead_proxy.dialects.dialect import Answered
+from fairlead_proxy.dialects.dialect import Answered, ReadRequest
 from fairlead_proxy.dialects.openai_answer import read_any_answer
 from fairlead_proxy.dialects.registry import DIALECTS, OPENAI_CHAT
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
 from fairlead_proxy.exchange.outcome import Usage
 
 JSON = (("content-type", "application/json; charset=utf-8"),)
+ASKED = ReadRequest("smart", Mode.PLAIN, b"0123456789" * 3 + b"01234")
+"""Of 9 tokens, by its length."""
 CHOICE = {"index": 0, "message": {"role": "assistant", "content": "12345678"}, "finish_reason": "stop"}
 
 
 def read(body: object, headers: tuple[tuple[str, str], ...] = JSON, status: int = 200) -> Answered:
     encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return OPENAI_CHAT.read_answer(status, headers, encoded, prompt_tokens=9, now=0.0)
+    return OPENAI_CHAT.read_answer(status, headers, encoded, request=ASKED, now=0.0)
 
 
 def test_the_body_passes_as_it_came() -> None:
@@ -101,7 +103,7 @@ def test_an_answer_read_by_the_short_way_counts_as_by_the_careful_one(
     # Members of both, so that some come twice.
     parts = [first, second, *([{"choices": [CHOICE], "usage": {"prompt_tokens": 1}}] if usual else [])]
     body = b"{" + b",".join(json.dumps(part).encode()[1:-1] for part in parts if part) + b"}"
-    assert told(lambda: read(body).usage) == told(lambda: read_any_answer(200, body, 9))
+    assert told(lambda: read(body).usage) == told(lambda: read_any_answer(200, body, ASKED))
 
 
 def test_an_error_status_is_classified() -> None:

@@ -19,7 +19,7 @@ from fairlead_proxy.exchange.errors import Answer
 from fairlead_proxy.governance.identity import Identity
 from fairlead_proxy.server.address import Address
 from fairlead_proxy.server.answer_head import JSON_LINE
-from fairlead_proxy.server.answers import SHUTTING_DOWN
+from fairlead_proxy.exchange.answers import SHUTTING_DOWN
 from fairlead_proxy.server.client_server import ClientServer
 from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.listener import Listener

@@ -40,6 +40,7 @@ from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRecord, DecisionRing
+from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
 
 TENANT = "team"
@@ -47,7 +48,12 @@ PRICE = Price(input=Decimal("1"), output=Decimal("10"))
 
 
 def provider(
-    name: str, *, credentials: Sequence[str] = (), passive: PassiveHealth | None = None, price: Price | None = PRICE
+    name: str,
+    *,
+    credentials: Sequence[str] = (),
+    passive: PassiveHealth | None = None,
+    price: Price | None = PRICE,
+    context_window: int | None = None,
 ) -> Provider:
     """Return a provider of the tenant's own namespace with one model `m`, which it calls `m-upstream`."""
     return Provider(
@@ -55,7 +61,7 @@ def provider(
         type=ProviderType.OPENAI_COMPATIBLE,
         url=f"https://{name}.example/v1",
         credentials=tuple(Credential(name=credential) for credential in credentials) or (ANONYMOUS,),
-        models=(Model(name="m", upstream_name="m-upstream", price=price),),
+        models=(Model(name="m", upstream_name="m-upstream", price=price, context_window=context_window),),
         passive=passive or PassiveHealth(),
     )
 
@@ -76,14 +82,15 @@ class _Ring(DecisionRing):
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
+        self._keep, self.add = self.add, self._tell
         self._awaited: dict[str, asyncio.Future[None]] = {}
 
     def await_record(self, call: str) -> "asyncio.Future[None]":
         awaited = self._awaited[call] = asyncio.get_running_loop().create_future()
         return awaited
 
-    def add(self, record: CallRecord) -> None:
-        super().add(record)
+    def _tell(self, record: CallRecord) -> None:
+        self._keep(record)
         self._awaited.pop(record.call).set_result(None)
 
 
@@ -98,20 +105,23 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.transport = ScriptedTransport({f"{TENANT}/{name}": answers for name, answers in self.scripts.items()})
-        self.breakers = Breakers(Random(1))
-        self.health = HealthObserver(self.breakers)
+        self.journal = Journal()
+        self.breakers = Breakers(Random(1), catch_up=self.journal.catch_up)
+        self.health = HealthObserver(self.breakers, catch_up=self.journal.catch_up)
         self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry)
+        self.metrics = Metrics(self.registry, self.journal.catch_up)
         self.decisions = _Ring(100)
         self.lines: list[bytes] = []
         self.outcomes: list[Outcome] = []
+        log = AccessLog(self._write, LINE_FORMATS[self.log_format])
+        self.journal.hand_to(self.breakers.after_calls, self.health.record_calls, self.metrics.count, log.tell)
         gear = Gear(
             transports=self.transport,
             breakers=self.breakers,
             health=self.health,
             metrics=self.metrics,
             decisions=self.decisions,
-            log=AccessLog(self.lines.append, LINE_FORMATS[self.log_format]),
+            journal=self.journal,
             unix=unix_now,
             rng=Random(2),
         )
@@ -135,6 +145,7 @@ class Rig:
             await over
         finally:
             self.under_way = None
+            self.journal.catch_up()
         return caller
 
     def record(self, number: int = 1) -> DecisionRecord:
@@ -160,3 +171,6 @@ class Rig:
             for sample in metric.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
+
+    def _write(self, batch: bytes, _: int) -> None:
+        self.lines += batch.splitlines(keepends=True)

@@ -39,7 +39,7 @@ def test_window_forgets() -> None:
 def test_quantile_is_never_too_low_and_at_most_a_bucket_too_high(latencies: list[float], share: float) -> None:
     window = LatencyWindow(SPAN)
     for latency in latencies:
-        window.add(latency, 5.0)
+        window.observe(latency, 5.0)
     exact = sorted(latencies)[max(0, -(-int(share * 100) * len(latencies) // 100) - 1)]
     found = window.quantile(share, 5.0)
     assert found is not None
@@ -49,5 +49,5 @@ def test_quantile_is_never_too_low_and_at_most_a_bucket_too_high(latencies: list
 def test_too_few_samples_say_nothing() -> None:
     window = LatencyWindow(SPAN)
     for _ in range(19):
-        window.add(0.1, 0.0)
+        window.observe(0.1, 0.0)
     assert window.quantile(0.99, 0.0, least=20) is None

@@ -5,6 +5,7 @@ from random import Random
 from doubles.gateway_rig import config, provider
 
 from fairlead_proxy.contract.cell import Cell
+from fairlead_proxy.contract.config import Step, Target
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, Operation
 from fairlead_proxy.contract.report import Cooldown, ProbeResult
 from fairlead_proxy.exchange.outcome import Outcome
@@ -30,16 +31,12 @@ class Rig:
         self.observer.adopt(adopted)
 
     def record(self, failure: FailureClass | None, *, at: float = NOW, name: str = "a", ttft: float = 0.5) -> None:
+        one = provider(name)
+        step = Step.of(Target(provider=one.id, model="m"), one, one.models[0], one.credentials[0])
         outcome = Outcome(
-            call="d-1",
-            tenant="team",
-            policy="team/policy",
-            rule="main",
-            provider=f"team/{name}",
-            credential="anonymous",
-            model="m",
+            step=step,
+            cell=step.stream_cell,
             operation=Operation.CHAT,
-            mode=Mode.STREAM,
             started_at=at - 1.0,
             ended_at=at,
             failure=failure,

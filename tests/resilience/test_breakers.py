@@ -11,6 +11,7 @@ from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, Oper
 from fairlead_proxy.contract.report import ALL_MODELS, Cooldown, ProbeResult
 from fairlead_proxy.decision.facts import ABLE
 from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.resilience.breaker import Breakers
 
 NOW = 1_700_000_000.0
@@ -19,15 +20,9 @@ CELL = Cell("team/a", "one", "m", Mode.PLAIN)
 
 def outcome(failure: FailureClass | None, *, at: float = NOW, cell: Cell = CELL, wait: float | None = None) -> Outcome:
     return Outcome(
-        call="d-1",
-        tenant="team",
-        policy="team/policy",
-        rule="main",
-        provider=cell.provider,
-        credential=cell.credential,
-        model=cell.model,
+        step=step_of(cell.credential),
+        cell=cell,
         operation=Operation.CHAT,
-        mode=cell.mode,
         started_at=at,
         ended_at=at,
         failure=failure,
@@ -141,3 +136,33 @@ def test_what_left_the_configuration_is_forgotten_and_the_rest_is_kept() -> None
     breakers.after(outcome(FailureClass.SERVER_ERROR, cell=other))
     breakers.adopt(config([provider("a", credentials=["one"])]))
     assert breakers.noteworthy() == {CELL}
+
+
+def test_failure_is_judged_after_the_calls_that_were_answered_before_it() -> None:
+    answered = CallRecord("d-1", "", "team", "", "r-1", Operation.CHAT, NOW)
+    answered.attempted(outcome(None))
+    waiting: list[CallRecord] = []
+
+    def catch_up() -> None:
+        breakers.after_calls(waiting)
+        waiting.clear()
+
+    breakers = Breakers(Random(1), catch_up=catch_up)
+    breakers.adopt(config([provider("a", credentials=["one"], passive=PassiveHealth(consecutive=2))]))
+    breakers.after(outcome(FailureClass.SERVER_ERROR))
+    waiting.append(answered)
+    breakers.after(outcome(FailureClass.SERVER_ERROR))
+    assert breakers.admits(CELL, NOW)
+    breakers.after(outcome(FailureClass.SERVER_ERROR))
+    assert not breakers.admits(CELL, NOW)
+
+
+def test_what_comes_of_an_attempt_cannot_wait_while_its_breaker_is_not_closed() -> None:
+    breakers = breakers_of()
+    assert (breakers.troubled, breakers.awaits(CELL)) == (False, False)
+    breakers.after(outcome(FailureClass.SERVER_ERROR))
+    assert (breakers.troubled, breakers.awaits(CELL)) == (True, True)
+    assert not breakers.awaits(CELL._replace(credential="two"))
+    breakers.try_acquire(CELL, NOW + 400.0)
+    breakers.after(outcome(None, at=NOW + 400.0))
+    assert (breakers.troubled, breakers.awaits(CELL)) == (False, False)

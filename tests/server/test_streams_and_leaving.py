@@ -9,7 +9,7 @@ import pytest
 from doubles.edge import Edge, body_of, close, edge, header_of, post, read_all, status_of
 
 from fairlead_proxy.exchange.call import ClientCall, Sink
-from fairlead_proxy.server.answer_head import encode_lines
+from fairlead_proxy.exchange.header_lines import encode_lines
 from fairlead_proxy.server.limits import Limits
 
 HTTP_1_0 = b"POST /v1/chat/completions HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"

@@ -1,14 +1,20 @@
 """Metrics: names, labels from the configuration only, and series that end with what they describe."""
 
+from decimal import Decimal
 from random import Random
 
 import pytest
 from doubles.gateway_rig import Rig, config, provider
 from doubles.scripted_transport import error, plain, stream
 from doubles.virtual_time import EPOCH, run_virtual
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
+from fairlead_proxy.contract.config import Price
 from fairlead_proxy.contract.names import Operation
+from fairlead_proxy.decision.plan import Plan
+from fairlead_proxy.exchange.outcome import Outcome, Usage
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.telemetry.metrics import Metrics
@@ -64,13 +70,72 @@ def test_callers_cannot_make_series() -> None:
     for number in range(100):
         record = CallRecord(f"d-{number}", "", f"stranger-{number}", "", "r-1", Operation.CHAT, EPOCH)
         record.close(404, "model_not_found")
-        metrics.call_began()
-        metrics.call_ended(record)
+        metrics.count([record])
     lines = generate_latest(metrics.registry).decode().splitlines()
     assert [line for line in lines if line.startswith("fairlead_requests_total")] == [
         'fairlead_requests_total{code="404",model="other",namespace="other",policy="",provider="",'
         'reason="model_not_found",rule=""} 100.0'
     ]
+
+
+CHEAP = Price(input=Decimal("0.15"), output=Decimal("0.60"))
+DEAR = Price(input=Decimal("2.50"), output=Decimal("10.00"), cached_input=Decimal("1.25"))
+KNOWN_IN_PART = Price(input=Decimal(1))
+EUROS = Price(currency="EUR", input=Decimal(1), output=Decimal(1))
+PRICED = {"a": CHEAP, "b": DEAR, "c": KNOWN_IN_PART, "d": EUROS, "e": None}
+
+
+def counted_usages() -> st.SearchStrategy[Usage]:
+    counts = st.integers(0, 5000)
+    return st.builds(
+        lambda plain, cached, output: Usage(plain + cached, output, cached), counts, st.just(0) | counts, counts
+    )
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(PRICED)), counted_usages(), st.booleans()), max_size=30))
+def test_what_is_shown_is_what_each_call_by_itself_comes_to(calls: list[tuple[str, Usage, bool]]) -> None:
+    """However often it is looked at, or a configuration is adopted, in between."""
+    adopted = config([provider(name, price=price) for name, price in PRICED.items()])
+    (route,) = adopted.routes["team", "smart"]
+    steps = {linked.steps[0].provider.id: linked.steps[0] for linked in route.targets}
+    metrics = Metrics(CollectorRegistry())
+    metrics.adopt(adopted)
+    costs: dict[str, list[Decimal | None]] = {name: [] for name in PRICED}
+    for name, usage, looked_at in calls:
+        record = CallRecord("d-1", "", "team", "", "r-1", Operation.CHAT, EPOCH, EPOCH + 1.0, 200, "ok")
+        record.plan = Plan(route, (), ())
+        step = steps[f"team/{name}"]
+        record.attempted(Outcome(step, step.plain_cell, Operation.CHAT, EPOCH, EPOCH, usage=usage))
+        metrics.count([record])
+        costs[name].append(usage.cost(PRICED[name]))
+        if looked_at:
+            generate_latest(metrics.registry)
+            metrics.adopt(adopted)
+
+    def shown(sample: str, name: str) -> float | None:
+        return sample_of(metrics, sample, provider=f"team/{name}")
+
+    for name, known in costs.items():
+        priced = [cost for cost in known if cost is not None]
+        in_usd = bool(priced) and name != "d"
+        assert shown("fairlead_requests_total", name) == (len(known) or None)
+        assert shown("fairlead_attempts_total", name) == (len(known) or None)
+        assert shown("fairlead_request_duration_seconds_count", name) == (len(known) or None)
+        assert shown("fairlead_unpriced_attempts_total", name) == (known.count(None) or None)
+        assert shown("fairlead_cost_usd_total", name) == (float(sum(priced, Decimal(0))) if in_usd else None)
+        tokens = sum(usage.input_tokens + usage.output_tokens for called, usage, _ in calls if called == name)
+        assert shown("fairlead_tokens_total", name) == (tokens or None)
+
+
+def sample_of(metrics: Metrics, name: str, **labels: str) -> float | None:
+    """Return the sum of the samples with this name and these labels; None where there is none."""
+    found = [
+        sample.value
+        for metric in metrics.registry.collect()
+        for sample in metric.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    ]
+    return sum(found) if found else None
 
 
 def test_series_of_what_left_the_configuration_end() -> None:

@@ -85,10 +85,10 @@ def test_probe_asks_for_the_models_with_the_key_of_the_credential() -> None:
     async def main() -> None:
         rig = Rig(MODELS, keys=("one", "two"))
         await rig.run(1.0)
-        assert {(request.method, request.path) for request in rig.transport.requests} == {("GET", "/models")}
-        sent = {dict(request.headers)["authorization"] for request in rig.transport.requests}
+        assert {(request.lane.method, request.lane.path) for request in rig.transport.requests} == {("GET", "/models")}
+        sent = {dict(request.lane.headers)["authorization"] for request in rig.transport.requests}
         assert sent == {"Bearer sk-one", "Bearer sk-two"}
-        assert all(response.closed for response in rig.transport.responses)
+        assert all(errand.over for errand in rig.transport.errands)
 
     run_virtual(main())
 
@@ -184,7 +184,8 @@ def test_stopping_ends_probes_under_way() -> None:
     async def main() -> None:
         rig = Rig(hanging())
         await rig.run(1.0)
-        assert rig.transport.cancelled == 1
+        assert rig.transport.cut == 1
+        await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run_virtual(main())

@@ -11,13 +11,15 @@ from doubles.telling_receiver import TellingReceiver
 
 from fairlead_proxy.contract.config import Model, Outage, Provider, Simulation
 from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
-from fairlead_proxy.dialects.dialect import Relay
+from fairlead_proxy.dialects.dialect import ReadRequest, Relay
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.upstream.simulated_transport import SimulatedTransport
 from fairlead_proxy.upstream.transport import Errand, Lane
 
 MESSAGES = [{"role": "user", "content": "Which way is the harbour?"}]
+
+ASKED = ReadRequest("smart", Mode.PLAIN, b"{}")
 
 
 class ManualTime:
@@ -103,7 +105,7 @@ async def test_a_stream_says_the_same_as_a_plain_reply_and_is_a_good_stream() ->
 
 async def test_a_plain_reply_is_a_good_answer() -> None:
     response = await send(transport_on(ManualTime()), request_of(provider_of()))
-    answered = OPENAI_CHAT.read_answer(200, response.headers, await read(response), prompt_tokens=0, now=0.0)
+    answered = OPENAI_CHAT.read_answer(200, response.headers, await read(response), request=ASKED, now=0.0)
     assert not answered.usage.estimated
 
 
@@ -176,7 +178,7 @@ async def ended_in(simulation: Simulation, clock: ManualTime, mode: Mode, relay:
             relay.finish()
         else:
             body = await read(response)
-            OPENAI_CHAT.read_answer(response.status, response.headers, body, prompt_tokens=0, now=0.0)
+            OPENAI_CHAT.read_answer(response.status, response.headers, body, request=ASKED, now=0.0)
     except UpstreamFailure as failed:
         return failed.failure
     return None

@@ -286,7 +286,8 @@ class LinkedTarget:
 class Route:
     """A rule as it applies to one virtual model: only the entries that may match it, and its linked targets.
 
-    `windows`: some target states how long a context it takes. `order`: in which the targets are tried where neither
+    `windows`: some target states how long a context it takes. `weighs_prompt`: that, or an entry, makes the length of
+    the prompt count. `order`: in which the targets are tried where neither
     weight nor chance has a say in it; empty where one has.
     """
 
@@ -295,6 +296,7 @@ class Route:
     entries: tuple[Match, ...]
     targets: tuple[LinkedTarget, ...]
     windows: bool
+    weighs_prompt: bool
     order: tuple[LinkedTarget, ...]
 
 
@@ -377,7 +379,10 @@ def _routes_of(policy: Policy, linked: Iterable[tuple[Rule, tuple[LinkedTarget, 
         entries = tuple(entry for entry in rule.match if not entry.models or model in entry.models)
         if entries or not rule.match:
             windows = any(linked.model is not None and linked.model.context_window is not None for linked in targets)
-            yield Route(policy, rule, entries, targets, windows, _settled_order(rule, targets))
+            weighs = windows or any(
+                entry.prompt_tokens_min is not None or entry.prompt_tokens_max is not None for entry in entries
+            )
+            yield Route(policy, rule, entries, targets, windows, weighs, _settled_order(rule, targets))
 
 
 def _settled_order(rule: Rule, targets: tuple[LinkedTarget, ...]) -> tuple[LinkedTarget, ...]:

@@ -66,10 +66,11 @@ def _missing(model: Model, facts: CallFacts) -> list[str]:
 def _too_small(linked: LinkedTarget, facts: CallFacts) -> Skip | None:
     """Say why a target comes after those that seem to hold the call; it is tried all the same: no estimate denies."""
     window = linked.model.context_window if linked.model else None
-    if window is None or window >= facts.prompt_tokens + facts.max_tokens:
+    prompt_tokens = facts.prompt_tokens or 0
+    if window is None or window >= prompt_tokens + facts.max_tokens:
         return None
     answer = f" and {facts.max_tokens} of answer" if facts.max_tokens else ""
-    return Skip(SkipReason.CONTEXT_TOO_SMALL, f"about {facts.prompt_tokens} tokens{answer}, window {window}")
+    return Skip(SkipReason.CONTEXT_TOO_SMALL, f"about {prompt_tokens} tokens{answer}, window {window}")
 
 
 def _credentials(

@@ -12,8 +12,9 @@ from fairlead_proxy.contract.names import FailureClass, Mode, Operation
 INTENT_HEADER = "x-fairlead-intent"
 
 
-class CallFacts(Struct, frozen=True):
-    """One call, without its content. `headers` holds lower-case names; `prompt_tokens` is an estimate.
+class CallFacts(Struct, frozen=True, gc=False):
+    """One call, without its content. `headers` holds lower-case names; `prompt_tokens` is an estimate, None where no
+    rule of the model asks for it.
 
     `max_tokens`: how long an answer the caller asks for at most; 0 where it does not say.
 
@@ -25,7 +26,7 @@ class CallFacts(Struct, frozen=True):
     operation: Operation = Operation.CHAT
     mode: Mode = Mode.PLAIN
     headers: dict[str, str] = {}
-    prompt_tokens: int = 0
+    prompt_tokens: int | None = None
     max_tokens: int = 0
     intent: str = ""
     needs: frozenset[str] = frozenset()

@@ -22,8 +22,9 @@ def entry_matches(entry: Match, facts: CallFacts) -> bool:
         return False
     if entry.intents and facts.intent not in entry.intents:
         return False
-    if entry.prompt_tokens_min is not None and facts.prompt_tokens < entry.prompt_tokens_min:
+    prompt_tokens = facts.prompt_tokens or 0
+    if entry.prompt_tokens_min is not None and prompt_tokens < entry.prompt_tokens_min:
         return False
-    if entry.prompt_tokens_max is not None and facts.prompt_tokens > entry.prompt_tokens_max:
+    if entry.prompt_tokens_max is not None and prompt_tokens > entry.prompt_tokens_max:
         return False
     return all(facts.headers.get(name) == value for name, value in entry.headers.items())

@@ -28,7 +28,7 @@ class RefusalKind(StrEnum):
     NO_TARGET = "no_target"
 
 
-class Skip(Struct, frozen=True):
+class Skip(Struct, frozen=True, gc=False):
     """Why a target, or one credential of it, is not tried, or late. `until`: Unix seconds of the soonest next try."""
 
     reason: SkipReason
@@ -40,7 +40,7 @@ class Skip(Struct, frozen=True):
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
 
 
-class Considered(Struct, frozen=True):
+class Considered(Struct, frozen=True, gc=False):
     """One target of the rule: used unless `skip` says why not. `skipped_credentials` names those passed over.
 
     `late`: why it comes after the other targets, whatever its priority and its luck.
@@ -52,13 +52,13 @@ class Considered(Struct, frozen=True):
     late: Skip | None = None
 
 
-class Refusal(Struct, frozen=True):
+class Refusal(Struct, frozen=True, gc=False):
     kind: RefusalKind
     message: str
     retry_at: float | None = None
 
 
-class Plan(Struct, frozen=True):
+class Plan(Struct, frozen=True, gc=False):
     """The answer of `decide`. Without a refusal there is at least one step."""
 
     route: Route | None

@@ -159,7 +159,7 @@ class Dialect(Protocol):
         """Say whether this head opens a stream of this dialect."""
         ...
 
-    def read_answer(self, status: int, headers: Headers, body: bytes, *, prompt_tokens: int, now: float) -> Answered:
+    def read_answer(self, status: int, headers: Headers, body: bytes, *, request: ReadRequest, now: float) -> Answered:
         """Read a whole plain answer; raise the UpstreamFailure that it means if it is not a good one."""
         ...
 

@@ -5,7 +5,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN, MAX_ERROR_BYTES, Answered, Headers, content_type_of
+from fairlead_proxy.dialects.dialect import (
+    BYTES_PER_TOKEN,
+    MAX_ERROR_BYTES,
+    Answered,
+    Headers,
+    ReadRequest,
+    content_type_of,
+)
 from fairlead_proxy.dialects.openai_errors import (
     VendorError,
     classify_answer,
@@ -50,21 +57,21 @@ _COMPLETION = msgspec.json.Decoder(_Completion)
 _USAGE: msgspec.json.Decoder[OpenAIUsage | None] = msgspec.json.Decoder(OpenAIUsage | None)
 
 
-def read_chat_answer(status: int, headers: Headers, body: bytes, *, prompt_tokens: int, now: float) -> Answered:
+def read_chat_answer(status: int, headers: Headers, body: bytes, *, request: ReadRequest, now: float) -> Answered:
     """Return the answer as it is, or raise what it means; see Dialect.read_answer."""
     if not 200 <= status < 300:
         raise classify_answer(status, headers, body[:MAX_ERROR_BYTES], now)
     try:
         usage = _GOOD.decode(body).usage.to_usage()
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        usage = read_any_answer(status, body, prompt_tokens)
+        usage = read_any_answer(status, body, request)
     content_type = content_type_of(headers)
     if content_type != "application/json" and "json" not in content_type.lower():
         content_type = "application/json"
     return Answered(body, content_type, usage)
 
 
-def read_any_answer(status: int, body: bytes, prompt_tokens: int) -> Usage:
+def read_any_answer(status: int, body: bytes, request: ReadRequest) -> Usage:
     """Return what an answer of whatever form took, or raise what it means."""
     try:
         completion = _COMPLETION.decode(body)
@@ -75,7 +82,7 @@ def read_any_answer(status: int, body: bytes, prompt_tokens: int) -> Usage:
         raise failure_in_success(error, body[:MAX_ERROR_BYTES], status=status)
     if not completion.choices:
         raise failure_in_success(read_vendor_error(body), body[:MAX_ERROR_BYTES], status=status)
-    return _usage_of(completion, prompt_tokens)
+    return _usage_of(completion, request)
 
 
 def _error_in(completion: _Completion) -> VendorError | None:
@@ -86,7 +93,7 @@ def _error_in(completion: _Completion) -> VendorError | None:
     return None
 
 
-def _usage_of(completion: _Completion, prompt_tokens: int) -> Usage:
+def _usage_of(completion: _Completion, request: ReadRequest) -> Usage:
     """Return the provider's count; without one an estimate, from the messages' bytes."""
     try:
         reported = _USAGE.decode(completion.usage)
@@ -95,4 +102,4 @@ def _usage_of(completion: _Completion, prompt_tokens: int) -> Usage:
     if reported is not None:
         return reported.to_usage()
     output_bytes = sum(len(bytes(choice.message)) for choice in completion.choices)
-    return Usage(prompt_tokens, -(-output_bytes // BYTES_PER_TOKEN), estimated=True)
+    return Usage(request.prompt_tokens, -(-output_bytes // BYTES_PER_TOKEN), estimated=True)

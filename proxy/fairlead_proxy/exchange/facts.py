@@ -2,9 +2,13 @@
 
 from typing import Protocol
 
+from fairlead_proxy.contract.config import GatewayConfig
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.decision.facts import INTENT_HEADER, CallFacts
 from fairlead_proxy.exchange.call import ClientCall
+
+_NO_HEADERS: dict[str, str] = {}
+"""Shared by all calls that no rule looks at the headers of; facts are never changed."""
 
 
 class Asked(Protocol):
@@ -26,15 +30,25 @@ class Asked(Protocol):
     def max_tokens(self) -> int | None: ...
 
 
-def facts_of(call: ClientCall, asked: Asked, header_names: frozenset[str]) -> CallFacts:
-    """Return the facts of a call; of its headers only those that some rule matches on."""
+def facts_of(call: ClientCall, asked: Asked, config: GatewayConfig) -> CallFacts:
+    """Return the facts of a call; of its headers only those that some rule matches on.
+
+    The prompt is counted only where a rule of the model looks at its length: that is work on every byte of it.
+    """
+    header_names = config.header_names
+    counts = False
+    for route in config.routes.get((call.tenant, asked.model), ()):
+        if route.weighs_prompt:
+            counts = True
     return CallFacts(
         tenant=call.tenant,
         model=asked.model,
         operation=call.operation,
         mode=asked.mode,
-        headers={name: call.headers[name] for name in header_names.intersection(call.headers)} if header_names else {},
-        prompt_tokens=asked.prompt_tokens,
+        headers={name: call.headers[name] for name in header_names.intersection(call.headers)}
+        if header_names
+        else _NO_HEADERS,
+        prompt_tokens=asked.prompt_tokens if counts else None,
         max_tokens=max(0, asked.max_tokens or 0),
         intent=call.headers.get(INTENT_HEADER, ""),
         needs=asked.needs,

@@ -4,14 +4,15 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from fairlead_proxy.contract.config import Price
+from fairlead_proxy.contract.cell import Cell
+from fairlead_proxy.contract.config import Price, Step
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
 
 _NOTHING = Decimal(0)
 _MILLION = Decimal(1_000_000)
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, gc=False):
     """Tokens of one attempt. `input_tokens` includes cached ones; `estimated` where no provider reported them."""
 
     input_tokens: int = 0
@@ -25,7 +26,10 @@ class Usage(Struct, frozen=True):
         """Return what these tokens cost in the price's currency; None where a price that is needed is unknown."""
         if price is None:
             return None
-        plain, cached, written = self.plain_input_tokens, self.cached_input_tokens, self.cache_write_tokens
+        cached, written = self.cached_input_tokens, self.cache_write_tokens
+        plain, output = self.input_tokens - cached - written, self.output_tokens
+        if not cached and not written and plain > 0 and output > 0 and price.input and price.output:
+            return (plain * price.input + output * price.output) / _MILLION  # as nearly every call ends
         total = _NOTHING
         if plain > 0:
             if price.input is None:
@@ -37,10 +41,10 @@ class Usage(Struct, frozen=True):
                 if tokens > 0 and per_million is None:
                     return None
                 total += max(tokens, 0) * (per_million or _NOTHING)
-        if self.output_tokens > 0:
+        if output > 0:
             if price.output is None:
                 return None
-            total += self.output_tokens * price.output
+            total += output * price.output
         return total / _MILLION
 
     @property
@@ -49,22 +53,16 @@ class Usage(Struct, frozen=True):
         return self.input_tokens - self.cached_input_tokens - self.cache_write_tokens
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, gc=False):
     """One attempt, ended. Instants are Unix seconds; `failure` None means that it answered.
 
-    `first_byte_at` is the first byte of the answer's body, `first_token_at` its first content (streams only).
-    `committed`: something of this attempt reached the client.
+    `cell` is the step's own, in the call's mode. `first_byte_at` is the first byte of the answer's body,
+    `first_token_at` its first content (streams only). `committed`: something of this attempt reached the client.
     """
 
-    call: str
-    tenant: str
-    policy: str
-    rule: str
-    provider: str
-    credential: str
-    model: str
+    step: Step
+    cell: Cell
     operation: Operation
-    mode: Mode
     started_at: float
     ended_at: float
     failure: FailureClass | None = None
@@ -75,5 +73,25 @@ class Outcome(Struct, frozen=True):
     retry_after_seconds: float | None = None
     committed: bool = False
     usage: Usage | None = None
-    cost: Decimal | None = None
-    currency: str = ""
+
+    @property
+    def provider(self) -> str:
+        return self.cell.provider
+
+    @property
+    def model(self) -> str:
+        return self.cell.model
+
+    @property
+    def mode(self) -> Mode:
+        return self.cell.mode
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Return what the attempt cost, in `currency`; None where nothing was used, or a price is unknown."""
+        return None if self.usage is None else self.usage.cost(self.step.model.price)
+
+    @property
+    def currency(self) -> str:
+        price = self.step.model.price
+        return "" if price is None else price.currency

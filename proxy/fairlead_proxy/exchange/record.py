@@ -1,7 +1,8 @@
 """One call as it is told afterwards: filled in while it lives, read by log, ring and metrics. Never any content."""
 
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct
 
 from fairlead_proxy.contract.names import Operation
 from fairlead_proxy.decision.facts import CallFacts
@@ -12,11 +13,15 @@ from fairlead_proxy.exchange.outcome import Outcome
 MAX_NAME = 256
 
 
-@dataclass(slots=True)
-class CallRecord:
+class CallRecord(Struct, gc=False):
     """Instants are Unix seconds. `code`: the HTTP status that the client got (499: it left first).
 
-    `reason` is `ok`, or one word for what was wrong; it comes from closed sets, so that it may be a label.
+    `reason` is `ok`, or one word for what was wrong; it comes from closed sets, so that it may be a label. `last` is
+    the newest attempt that has ended, `earlier` are those before it. `passed_by`: targets that were planned, but whose
+    breaker had opened when their turn came.
+
+    The ring keeps ten thousand of these: all that is not this call's alone is the configuration's own object, and
+    nothing in here refers back, so that the collector has nothing to look for.
     """
 
     call: str
@@ -29,13 +34,11 @@ class CallRecord:
     ended_at: float = 0.0
     code: int = 0
     reason: str = ""
-    policy: str = ""
-    rule: str = ""
     facts: CallFacts | None = None
     plan: Plan | None = None
-    outcomes: list[Outcome] = field(default_factory=list)
-    passed_by: list[str] = field(default_factory=list)
-    """Targets that were planned, but whose breaker had opened when their turn came."""
+    last: Outcome | None = None
+    earlier: tuple[Outcome, ...] = ()
+    passed_by: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, call: ClientCall, revision: str, now: float) -> "CallRecord":
@@ -47,11 +50,26 @@ class CallRecord:
         """Return the model as the caller named it: any text, cut to what a record should hold."""
         return self.facts.model[:MAX_NAME] if self.facts else ""
 
-    def planned(self, plan: Plan) -> None:
-        """Note what was decided."""
-        self.plan = plan
-        if plan.route is not None:
-            self.policy, self.rule = plan.route.policy.id, plan.route.rule.name
+    @property
+    def policy(self) -> str:
+        """Return the id of the policy that served the call; empty where none did."""
+        plan = self.plan
+        return "" if plan is None or plan.route is None else plan.route.policy.id
+
+    @property
+    def rule(self) -> str:
+        plan = self.plan
+        return "" if plan is None or plan.route is None else plan.route.rule.name
+
+    def attempted(self, outcome: Outcome) -> None:
+        """Note an attempt that has ended."""
+        if self.last is not None:
+            self.earlier = (*self.earlier, self.last)
+        self.last = outcome
+
+    def pass_by(self, target: str) -> None:
+        """Note a target whose breaker has opened since it was planned."""
+        self.passed_by = (*self.passed_by, target)
 
     def close(self, code: int, reason: str) -> None:
         """Note what the caller got."""
@@ -59,8 +77,14 @@ class CallRecord:
         self.reason = reason
 
     @property
-    def last(self) -> Outcome | None:
-        return self.outcomes[-1] if self.outcomes else None
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Return what came of each attempt, in order."""
+        return () if self.last is None else (*self.earlier, self.last)
+
+    @property
+    def attempts(self) -> int:
+        """Count the attempts that have ended."""
+        return 0 if self.last is None else len(self.earlier) + 1
 
     @property
     def ttft_seconds(self) -> float | None:
@@ -70,7 +94,14 @@ class CallRecord:
 
     def cost_in(self, currency: str) -> Decimal | None:
         """Return what the attempts cost that were priced in this currency; None where none was."""
-        priced = [each.cost for each in self.outcomes if each.cost is not None and each.currency == currency]
+        last = self.last
+        if last is None:
+            return None
+        if not self.earlier:
+            usage, price = last.usage, last.step.model.price
+            return usage.cost(price) if usage is not None and price is not None and price.currency == currency else None
+        costs = [outcome.cost for outcome in self.outcomes if outcome.currency == currency]
+        priced = [cost for cost in costs if cost is not None]
         if len(priced) < 2:
             return priced[0] if priced else None
         return sum(priced, Decimal(0))
@@ -80,6 +111,7 @@ class CallRecord:
         """What the call's attempts cost, by currency."""
         sums: dict[str, Decimal] = {}
         for outcome in self.outcomes:
-            if outcome.cost is not None:
-                sums[outcome.currency] = sums.get(outcome.currency, Decimal(0)) + outcome.cost
+            cost = outcome.cost
+            if cost is not None:
+                sums[outcome.currency] = sums.get(outcome.currency, Decimal(0)) + cost
         return sums

@@ -1,7 +1,6 @@
 """The recent past in bounded memory: counters, and latencies, over a sliding span of time."""
 
 import math
-from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 
@@ -21,69 +20,65 @@ _EDGES = [FINEST_SECONDS * float(GROWTH**bucket) for bucket in range(BUCKETS - 1
 class Window:
     """`width` counters over the last `span_seconds`. Instants may stand still or go back a little: nothing is lost."""
 
+    __slots__ = ("_from", "_newest", "_row", "_rows", "_slice_seconds", "_until", "_width")
+
     def __init__(self, span_seconds: float, width: int) -> None:
         self._slice_seconds = span_seconds / SLICES
         self._width = width
-        self._rows: list[array[int] | None] = [None] * SLICES
-        self._totals = array("q", bytes(8 * width))
+        self._rows: list[list[int] | None] = [None] * SLICES
         self._newest: int | None = None
+        # The newest slice: what is added goes there until an instant is outside it.
+        self._row: list[int] = []
+        self._from = self._until = math.inf
 
     def add(self, column: int, now: float) -> None:
         """Count one in this column."""
-        number = int(now // self._slice_seconds)
-        if number != self._newest:
-            number = self._advance(now)
-        position = number % SLICES
-        row = self._rows[position]
-        if row is None:
-            row = self._rows[position] = array("q", bytes(8 * self._width))
-        row[column] += 1
-        self._totals[column] += 1
+        if not self._from <= now < self._until:
+            self._advance(now)
+        self._row[column] += 1
 
     def totals(self, now: float) -> Sequence[int]:
-        """Return the counters of the span that ends now; read it before the next `add`."""
+        """Return the counters of the span that ends now."""
         self._advance(now)
-        return self._totals
+        return [sum(column) for column in zip(*filter(None, self._rows), strict=True)]
 
-    def _advance(self, now: float) -> int:
-        """Drop what is too old; return the number of the slice to count in."""
+    def _advance(self, now: float) -> None:
+        """Drop what is too old, and make the slice of this instant the newest one."""
         number = int(now // self._slice_seconds)
-        if self._newest is None or abs(number - self._newest) >= SLICES:
-            self._clear()
-            self._newest = number
-        while self._newest < number:
-            self._newest += 1
-            self._drop(self._newest % SLICES)
-        return self._newest
-
-    def _drop(self, position: int) -> None:
-        row = self._rows[position]
+        newest = self._newest
+        if newest is None or abs(number - newest) >= SLICES:
+            self._rows = [None] * SLICES
+            newest = number
+        while newest < number:
+            newest += 1
+            self._rows[newest % SLICES] = None
+        self._newest = newest
+        self._from, self._until = newest * self._slice_seconds, (newest + 1) * self._slice_seconds
+        row = self._rows[newest % SLICES]
         if row is None:
-            return
-        for column, count in enumerate(row):
-            self._totals[column] -= count
-        self._rows[position] = None
-
-    def _clear(self) -> None:
-        self._rows = [None] * SLICES
-        self._totals = array("q", bytes(8 * self._width))
+            row = self._rows[newest % SLICES] = [0] * self._width
+        self._row = row
 
 
-class LatencyWindow:
-    """Latencies over the last `span_seconds`, good for quantiles."""
+class LatencyWindow(Window):
+    """Latencies over the last `span_seconds`, good for quantiles: a counter for each bucket."""
+
+    __slots__ = ()
 
     def __init__(self, span_seconds: float) -> None:
-        self._counts = Window(span_seconds, BUCKETS)
+        super().__init__(span_seconds, BUCKETS)
 
-    def add(self, seconds: float, now: float) -> None:
-        self._counts.add(bisect_left(_EDGES, seconds), now)
+    def observe(self, seconds: float, now: float) -> None:
+        if not self._from <= now < self._until:
+            self._advance(now)
+        self._row[bisect_left(_EDGES, seconds)] += 1
 
     def quantile(self, share: float, now: float, *, least: int = 1) -> float | None:
         """Return the latency, in seconds, that `share` of them did not exceed; None below `least` samples.
 
         It is the upper edge of its bucket: never too low, at most a quarter too high.
         """
-        counts = self._counts.totals(now)
+        counts = self.totals(now)
         samples = sum(counts)
         if samples < max(least, 1):
             return None

@@ -1,6 +1,6 @@
 """What this proxy saw of each provider: windows over its outcomes, and the last probes."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from fairlead_proxy.contract.cell import Cell
@@ -9,6 +9,7 @@ from fairlead_proxy.contract.names import HEALTH_REASON
 from fairlead_proxy.contract.report import Observation, ProbeResult
 from fairlead_proxy.exchange.cell import CellReading
 from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.exchange.window import LatencyWindow, Window
 
 SPAN_SECONDS = 300.0
@@ -31,11 +32,19 @@ class CellStates(Protocol):
 
 
 class HealthObserver:
-    """Keeps the windows. `changed` is called when a probe or a call tells what the ones before it did not."""
+    """Keeps the windows. `changed` is called when a probe or a call tells what the ones before it did not, `catch_up`
+    before anything is told: it may have calls that have ended taken first.
+    """
 
-    def __init__(self, states: CellStates, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        states: CellStates,
+        changed: Callable[[], None] = lambda: None,
+        catch_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self._states = states
         self._changed = changed
+        self._catch_up = catch_up
         self._cells: dict[Cell, _Seen] = {}
         self._probes: dict[tuple[str, str], ProbeResult] = {}
 
@@ -56,14 +65,20 @@ class HealthObserver:
 
     def record(self, outcome: Outcome) -> None:
         """Take an attempt that has ended."""
-        cell = Cell(outcome.provider, outcome.credential, outcome.model, outcome.mode)
-        seen = self._cells.get(cell)
+        seen = self._cells.get(outcome.cell)
         if seen is None:
-            seen = self._cells[cell] = _Seen()
-        quiet = seen.quiet(outcome.ended_at)
+            seen = self._cells[outcome.cell] = _Seen()
+        before = seen.last_attempt
         seen.record(outcome)
-        if quiet:
+        if before is None or outcome.ended_at - before > QUIET_SECONDS:
             self._changed()
+
+    def record_calls(self, records: Iterable[CallRecord]) -> None:
+        """Take the attempts that answered these calls; those that failed are taken when they end."""
+        for record in records:
+            last = record.last
+            if last is not None and last.failure is None:
+                self.record(last)
 
     def probe_recorded(self, result: ProbeResult) -> None:
         """Take the newest probe of a credential."""
@@ -75,6 +90,7 @@ class HealthObserver:
 
     def observations(self, now: float) -> tuple[Observation, ...]:
         """Return what was seen of each cell in the last 5 minutes, and every cell that is not well."""
+        self._catch_up()
         noteworthy = set(self._states.noteworthy())
         for cell in [cell for cell, seen in self._cells.items() if seen.attempts(now) == 0 and cell not in noteworthy]:
             del self._cells[cell]
@@ -106,11 +122,7 @@ class _Seen:
         elif outcome.failure in HEALTH_REASON:
             self._counts.add(_FAILURES, now)
         if outcome.first_token_at is not None:
-            self._ttfts.add(outcome.first_token_at - outcome.started_at, now)
-
-    def quiet(self, now: float) -> bool:
-        """Say whether there was no attempt of late."""
-        return self.last_attempt is None or now - self.last_attempt > QUIET_SECONDS
+            self._ttfts.observe(outcome.first_token_at - outcome.started_at, now)
 
     def attempts(self, now: float) -> int:
         return self._counts.totals(now)[_ATTEMPTS]

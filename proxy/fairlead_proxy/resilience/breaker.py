@@ -1,6 +1,7 @@
 """All breakers of a process, one a cell: who may be asked now, and what each outcome means for the next call."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 
@@ -12,6 +13,7 @@ from fairlead_proxy.contract.report import ALL_MODELS, Cooldown, ProbeResult
 from fairlead_proxy.decision.facts import ABLE, CellState
 from fairlead_proxy.exchange.cell import WELL, CellReading
 from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.resilience.cell_breaker import CellBreaker
 from fairlead_proxy.resilience.overdue import Waiting, Waits
 
@@ -19,12 +21,21 @@ from fairlead_proxy.resilience.overdue import Waiting, Waits
 class Breakers:
     """Reads outcomes, overdue waits, probes and duties; answers whether a cell may be asked. `now`: Unix seconds.
 
-    `changed` is called after each transition that a report should tell.
+    `changed` is called after each transition that a report should tell, `catch_up` before a failure is judged: it may
+    have calls that were answered before taken first. `troubled`: some breaker is not closed. Most of the time none is,
+    and nothing need be asked of any cell.
     """
 
-    def __init__(self, rng: Random, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        rng: Random,
+        changed: Callable[[], None] = lambda: None,
+        catch_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self._rng = rng
         self._changed = changed
+        self._catch_up = catch_up
+        self.troubled = False
         self._cells: dict[Cell, CellBreaker] = {}
         self._config: GatewayConfig | None = None
         self._waits = Waits()
@@ -42,6 +53,7 @@ class Breakers:
             breaker.use(provider.passive)
             kept[cell] = breaker
         self._cells = kept
+        self._look_around()
         self._waits.keep(
             (provider.id, model.name) for provider in config.providers.values() for model in provider.models
         )
@@ -67,8 +79,10 @@ class Breakers:
 
     def admits(self, cell: Cell, now: float) -> bool:
         """Say whether a call would be let through now; takes nothing."""
+        if not self.troubled:
+            return True
         breaker = self._cells.get(cell)
-        return breaker is None or breaker.opened_at is None or breaker.admits(now)
+        return breaker is None or breaker.admits(now)
 
     def retry_at(self, cells: Iterable[Cell], now: float) -> float | None:
         """Return the soonest instant at which one of these may be tried again; None if all are closed."""
@@ -78,8 +92,10 @@ class Breakers:
 
     def try_acquire(self, cell: Cell, now: float) -> bool:
         """Let an attempt through or not; half open admits one. Each one let through must end in one `after`."""
+        if not self.troubled:
+            return True
         breaker = self._cells.get(cell)
-        return breaker is None or breaker.opened_at is None or breaker.acquire(now)
+        return breaker is None or breaker.acquire(now)
 
     def begin(self, waiting: Waiting) -> float | None:
         """Note an attempt that waits for its first byte; return after how many seconds it is overdue, None: never.
@@ -94,9 +110,9 @@ class Breakers:
 
     def committed(self, cell: Cell, began: float, now: float) -> None:
         """The attempt that began then brought real content."""
-        breaker = self._cells.get(cell)
-        if breaker is not None and breaker.opened_at is not None:
-            with _Telling(breaker, self._changed):
+        breaker = self._cells.get(cell) if self.troubled else None
+        if breaker is not None:
+            with self._watched(breaker):
                 breaker.commit(began, now)
 
     def overdue(self, waiting: Waiting, now: float) -> None:
@@ -107,24 +123,34 @@ class Breakers:
 
     def after(self, outcome: Outcome, *, counted: bool = False) -> None:
         """Take an ended attempt. `counted`: it was overdue, so that it timed out has been counted already."""
-        cell = Cell(outcome.provider, outcome.credential, outcome.model, outcome.mode)
-        self._waits.learn(outcome)
+        breaker = self._cells.get(outcome.cell)
         failure = outcome.failure
-        if failure is not None and failure in HEALTH_REASON:
-            if counted and failure in TIMEOUT_CLASSES:
-                self._breaker(cell).release(outcome.started_at)
-            else:
-                self._fail(cell, failure, outcome.retry_after_seconds, outcome.started_at, outcome.ended_at)
+        if failure is None:
+            self._waits.learn(outcome)
+            if breaker is not None and breaker.opened_at is None:  # as nearly every call ends: nothing to tell
+                breaker.succeed(outcome.started_at, outcome.ended_at)
+                return
+        elif failure in HEALTH_REASON and not (counted and failure in TIMEOUT_CLASSES):
+            self._fail(outcome.cell, failure, outcome.retry_after_seconds, outcome.started_at, outcome.ended_at)
             return
-        breaker = self._breaker(cell)
-        if failure is None and breaker.opened_at is None:
-            breaker.succeed(outcome.started_at, outcome.ended_at)  # as nearly every call ends: nothing to tell
-            return
-        with _Telling(breaker, self._changed):
+        breaker = self._breaker(outcome.cell)
+        with self._watched(breaker):
             if failure is None:
                 breaker.succeed(outcome.started_at, outcome.ended_at)
             else:
                 breaker.release(outcome.started_at)
+
+    def after_calls(self, records: Iterable[CallRecord]) -> None:
+        """Take the attempts that answered these calls; those that failed are taken when they end."""
+        for record in records:
+            last = record.last
+            if last is not None and last.failure is None:
+                self.after(last)
+
+    def awaits(self, cell: Cell) -> bool:
+        """Say whether the breaker is not closed: what comes of an attempt here must be told at once."""
+        breaker = self._cells.get(cell) if self.troubled else None
+        return breaker is not None and breaker.opened_at is not None
 
     def probed(self, result: ProbeResult) -> None:
         """Take a probe: one that was answered ends the cooldowns of its credential to half open."""
@@ -132,24 +158,38 @@ class Breakers:
             return
         for cell, breaker in self._cells.items():
             if (cell.provider, cell.credential) == (result.provider, result.credential):
-                with _Telling(breaker, self._changed):
+                with self._watched(breaker):
                     breaker.probed(result.at)
 
     def apply_cooldowns(self, cooldowns: Iterable[Cooldown], now: float) -> None:
         """Take over what other proxies of the fleet have learnt."""
+        self._catch_up()
         for cooldown in cooldowns:
             for cell in self._cells_of(cooldown):
                 breaker = self._breaker(cell)
-                with _Telling(breaker, self._changed):
+                with self._watched(breaker):
                     breaker.learn(cooldown.until, cooldown.reason, retry_after=cooldown.retry_after, now=now)
 
     def _fail(self, cell: Cell, failure: FailureClass, retry_after: float | None, began: float, now: float) -> None:
+        self._catch_up()
         breaker = self._breaker(cell)
-        with _Telling(breaker, self._changed):
+        with self._watched(breaker):
             opened = breaker.fail(failure, retry_after, began, now, self._rng)
         if opened and failure in TIMEOUT_CLASSES:
             for waiting in self._waits.at(cell):
                 waiting.move_on()
+
+    @contextmanager
+    def _watched(self, breaker: CellBreaker) -> Iterator[None]:
+        """Tell of it if what is done within changes what a report says of this breaker."""
+        before = breaker.opened_at, breaker.until
+        yield
+        if (breaker.opened_at, breaker.until) != before:
+            self._look_around()
+            self._changed()
+
+    def _look_around(self) -> None:
+        self.troubled = any(breaker.opened_at is not None for breaker in self._cells.values())
 
     def _breaker(self, cell: Cell) -> CellBreaker:
         breaker = self._cells.get(cell)
@@ -179,25 +219,10 @@ class BreakerWorld:
         return step.key_name in self.keys.credentials or step.credential.name == ANONYMOUS.name
 
     def state_of(self, step: Step, mode: Mode) -> CellState:
+        if not self.breakers.troubled:
+            return ABLE
         cell = step.cell(mode)
         if self.breakers.admits(cell, self.now):
             return ABLE
         reading = self.breakers.read(cell, self.now)
         return CellState(able=False, reason=reading.reason, until=self.breakers.retry_at([cell], self.now))
-
-
-class _Telling:
-    """Calls `changed` if what is done within changed what a report says of the breaker."""
-
-    __slots__ = ("_before", "_breaker", "_changed")
-
-    def __init__(self, breaker: CellBreaker, changed: Callable[[], None]) -> None:
-        self._breaker = breaker
-        self._changed = changed
-
-    def __enter__(self) -> None:
-        self._before = (self._breaker.opened_at, self._breaker.until)
-
-    def __exit__(self, *_: object) -> None:
-        if (self._breaker.opened_at, self._breaker.until) != self._before:
-            self._changed()

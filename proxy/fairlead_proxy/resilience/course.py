@@ -1,6 +1,6 @@
 """What a call may still try: the steps of its plan in order, within its attempts, its time and its rule's repeats."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from fairlead_proxy.contract.config import Step, Timeouts
@@ -11,14 +11,20 @@ from fairlead_proxy.resilience.retry import Repeats
 
 
 class Course:
-    """The way of one call through its steps. `now` is in Unix seconds, `steady` on the loop's clock, as is `total_at`.
-
-    `passed_by`: targets that were planned, but whose breaker had opened when their turn came.
-    """
+    """The way of one call through its steps. `now` is in Unix seconds, `steady` and `total_at` on the loop's clock."""
 
     __slots__ = (
-        "_breakers", "_fallback_when", "_left", "_mode", "_position", "_repeat", "_repeats", "_steps", "passed_by",
-        "timeouts", "total_at",
+        "_breakers",
+        "_fallback_when",
+        "_left",
+        "_mode",
+        "_pass_by",
+        "_position",
+        "_repeat",
+        "_repeats",
+        "_steps",
+        "timeouts",
+        "total_at",
     )  # fmt: skip
 
     def __init__(
@@ -32,8 +38,12 @@ class Course:
         began: float,
         breakers: Breakers,
         repeats: Repeats | None,
+        pass_by: Callable[[str], None],
     ) -> None:
-        """`attempts`: how many it may make in all. `began`: on the loop's clock."""
+        """`attempts`: how many it may make in all. `began`: on the loop's clock.
+
+        `pass_by` is told of each target that was planned, but whose breaker had opened when its turn came.
+        """
         self._steps = steps
         self._mode = mode
         self._fallback_when = fallback_when
@@ -43,7 +53,7 @@ class Course:
         self._position = self._repeat = 0
         self.timeouts = timeouts
         self.total_at = began + timeouts.total_seconds
-        self.passed_by: list[str] = []
+        self._pass_by = pass_by
 
     def take(self, now: float, steady: float) -> Step | None:
         """Return the step to try now, whose breaker lets it through; None where nothing is left."""
@@ -52,7 +62,7 @@ class Course:
             if self._breakers.try_acquire(step.cell(self._mode), now):
                 self._left -= 1
                 return step
-            self.passed_by.append(str(step.target))
+            self._pass_by(str(step.target))
             self._position += 1
         return None
 

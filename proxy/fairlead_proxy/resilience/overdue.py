@@ -56,11 +56,12 @@ class Waits:
         """Take an attempt that answered as a sample of how long this target takes to its first byte."""
         if outcome.failure is not None or outcome.first_byte_at is None:
             return
-        key = (outcome.provider, outcome.model, outcome.operation, outcome.mode)
+        provider, _, model, mode = outcome.cell
+        key = (provider, model, outcome.operation, mode)
         window = self._recent.get(key)
         if window is None:
             window = self._recent[key] = _Recent()
-        window.latencies.add(outcome.first_byte_at - outcome.started_at, outcome.ended_at)
+        window.latencies.observe(outcome.first_byte_at - outcome.started_at, outcome.ended_at)
 
     def overdue_after(self, cell: Cell, operation: Operation, now: float) -> float | None:
         """Return after how many seconds without a byte an attempt is overdue; None while too little is known."""

@@ -12,7 +12,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from fairlead_proxy.config_source import ConfigSource
 from fairlead_proxy.contract.report import Duties, ReportRequest
 from fairlead_proxy.exchange.errors import Answer, CallRefused
-from fairlead_proxy.server.answer_head import JSON, encode_lines
+from fairlead_proxy.exchange.header_lines import encode_lines
+from fairlead_proxy.server.answer_head import JSON
 from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.report import News, Reporter
 from fairlead_proxy.server.serving import Serving

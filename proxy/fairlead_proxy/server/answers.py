@@ -2,13 +2,13 @@
 
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.errors import Answer
-from fairlead_proxy.server.answer_head import CLOSE_LINE, JSON_LINE, STATUS_LINES, encode_lines
+from fairlead_proxy.exchange.header_lines import encode_lines
+from fairlead_proxy.server.answer_head import CLOSE_LINE, JSON_LINE, STATUS_LINES
 
 SUPPORTED = "POST /v1/chat/completions, GET /v1/models, GET /v1/models/{model}"
 
 NOT_READY = Answer(503, "not_ready", "This proxy has no configuration yet.", headers=(("retry-after", "1"),))
 OVERLOADED = Answer(503, "overloaded", "This proxy serves as many calls as it can.", headers=(("retry-after", "1"),))
-SHUTTING_DOWN = Answer(503, "shutting_down", "This proxy is shutting down.", headers=(("retry-after", "1"),))
 UNKNOWN_PATH = Answer(404, "unknown_path", f"There is nothing at this path. This gateway serves {SUPPORTED}.")
 UNKNOWN_MODEL = Answer(404, "model_not_found", "The model does not exist.", "model")
 ORIGIN_REFUSED = Answer(

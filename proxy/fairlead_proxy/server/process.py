@@ -20,6 +20,7 @@ from fairlead_proxy.contract.report import Duties, ProbeResult, Refusal
 from fairlead_proxy.exchange.errors import Answer
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.gateway import Gateway
+from fairlead_proxy.gear import Gear
 from fairlead_proxy.governance.duties import DutiesHolder
 from fairlead_proxy.governance.identity import Identity
 from fairlead_proxy.health.observer import HealthObserver
@@ -40,6 +41,7 @@ from fairlead_proxy.server.steady_clock import steady_clock
 from fairlead_proxy.server.tenant import Tenant
 from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRing
+from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
 from fairlead_proxy.upstream.prober import Prober
 from fairlead_proxy.upstream.transports import Transports
@@ -77,28 +79,33 @@ class Proxy:
         self._told_to_hurry = asyncio.Event()
         self._duties = DutiesHolder()
         self._lines = LineWriter(1)
-        self._access_log = AccessLog(self._lines.write, LINE_FORMATS[settings.log_format])
+        self._journal = Journal()
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library gives it no types
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self._metrics = Metrics(registry)
+        self._metrics = Metrics(registry, self._journal.catch_up)
         decisions = DecisionRing(DECISIONS_KEPT)
         rng = Random()
-        self._breakers = Breakers(rng, self._news.tell)
-        self._health = HealthObserver(self._breakers, self._news.tell)
+        self._breakers = Breakers(rng, self._news.tell, self._journal.catch_up)
+        self._health = HealthObserver(self._breakers, self._news.tell, self._journal.catch_up)
         self._metrics.show_health(lambda: self._health.observations(self._clock()))
+        access_log = AccessLog(self._lines.write, LINE_FORMATS[settings.log_format])
+        self._journal.hand_to(
+            self._breakers.after_calls, self._health.record_calls, self._metrics.count, access_log.tell
+        )
         self._source = ConfigSource(settings.config, on_swap=self._swapped, on_refused=self._refused)
         self._transports = Transports(self._egress)
-        self._gateway = Gateway(
+        gear = Gear(
             transports=self._transports,
             breakers=self._breakers,
             health=self._health,
             metrics=self._metrics,
             decisions=decisions,
-            log=self._access_log,
-            clock=self._clock,
+            journal=self._journal,
+            unix=self._clock,
             rng=rng,
         )
+        self._gateway = Gateway(gear)
         self._prober = Prober(
             transports=self._transports,
             config=self._config_and_keys,
@@ -181,6 +188,7 @@ class Proxy:
         for listener in reversed(self._listeners):
             await listener.close()
         await self._transports.close()
+        self._journal.catch_up()
         await self._lines.close()
 
     async def _listen(self, service: Service, address: Address, limits: Limits, option: str) -> Listener:
@@ -208,7 +216,7 @@ class Proxy:
         self._tasks.append(asyncio.create_task(work, name=name))
 
     def _swapped(self, loaded: Loaded) -> None:
-        self._gateway.adopt(loaded.config)
+        self._gateway.adopt(loaded.config, loaded.keys)
         self._metrics.config_loaded(loaded.revision, time.time())
         if loaded.complete:
             self._complete.set()
@@ -252,9 +260,7 @@ class Proxy:
             code=answer.status,
             reason=answer.code,
         )
-        self._metrics.call_began()
-        self._metrics.call_ended(record)
-        self._access_log.call(record)
+        self._journal.add(record)
 
 
 async def _first_of(*waits: Coroutine[Any, Any, Any]) -> None:

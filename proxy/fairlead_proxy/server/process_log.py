@@ -8,7 +8,6 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 PENDING_BYTES = 4 * 1024 * 1024
-FLUSH_SECONDS = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -24,31 +23,30 @@ def set_up_log(log_format: str) -> None:
 
 
 class LineWriter:
-    """Writes lines to a file descriptor from a thread, in batches. A reader that stalls loses lines, not calls."""
+    """Writes lines to a file descriptor from a thread. A reader that stalls loses lines, not calls."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._lines: list[bytes] = []
         self._pending_bytes = 0
         self._lost = 0
-        self._due: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="access-log")
 
-    def write(self, line: bytes) -> None:
-        """Take a whole line, with its line feed. Within the event loop only."""
-        if self._pending_bytes + len(line) > PENDING_BYTES:
-            self._lost += 1
+    def write(self, batch: bytes, lines: int) -> None:
+        """Take so many whole lines, with their line feeds. Within the event loop only."""
+        if self._pending_bytes + len(batch) > PENDING_BYTES:
+            if not self._lost:
+                log.warning("access log lines are being lost, stdout is not read")
+            self._lost += lines
             return
-        self._lines.append(line)
-        self._pending_bytes += len(line)
-        if self._due is None:
-            self._due = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
+        if self._lost:
+            log.warning("access log lines lost, stdout was not read", extra={"lines": self._lost})
+            self._lost = 0
+        self._pending_bytes += len(batch)
+        written = asyncio.get_running_loop().run_in_executor(self._thread, _write_whole, self._descriptor, batch)
+        written.add_done_callback(lambda _: self._written(len(batch)))
 
     async def close(self, wait_seconds: float = 1.0) -> None:
-        """Write what is left, as far as the reader takes it in this time."""
-        if self._due is not None:
-            self._due.cancel()
-        self._flush()
+        """Wait until all is written, as far as the reader takes it in this time."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(wait_seconds):
@@ -56,19 +54,6 @@ class LineWriter:
         except TimeoutError:
             pass
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-    def _flush(self) -> None:
-        self._due = None
-        if self._lost:
-            logging.getLogger(__name__).warning(
-                "access log lines lost, stdout is not read", extra={"lines": self._lost}
-            )
-            self._lost = 0
-        if self._lines:
-            batch, self._lines = b"".join(self._lines), []
-            loop = asyncio.get_running_loop()
-            written = loop.run_in_executor(self._thread, _write_whole, self._descriptor, batch)
-            written.add_done_callback(lambda _: self._written(len(batch)))
 
     def _written(self, size: int) -> None:
         self._pending_bytes -= size

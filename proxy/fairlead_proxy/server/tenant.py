@@ -12,12 +12,13 @@ from fairlead_proxy.contract.config import GatewayConfig
 from fairlead_proxy.contract.keys import CallerKey, KeyRing
 from fairlead_proxy.contract.names import Operation
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
-from fairlead_proxy.exchange.answers import INTERNAL_ERROR
+from fairlead_proxy.exchange.answers import INTERNAL_ERROR, SHUTTING_DOWN
 from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay
 from fairlead_proxy.exchange.errors import Answer, CallRefused
+from fairlead_proxy.exchange.header_lines import encode_lines
 from fairlead_proxy.governance.identity import Identity, identify, index_callers
 from fairlead_proxy.server import answers
-from fairlead_proxy.server.answer_head import JSON, JSON_LINE, encode_lines
+from fairlead_proxy.server.answer_head import JSON, JSON_LINE
 from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.request_checks import FRAMING_HEADERS, KEY_HEADERS, request_id_of
 from fairlead_proxy.server.request_head import Request
@@ -157,7 +158,7 @@ class Tenant:
                 if visit.under_way is not None:
                     visit.under_way.cut_off()
                 else:
-                    self.refuse(visit, answers.SHUTTING_DOWN)
+                    self.refuse(visit, SHUTTING_DOWN)
             except Exception as error:  # the other calls are to be told as well
                 log_fault(visit.id, error)
                 visit.abort()

@@ -51,7 +51,7 @@ class DecisionRecord(Struct, frozen=True, kw_only=True):
     operation: Operation
     mode: Mode | None
     model: str
-    prompt_tokens: int
+    prompt_tokens: int | None
     max_tokens: int
     intent: str
     needs: tuple[str, ...]
@@ -73,22 +73,15 @@ class DecisionRing:
     """The last `size` calls of this process."""
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._records: dict[str, CallRecord] = {}
-        # A dict finds its first key only past the places of all that were deleted before it.
-        self._by_age: deque[str] = deque()
-
-    def add(self, record: CallRecord) -> None:
-        if self._size <= 0:
-            return
-        if len(self._by_age) >= self._size:
-            self._records.pop(self._by_age.popleft(), None)
-        self._by_age.append(record.call)
-        self._records[record.call] = record
+        self._records: deque[CallRecord] = deque(maxlen=max(size, 0))
+        self.add = self._records.append
+        """Keep the record of a call that has ended. Every call does this and hardly any is looked up, so there is no
+        index to keep.
+        """
 
     def get(self, call: str) -> DecisionRecord | None:
         """Return what is known of a call by its id (`x-fairlead-decision`); None if too old or of another process."""
-        record = self._records.get(call)
+        record = next((record for record in reversed(self._records) if record.call == call), None)
         return None if record is None else view_of(record)
 
 
@@ -105,7 +98,7 @@ def view_of(record: CallRecord) -> DecisionRecord:
         operation=record.operation,
         mode=facts.mode if facts else None,
         model=record.virtual_model,
-        prompt_tokens=facts.prompt_tokens if facts else 0,
+        prompt_tokens=facts.prompt_tokens if facts else None,
         max_tokens=facts.max_tokens if facts else 0,
         intent=facts.intent if facts else "",
         needs=tuple(sorted(facts.needs)) if facts else (),
@@ -114,7 +107,7 @@ def view_of(record: CallRecord) -> DecisionRecord:
         rule=record.rule,
         refusal=plan.refusal.message if plan and plan.refusal else "",
         targets=tuple(_target_view(entry) for entry in plan.considered) if plan else (),
-        passed_by=tuple(record.passed_by),
+        passed_by=record.passed_by,
         attempts=tuple(_attempt_view(outcome) for outcome in record.outcomes),
         code=record.code,
         reason=record.reason,
@@ -144,7 +137,7 @@ def _attempt_view(outcome: Outcome) -> AttemptView:
 
     return AttemptView(
         target=f"{outcome.provider}/{outcome.model}",
-        credential=outcome.credential,
+        credential=outcome.cell.credential,
         outcome=outcome_word(outcome.failure),
         status=outcome.status,
         detail=outcome.detail,

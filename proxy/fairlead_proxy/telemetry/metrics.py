@@ -1,6 +1,6 @@
 """Every metric of a proxy, by name. Label values come from the configuration; whatever it does not know is `other`."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -13,6 +13,7 @@ from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.telemetry.decisions import outcome_word
 from fairlead_proxy.telemetry.series import Group, Latencies, Values, counters, histograms
+from fairlead_proxy.telemetry.tally import Count, Tally, Used
 
 OTHER = "other"
 
@@ -22,31 +23,20 @@ _BREAKER_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerSta
 _TARGET = ("namespace", "policy", "rule", "provider", "model")
 
 
-class _Used:
-    """What the attempts at one target used, for one rule."""
-
-    __slots__ = ("cache_write", "cached_input", "cost_usd", "input", "output", "unpriced")
-
-    def __init__(self) -> None:
-        self.input = self.cached_input = self.cache_write = self.output = self.unpriced = 0
-        self.cost_usd: float | None = None
-
-
-class _Count:
-    __slots__ = ("calls",)
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-
 class Metrics:
-    """The metrics of one process, in the registry given. Calls of one loop only: nothing is locked."""
+    """The metrics of one process, in the registry given. Calls of one loop only: nothing is locked.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    `in_flight`: calls being served now, counted up and down by who serves them. `catch_up` is called before anything is
+    shown: it may have calls that have ended counted first.
+    """
+
+    def __init__(self, registry: CollectorRegistry, catch_up: Callable[[], None] = lambda: None) -> None:
         self.registry = registry
-        self._requests = Group((*_TARGET, "code", "reason"), _Count)
-        self._attempts = Group(("provider", "model", "outcome"), _Count)
-        self._used = Group(_TARGET, _Used)
+        self._catch_up = catch_up
+        self._tallies: dict[int, Tally] = {}
+        self._requests = Group((*_TARGET, "code", "reason"), Count)
+        self._attempts = Group(("provider", "model", "outcome"), Count)
+        self._used = Group(_TARGET, Used)
         self._durations = Group(("namespace", "provider", "model"), lambda: Latencies(_DURATION_BUCKETS))
         self._ttfts = Group(("namespace", "provider", "model"), lambda: Latencies(_TTFT_BUCKETS))
         self.in_flight = 0
@@ -67,6 +57,8 @@ class Metrics:
 
     def adopt(self, config: GatewayConfig) -> None:
         """Take the label values from this configuration; series of what is gone from it end."""
+        self._post()
+        self._tallies = {}
         self._namespaces = frozenset(policy.namespace for policy in config.policies.values())
         self._routes = frozenset(config.routes)
         known = self._namespaces.union(config.providers, config.policies, ("", OTHER))
@@ -83,53 +75,85 @@ class Metrics:
         """A snapshot, a fragment or a key ring could not be loaded."""
         self._apply_failures.inc()
 
-    def call_began(self) -> None:
-        self.in_flight += 1
+    def count(self, records: Sequence[CallRecord]) -> None:
+        """Count calls that have ended, each with its last attempt if that one answered."""
+        tallies = self._tallies
+        for record in records:
+            last = record.last
+            if last is not None and last.failure is None:
+                if record.code == 200 and record.reason == "ok" and not record.earlier and last.usage is not None:
+                    # As nearly every call ends. A tally holds its step, so the step's id is a name that costs nothing.
+                    tally = tallies.get(id(last.step))
+                    if tally is None:
+                        tally = tallies[id(last.step)] = self._open_tally(record, last)
+                    if tally.adds_up:
+                        tally.add(last.usage, record.ended_at - record.started_at)
+                        if last.first_token_at is not None:
+                            self._count_ttft(tally.namespace, last, last.first_token_at - record.started_at)
+                        continue
+                self._count_attempt(record, last)
+            self._count(record, last)
 
-    def call_ended(self, record: CallRecord) -> None:
-        """Count a call."""
-        self.in_flight -= 1
-        last = record.outcomes[-1] if record.outcomes else None
-        namespace = record.tenant if record.tenant in self._namespaces else OTHER
-        provider, model = (last.provider, last.model) if last else ("", self._unasked_model(record))
-        self._requests.of(
-            namespace, record.policy, record.rule, provider, model, str(record.code), record.reason
-        ).calls += 1
-        self._durations.of(namespace, provider, model).observe(record.ended_at - record.started_at)
-        ttft = record.ttft_seconds
-        if ttft is not None:
-            self._ttfts.of(namespace, provider, model).observe(ttft)
-
-    def attempt_ended(self, outcome: Outcome) -> None:
-        """Count an attempt with its tokens and cost."""
-        self._attempts.of(outcome.provider, outcome.model, outcome_word(outcome.failure)).calls += 1
-        usage = outcome.usage
-        if usage is None:
-            return
-        used = self._used.of(outcome.tenant, outcome.policy, outcome.rule, outcome.provider, outcome.model)
-        used.input += max(usage.plain_input_tokens, 0)
-        used.cached_input += usage.cached_input_tokens
-        used.cache_write += usage.cache_write_tokens
-        used.output += usage.output_tokens
-        if outcome.cost is None:
-            used.unpriced += 1
-        elif outcome.currency == "USD":
-            used.cost_usd = (used.cost_usd or 0.0) + float(outcome.cost)
+    def attempt_failed(self, record: CallRecord, outcome: Outcome) -> None:
+        """Count an attempt that did not answer, with its tokens and cost; one that did is counted with its call."""
+        self._count_attempt(record, outcome)
 
     def show_health(self, observations: Callable[[], Iterable[Observation]]) -> None:
         """Show breakers and health at each scrape, from what `observations` returns then. Once a process."""
         self.registry.register(_HealthCollector(observations))
+
+    def _post(self) -> None:
+        """Bring the series up to date."""
+        self._catch_up()
+        for tally in self._tallies.values():
+            tally.post()
+
+    def _open_tally(self, record: CallRecord, last: Outcome) -> Tally:
+        namespace, provider, model = self._namespace(record), last.provider, last.model
+        labels = (record.policy, record.rule, provider, model)
+        return Tally(
+            last.step,
+            namespace,
+            self._requests.of(namespace, *labels, "200", "ok"),
+            self._attempts.of(provider, model, outcome_word(None)),
+            self._used.of(record.tenant, *labels),
+            self._durations.of(namespace, provider, model),
+        )
+
+    def _count(self, record: CallRecord, last: Outcome | None) -> None:
+        namespace = self._namespace(record)
+        provider, model = (last.provider, last.model) if last else ("", self._unasked_model(record))
+        self._requests.of(
+            namespace, record.policy, record.rule, provider, model, str(record.code), record.reason
+        ).number += 1
+        self._durations.of(namespace, provider, model).observe(record.ended_at - record.started_at)
+        ttft = record.ttft_seconds
+        if last is not None and ttft is not None:
+            self._count_ttft(namespace, last, ttft)
+
+    def _count_ttft(self, namespace: str, last: Outcome, seconds: float) -> None:
+        self._ttfts.of(namespace, last.provider, last.model).observe(seconds)
+
+    def _count_attempt(self, record: CallRecord, outcome: Outcome) -> None:
+        self._attempts.of(outcome.provider, outcome.model, outcome_word(outcome.failure)).number += 1
+        if outcome.usage is not None:
+            used = self._used.of(record.tenant, record.policy, record.rule, outcome.provider, outcome.model)
+            used.add(outcome.usage, outcome.step.model.price)
+
+    def _namespace(self, record: CallRecord) -> str:
+        return record.tenant if record.tenant in self._namespaces else OTHER
 
     def _unasked_model(self, record: CallRecord) -> str:
         """Return the model label of a call for which no provider was asked."""
         return "" if (record.tenant, record.virtual_model) in self._routes else OTHER
 
     def _families(self) -> Iterator[Metric]:
+        self._post()
         yield counters(
             "fairlead_requests",
             "Calls, by what the client got.",
             self._requests.names,
-            ((values, count.calls) for values, count in self._requests.items()),
+            ((values, count.number) for values, count in self._requests.items()),
         )
         yield histograms(
             "fairlead_request_duration_seconds",
@@ -153,7 +177,7 @@ class Metrics:
             "fairlead_cost_usd",
             "Cost of the tokens with a known price in USD.",
             _TARGET,
-            ((values, used.cost_usd) for values, used in self._used.items() if used.cost_usd is not None),
+            ((values, float(used.cost_usd)) for values, used in self._used.items() if used.cost_usd is not None),
         )
         yield counters(
             "fairlead_unpriced_attempts",
@@ -165,7 +189,7 @@ class Metrics:
             "fairlead_attempts",
             "Attempts, by outcome.",
             self._attempts.names,
-            ((values, count.calls) for values, count in self._attempts.items()),
+            ((values, count.number) for values, count in self._attempts.items()),
         )
 
     def _tokens(self) -> Iterator[tuple[Values, int]]:

@@ -177,30 +177,20 @@ class Attempt:
         record, step, failure = self._reply.record, self._berth.step, self.failure
         # What nobody counted is estimated where the caller got something, or left while it was being made.
         estimate = failure is None or failure.failure is FailureClass.CLIENT_GONE or self.committed
-        usage = self._usage(estimate=estimate)
-        price = step.model.price
         return Outcome(
-            call=record.call,
-            tenant=record.tenant,
-            policy=record.policy,
-            rule=record.rule,
-            provider=step.provider.id,
-            credential=step.credential.name,
-            model=step.model.name,
-            operation=record.operation,
-            mode=self._request.mode,
-            started_at=began,
-            ended_at=ended,
-            failure=failure.failure if failure is not None else None,
-            status=self._status if failure is None or failure.status is None else failure.status,
-            detail=failure.detail if failure is not None else "",
-            first_byte_at=self.first_byte_at,
-            first_token_at=self.first_token_at,
-            retry_after_seconds=failure.retry_after_seconds if failure is not None else None,
-            committed=self.committed,
-            usage=usage,
-            cost=usage.cost(price) if usage is not None else None,
-            currency=price.currency if price is not None else "",
+            step,
+            self._berth.cell,
+            record.operation,
+            began,
+            ended,
+            None if failure is None else failure.failure,
+            self._status if failure is None or failure.status is None else failure.status,
+            "" if failure is None else failure.detail,
+            self.first_byte_at,
+            self.first_token_at,
+            None if failure is None else failure.retry_after_seconds,
+            self.committed,
+            self._usage(estimate=estimate),
         )
 
     def _send(self, *, asks_usage: bool) -> None:
@@ -229,9 +219,7 @@ class Attempt:
     def _answer(self) -> None:
         reply, request, status = self._reply, self._request, self._status or 0
         now = self._clocks.unix() if self.first_byte_at is None else self.first_byte_at
-        answered = reply.dialect.read_answer(
-            status, self._headers, self._whole_body(), prompt_tokens=request.prompt_tokens, now=now
-        )
+        answered = reply.dialect.read_answer(status, self._headers, self._whole_body(), request=request, now=now)
         self._answered = answered.usage
         self.committed = True
         reply.relay_answer(status, answered.content_type, self._headers, answered.body)
@@ -316,7 +304,10 @@ class Attempt:
         """Return what the provider counted; where it did not, an estimate if asked for, else None."""
         if self._answered is not None:
             return self._answered
-        relay, prompt_tokens = self._relay, self._request.prompt_tokens
-        if relay is not None and (estimate or relay.usage is not None):
-            return relay.usage_so_far(prompt_tokens)
-        return Usage(input_tokens=prompt_tokens, estimated=True) if estimate else None
+        relay = self._relay
+        if relay is not None and relay.usage is not None:
+            return relay.usage
+        if not estimate:
+            return None
+        prompt_tokens = self._request.prompt_tokens
+        return Usage(prompt_tokens, estimated=True) if relay is None else relay.usage_so_far(prompt_tokens)

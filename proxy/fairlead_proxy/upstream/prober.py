@@ -12,7 +12,7 @@ from fairlead_proxy.contract.report import Observation, ProbeResult
 from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES
 from fairlead_proxy.dialects.registry import DIALECTS
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.upstream.attempt import TransportChoice
+from fairlead_proxy.upstream.berths import TransportChoice
 from fairlead_proxy.upstream.fetch import fetch
 from fairlead_proxy.upstream.transport import Lane
 

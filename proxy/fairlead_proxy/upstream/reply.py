@@ -113,7 +113,7 @@ class Reply:
         call, asked = record.call.encode(), record.request_id.encode() if record.request_id else None
         lines = b"x-fairlead-decision: %b\r\nx-request-id: %b\r\n" % (call, asked or call)
         if record.plan is not None:
-            lines += b"x-fairlead-attempts: %d\r\n" % (len(record.outcomes) + under_way)
+            lines += b"x-fairlead-attempts: %d\r\n" % (record.attempts + under_way)
         if berth is not None:
             return lines + berth.lines
         return lines + encode_lines([("x-fairlead-rule", record.rule)]) if record.rule else lines
