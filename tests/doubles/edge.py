@@ -13,13 +13,12 @@ from fairlead_proxy.config_source import ConfigSource, Loaded
 from fairlead_proxy.contract.config import Gateway, GatewayConfig
 from fairlead_proxy.contract.keys import CallerKey, KeyRing
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
-from fairlead_proxy.exchange.answers import INTERNAL_ERROR
+from fairlead_proxy.exchange.answers import INTERNAL_ERROR, SHUTTING_DOWN
 from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay
 from fairlead_proxy.exchange.errors import Answer
 from fairlead_proxy.governance.identity import Identity
 from fairlead_proxy.server.address import Address
 from fairlead_proxy.server.answer_head import JSON_LINE
-from fairlead_proxy.exchange.answers import SHUTTING_DOWN
 from fairlead_proxy.server.client_server import ClientServer
 from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.listener import Listener

@@ -107,7 +107,7 @@ async def test_it_is_refused_and_the_connection_ends(tmp_path: Path, name: str) 
 async def test_it_is_refused_as_well_when_it_comes_byte_for_byte(tmp_path: Path, name: str) -> None:
     request, status = MALFORMED[name]
     async with edge(tmp_path) as served:
-        connection, wire = served.server(), ClientWire()
+        connection, wire = served.server.protocol(), ClientWire()
         connection.connection_made(wire)
         for byte in request:
             connection.data_received(bytes([byte]))

@@ -67,7 +67,7 @@ async def test_a_row_of_requests_is_the_same_wherever_it_is_torn(tmp_path: Path)
 
 async def test_a_row_of_requests_comes_byte_for_byte(tmp_path: Path) -> None:
     async with edge(tmp_path, handler=PromptHandler()) as served:
-        connection, wire = served.server(), ClientWire()
+        connection, wire = served.server.protocol(), ClientWire()
         connection.connection_made(wire)
         for byte in b"".join(ROW):
             connection.data_received(bytes([byte]))

@@ -49,11 +49,12 @@ class OpenAIChatRelay:
         "_has_content",
         "_held",
         "_hide_usage",
-        "_hole",
         "_lessons",
         "_open_choices",
         "_parser",
         "_skims",
+        "_text_end",
+        "_text_start",
         "_under_way",
         "committed",
         "ended",
@@ -116,7 +117,7 @@ class OpenAIChatRelay:
         """Take events that are the learnt one with other texts; for anything else return False, with nothing noted."""
         if len(chunk) > MAX_LINE_BYTES:
             return False
-        texts, others = chunk[self._hole], 0
+        texts, others = chunk[self._text_start : self._text_end], 0
         if b"\n" in texts:
             parts = texts.split(self._between)
             others = len(parts) - 1
@@ -168,7 +169,7 @@ class OpenAIChatRelay:
         self._before, self._after = _DATA + token[: start + 1], token[end:] + _EVENT_END
         self._between = self._after + self._before
         # With the quotes around it the text is a piece of JSON by itself.
-        self._hole = slice(len(self._before) - 1, 1 - len(self._after))
+        self._text_start, self._text_end = len(self._before) - 1, 1 - len(self._after)
         self._choice, self._skims = choice, True
 
     def _relay(self, events: list[Event]) -> bytes:

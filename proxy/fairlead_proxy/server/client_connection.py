@@ -245,11 +245,15 @@ class ClientConnection(ClientSocket):
         self._body = body
         self._state = _BODY
         rest = self._read_body(rest)
-        if self._body is body and "expect" in headers and not request.http_1_0 and self.transport is not None:
-            self.transport.write(_CONTINUE)
-        if self._body is body:
+        if self._awaits(body):
             self._since = self._loop.time()
+            if "expect" in headers and not request.http_1_0 and self.transport is not None:
+                self.transport.write(_CONTINUE)
         return rest
+
+    def _awaits(self, body: Body) -> bool:
+        """Say whether more of this body is to come."""
+        return self._body is body
 
     def _read_body(self, data: bytes) -> bytes:
         """Take a part of a body; if it is whole then, serve it. Return what is left of the bytes."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import cast
 
 from fairlead_proxy.exchange.errors import Answer
 from fairlead_proxy.server.answer_head import date_line
@@ -27,8 +28,9 @@ class ClientServer:
         self.date_line = date_line(time.time())
         self._empty = asyncio.Event()
 
-    def __call__(self) -> ClientConnection:
-        return ClientConnection(self)
+    def protocol(self) -> asyncio.Protocol:
+        """Return a connection for a client that has connected: a protocol in all but name, see ClientSocket."""
+        return cast(asyncio.Protocol, ClientConnection(self))
 
     def render(self, answer: Answer) -> bytes:
         return render_closing_answer(answer, self.date_line)

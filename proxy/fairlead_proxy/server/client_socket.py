@@ -12,8 +12,11 @@ from fairlead_proxy.telemetry.faults import log_fault
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
-class ClientSocket(asyncio.Protocol):
-    """`full`: the client does not take what was written as fast as it comes. `transport` is None once it is closed."""
+class ClientSocket:
+    """What an asyncio.Protocol is, but by its methods alone: a compiled class has no interpreted base.
+
+    `full`: the client does not take what was written as fast as it comes. `transport` is None once it is closed.
+    """
 
     __slots__ = (
         "_end_at",

@@ -37,11 +37,11 @@ class Listener:
         try:
             if address.path:
                 _remove_stale_socket(Path(address.path))
-                self._accepting = await loop.create_unix_server(self._server, address.path, backlog=BACKLOG)
+                self._accepting = await loop.create_unix_server(self._server.protocol, address.path, backlog=BACKLOG)
                 os.chmod(address.path, 0o600)
             else:
                 self._accepting = await loop.create_server(
-                    self._server,
+                    self._server.protocol,
                     address.host or None,
                     address.port,
                     backlog=BACKLOG,
@@ -66,7 +66,7 @@ class Listener:
             waiting = _stop_listening(self._accepting)
             self._accepting.close()
             for connection in waiting:
-                await loop.connect_accepted_socket(self._server, connection)
+                await loop.connect_accepted_socket(self._server.protocol, connection)
         # A request may yet come within this time, of which no event tells.
         while any(each.is_arriving(loop.time(), ARRIVAL_SECONDS) for each in self._server.connections):  # noqa: ASYNC110
             await asyncio.sleep(ARRIVAL_LOOK_SECONDS)

@@ -48,8 +48,8 @@ class Keeper(Protocol):
         ...
 
 
-class HttpConnection(asyncio.Protocol):
-    """`idle_since` is on the loop's clock, and the keeper's to set. `take` is the errand's: see there.
+class HttpConnection:
+    """An asyncio.Protocol by its methods alone (see ClientSocket). `take` is the errand's, `idle_since` the keeper's.
 
     An errand hears of what came only once the parser has returned: whatever it does then is safe.
     """

@@ -99,24 +99,23 @@ class HttpErrand:
         receiver = self.receiver
         if receiver is None:
             return
-        if self._backlog is None and encoding is None:
+        if self._backlog is not None or encoding is not None:
+            backlog = self._use_backlog()
+            backlog.head = (status, headers, encoding)
+        else:
             try:
                 receiver.head(status, headers)
-                # Each of its methods may pause or close, which mypy does not see.
-                if body and self._backlog is None and self.receiver is not None:  # type: ignore[redundant-expr]
+                if body and self._flows():
                     receiver.chunk(body)
                     body = b""
-                if self._backlog is None and self.receiver is not None:  # type: ignore[redundant-expr]
+                if self._flows():
                     receiver.end()
                     self.receiver = None
             except Exception as error:
                 self.fault(error)
-            backlog = self._backlog
-            if backlog is None or self.receiver is None:
+            if self.receiver is None:
                 return
-        else:
             backlog = self._use_backlog()
-            backlog.head = (status, headers, encoding)
         if body:
             backlog.pieces.append(body)
         backlog.whole = True
@@ -190,6 +189,10 @@ class HttpErrand:
             failure = UpstreamFailure(FailureClass.INVALID_REQUEST, "a fault within the gateway")
         if receiver is not None:
             _tell(receiver, failure)
+
+    def _flows(self) -> bool:
+        """Say whether the receiver takes what comes as it is: each of its methods may have paused or closed."""
+        return self._backlog is None and self.receiver is not None
 
     def _hand_out(self, backlog: "_Backlog") -> None:
         """Hand out what waits, as far as it is wanted; once nothing does, pieces go to the receiver as they come."""

@@ -7,6 +7,7 @@ import asyncio
 import socket
 import ssl
 from dataclasses import dataclass
+from typing import cast
 
 from fairlead_proxy.contract.config import Egress
 from fairlead_proxy.upstream.connect import open_socket
@@ -136,7 +137,8 @@ class HttpPool:
         name = self._way.origin.wire_host.rstrip(".") if tls is not None else None
         try:
             # From here on the transport owns the socket, also where it fails or is cancelled.
-            await self._loop.create_connection(lambda: connection, sock=made, ssl=tls, server_hostname=name)
+            protocol = cast(asyncio.Protocol, connection)  # in all but name: a compiled class has no such base
+            await self._loop.create_connection(lambda: protocol, sock=made, ssl=tls, server_hostname=name)
         except OSError as error:
             if tls is None or isinstance(error, ssl.SSLError):
                 raise
