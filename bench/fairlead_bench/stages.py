@@ -161,7 +161,7 @@ class _Parts:
         self.decisions = DecisionRing(10_000)
         self.lines = 0
         self.last: CallRecord | None = None
-        log = AccessLog(self._write, LINE_FORMATS["json"])
+        log = AccessLog(self._write, LINE_FORMATS["json"]())
         self.journal.hand_to(
             self.breakers.after_calls, self.health.record_calls, self.metrics.count, log.tell, self._keep
         )

@@ -113,7 +113,7 @@ class Rig:
         self.decisions = _Ring(100)
         self.lines: list[bytes] = []
         self.outcomes: list[Outcome] = []
-        log = AccessLog(self._write, LINE_FORMATS[self.log_format])
+        log = AccessLog(self._write, LINE_FORMATS[self.log_format]())
         self.journal.hand_to(self.breakers.after_calls, self.health.record_calls, self.metrics.count, log.tell)
         gear = Gear(
             transports=self.transport,

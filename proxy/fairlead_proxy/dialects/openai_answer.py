@@ -1,9 +1,6 @@
 """A plain chat answer of OpenAI's form: is it one, and how many tokens did it take."""
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta, Raw, Struct
 
 from fairlead_proxy.dialects.dialect import (
     BYTES_PER_TOKEN,
@@ -13,6 +10,7 @@ from fairlead_proxy.dialects.dialect import (
     ReadRequest,
     content_type_of,
 )
+from fairlead_proxy.dialects.openai_answer_forms import COMPLETION, GOOD, NULL, USAGE, Completion
 from fairlead_proxy.dialects.openai_errors import (
     VendorError,
     classify_answer,
@@ -20,41 +18,9 @@ from fairlead_proxy.dialects.openai_errors import (
     read_vendor_error,
     vendor_error_of,
 )
-from fairlead_proxy.dialects.openai_usage import OpenAIUsage
 from fairlead_proxy.exchange.outcome import Usage
 
-_NULL = Raw(b"null")
-"""Stands for what was not given, by identity."""
-
 _NOTHING = frozenset({b"null", b'""', b"{}"})
-
-
-class _GoodChoice(Struct):
-    error: None = None
-
-
-class _Good(Struct):
-    """An answer with what is asked of one, the provider's count included, and nothing that could be an error."""
-
-    choices: Annotated[list[_GoodChoice], Meta(min_length=1)]
-    usage: OpenAIUsage
-    error: None = None
-
-
-class _Choice(Struct):
-    message: Raw = _NULL
-    error: Raw = _NULL
-
-
-class _Completion(Struct):
-    choices: list[_Choice] = []
-    usage: Raw = _NULL
-    error: Raw = _NULL
-
-
-_GOOD = msgspec.json.Decoder(_Good)
-_COMPLETION = msgspec.json.Decoder(_Completion)
-_USAGE: msgspec.json.Decoder[OpenAIUsage | None] = msgspec.json.Decoder(OpenAIUsage | None)
 
 
 def read_chat_answer(status: int, headers: Headers, body: bytes, *, request: ReadRequest, now: float) -> Answered:
@@ -62,7 +28,7 @@ def read_chat_answer(status: int, headers: Headers, body: bytes, *, request: Rea
     if not 200 <= status < 300:
         raise classify_answer(status, headers, body[:MAX_ERROR_BYTES], now)
     try:
-        usage = _GOOD.decode(body).usage.to_usage()
+        usage = GOOD.decode(body).usage.to_usage()
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         usage = read_any_answer(status, body, request)
     content_type = content_type_of(headers)
@@ -74,7 +40,7 @@ def read_chat_answer(status: int, headers: Headers, body: bytes, *, request: Rea
 def read_any_answer(status: int, body: bytes, request: ReadRequest) -> Usage:
     """Return what an answer of whatever form took, or raise what it means."""
     try:
-        completion = _COMPLETION.decode(body)
+        completion = COMPLETION.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise failure_in_success(read_vendor_error(body), body[:MAX_ERROR_BYTES], status=status) from None
     error = _error_in(completion)
@@ -85,18 +51,18 @@ def read_any_answer(status: int, body: bytes, request: ReadRequest) -> Usage:
     return _usage_of(completion, request)
 
 
-def _error_in(completion: _Completion) -> VendorError | None:
+def _error_in(completion: Completion) -> VendorError | None:
     """Return the error that an answer holds: at its top, or in a choice (OpenRouter: a provider that failed late)."""
     for raw in (completion.error, *[choice.error for choice in completion.choices]):
-        if raw is not _NULL and bytes(raw) not in _NOTHING:
+        if raw is not NULL and bytes(raw) not in _NOTHING:
             return vendor_error_of(msgspec.json.decode(raw))
     return None
 
 
-def _usage_of(completion: _Completion, request: ReadRequest) -> Usage:
+def _usage_of(completion: Completion, request: ReadRequest) -> Usage:
     """Return the provider's count; without one an estimate, from the messages' bytes."""
     try:
-        reported = _USAGE.decode(completion.usage)
+        reported = USAGE.decode(completion.usage)
     except msgspec.MsgspecError:
         reported = None
     if reported is not None:

@@ -47,11 +47,16 @@ class _Message(Struct):
     content: str | list[_Part] | None = None
 
 
+class _Content(Struct):
+    content: Raw
+
+
 READ_FIELDS = frozenset(Peek.__struct_fields__)
 NO_NEEDS: frozenset[str] = frozenset()
 _EMPTY = frozenset({b"null", b"[]", b"{}", b'""', b"false"})
 _NEED_OF_PART = {"image_url": "vision", "input_image": "vision", "image": "vision", "input_audio": "audio"}
 
+CONTENTS = msgspec.json.Decoder(list[_Content])
 _PEEK = msgspec.json.Decoder(Peek)
 _MESSAGES = msgspec.json.Decoder(list[_Message])
 _FORMAT: msgspec.json.Decoder[_ResponseFormat | None] = msgspec.json.Decoder(_ResponseFormat | None)

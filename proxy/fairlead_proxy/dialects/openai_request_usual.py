@@ -1,11 +1,11 @@
 """The short way to read a chat request: for the form in which nearly everybody writes one, and for nothing else."""
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.dialects.dialect import ReadRequest
-from fairlead_proxy.dialects.openai_prompt import NO_NEEDS, count_text_bytes, whole_number
+from fairlead_proxy.dialects.openai_prompt import CONTENTS, NO_NEEDS, count_text_bytes, whole_number
 
 _MESSAGES_KEY, _MODEL_KEY, _CONTENT_KEY = b'"messages":', b'"model":', b'"content":'
 _NEEDY = frozenset(("tools", "functions", "response_format", "reasoning_effort", "reasoning", "modalities", "audio"))
@@ -17,13 +17,6 @@ _FALSE = frozenset({b"false", b"null"})
 
 _FEW = range(32)
 """So many objects, one within the other, are far from too deep."""
-
-
-class _Message(Struct):
-    content: Raw
-
-
-_MESSAGES = msgspec.json.Decoder(list[_Message])
 
 
 def read_usual(body: bytes, members: dict[str, Raw]) -> ReadRequest | None:
@@ -119,7 +112,7 @@ def _are_text(body: bytes, start: int, end: int, messages: Raw) -> bool:
     if body[first] == _BRACKET:
         return False  # parts: not worth the decoding
     try:
-        decoded = _MESSAGES.decode(messages)
+        decoded = CONTENTS.decode(messages)
     except (msgspec.MsgspecError, RecursionError):
         return False
     position = start

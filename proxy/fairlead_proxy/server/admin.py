@@ -13,11 +13,12 @@ from fairlead_proxy.config_source import ConfigSource
 from fairlead_proxy.contract.report import Duties, ReportRequest
 from fairlead_proxy.exchange.errors import Answer, CallRefused
 from fairlead_proxy.exchange.header_lines import encode_lines
+from fairlead_proxy.server.admission import Admission
 from fairlead_proxy.server.answer_head import JSON
 from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.report import News, Reporter
 from fairlead_proxy.server.serving import Serving
-from fairlead_proxy.server.visit import Admission, Visit
+from fairlead_proxy.server.visit import Visit
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.faults import log_fault
 

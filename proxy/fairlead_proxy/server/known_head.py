@@ -2,11 +2,9 @@
 
 import re
 
-from msgspec import Struct
-
+from fairlead_proxy.server.admission import Admission
 from fairlead_proxy.server.limits import Limits
-from fairlead_proxy.server.request_head import Request
-from fairlead_proxy.server.visit import Admission
+from fairlead_proxy.server.request import Request
 
 LONGEST_BYTES = 4096
 """A longer head is not remembered: there is one for each connection. A default."""
@@ -15,7 +13,7 @@ _FOREIGN = ("transfer-encoding", "content-encoding", "expect")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,8})(?=\r\n)", re.IGNORECASE)
 
 
-class KnownHead(Struct, frozen=True):
+class KnownHead:
     """A head but for the digits of its length, what it said, and what the service found out about it.
 
     Why nothing is lost by not reading it again: what the parser and the checks say of a head depends on its bytes
@@ -26,15 +24,18 @@ class KnownHead(Struct, frozen=True):
     bytes (what is in force, the expiry of a key, how much is under way) is asked anew by `Service.readmit`.
     """
 
-    before: bytes
-    after: bytes
-    request: Request
-    admission: Admission
-    longest_body: int
+    __slots__ = ("_after", "_before", "_longest_body", "admission", "request")
+
+    def __init__(self, before: bytes, after: bytes, request: Request, admission: Admission, longest_body: int) -> None:
+        self._before = before
+        self._after = after
+        self._longest_body = longest_body
+        self.request = request
+        self.admission = admission
 
     def body_in(self, data: bytes) -> bytes | None:
         """Return the body, if these bytes are this head and a body that ends where they do; else None."""
-        before, after = self.before, self.after
+        before, after = self._before, self._after
         if not data.startswith(before):
             return None
         end = data.find(b"\r", len(before), len(before) + 9)
@@ -42,7 +43,7 @@ class KnownHead(Struct, frozen=True):
             return None
         digits = data[len(before) : end]
         begin = end + len(after)
-        if not digits.isdigit() or int(digits) != len(data) - begin or len(data) - begin > self.longest_body:
+        if not digits.isdigit() or int(digits) != len(data) - begin or len(data) - begin > self._longest_body:
             return None
         return data[begin:]
 

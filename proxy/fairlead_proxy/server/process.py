@@ -89,7 +89,7 @@ class Proxy:
         self._breakers = Breakers(rng, self._news.tell, self._journal.catch_up)
         self._health = HealthObserver(self._breakers, self._news.tell, self._journal.catch_up)
         self._metrics.show_health(lambda: self._health.observations(self._clock()))
-        access_log = AccessLog(self._lines.write, LINE_FORMATS[settings.log_format])
+        access_log = AccessLog(self._lines.write, LINE_FORMATS[settings.log_format]())
         self._journal.hand_to(
             self._breakers.after_calls, self._health.record_calls, self._metrics.count, access_log.tell
         )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from fairlead_proxy.exchange.errors import Answer, CallRefused
-from fairlead_proxy.server.request_head import HTTP_1_0, HTTP_1_1, Request
+from fairlead_proxy.server.request import HTTP_1_0, HTTP_1_1, Request
 
 REQUEST_ID_CHARACTERS = 128
 

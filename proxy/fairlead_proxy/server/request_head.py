@@ -3,38 +3,16 @@
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from msgspec import Struct
 
 from fairlead_proxy.exchange.errors import Answer, CallRefused
 from fairlead_proxy.server.limits import Limits
-
-HTTP_1_0: Final = "1.0"
-HTTP_1_1: Final = "1.1"
+from fairlead_proxy.server.request import Request
 
 HEADERS_TOO_LARGE = Answer(431, "headers_too_large", "The request's headers are too large or too many.")
 TARGET_TOO_LONG = Answer(414, "target_too_long", "The request's target is too long.")
 MALFORMED = Answer(400, "malformed_request", "The request is not valid HTTP/1.1.")
 
 EMPTY_LINE: Final = b"\r\n\r\n"
-
-
-class Request(Struct):
-    """What a head says: first what was read, then what `read_headers` makes of that; nobody changes it afterwards.
-
-    `keep_alive`: the client may send another request on its connection.
-    """
-
-    method: str
-    target: str
-    path: str
-    version: str
-    raw_headers: list[tuple[bytes, bytes]]
-    headers: dict[str, str] = {}
-    keep_alive: bool = False
-
-    @property
-    def http_1_0(self) -> bool:
-        return self.version != HTTP_1_1
 
 
 class HeadReader:

@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from fairlead_proxy.exchange.errors import Answer
-from fairlead_proxy.server.visit import Admission, Visit
+from fairlead_proxy.server.admission import Admission
+from fairlead_proxy.server.visit import Visit
 
 
 class Service(Protocol):

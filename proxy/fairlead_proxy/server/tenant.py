@@ -18,12 +18,13 @@ from fairlead_proxy.exchange.errors import Answer, CallRefused
 from fairlead_proxy.exchange.header_lines import encode_lines
 from fairlead_proxy.governance.identity import Identity, identify, index_callers
 from fairlead_proxy.server import answers
+from fairlead_proxy.server.admission import Admission
 from fairlead_proxy.server.answer_head import JSON, JSON_LINE
 from fairlead_proxy.server.limits import Limits
+from fairlead_proxy.server.request import Request
 from fairlead_proxy.server.request_checks import FRAMING_HEADERS, KEY_HEADERS, request_id_of
-from fairlead_proxy.server.request_head import Request
 from fairlead_proxy.server.serving import Serving
-from fairlead_proxy.server.visit import Admission, Visit
+from fairlead_proxy.server.visit import Visit
 from fairlead_proxy.telemetry.faults import log_fault
 
 ROOT = "/"

@@ -1,16 +1,13 @@
 """One request of a client, and the way that its answer takes: what exchange.call names a Sink."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, Protocol
 
-from msgspec import Struct
-
-from fairlead_proxy.config_source import Loaded
 from fairlead_proxy.exchange.call import UnderWay
-from fairlead_proxy.governance.identity import Identity
+from fairlead_proxy.server.admission import Admission
 from fairlead_proxy.server.answer_head import CLOSE_LINE, STATUS_LINES
-from fairlead_proxy.server.request_head import Request
+from fairlead_proxy.server.request import Request
 from fairlead_proxy.server.serving import Serving
 from fairlead_proxy.telemetry.faults import log_fault
 
@@ -50,15 +47,6 @@ class Line(Protocol):
     def visit_over(self, visit: "Visit") -> None:
         """Go on with the next request, or end the connection."""
         ...
-
-
-class Admission(Struct, frozen=True):
-    """Whose call a head brings: what was in force when it was admitted, and what the gateway is told of its headers."""
-
-    loaded: Loaded
-    identity: Identity
-    headers: Mapping[str, str]
-    request_id: str
 
 
 class Visit:

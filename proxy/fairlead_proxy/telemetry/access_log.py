@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.telemetry.usual_line import UsualLines
 
 
 class AccessLine(msgspec.Struct, gc=False):
@@ -119,18 +120,16 @@ def line_of(record: CallRecord) -> AccessLine:
     )
 
 
-_ENCODER = msgspec.json.Encoder()
+def json_lines() -> LineFormat:
+    """Return what makes lines for machines."""
+    encode, usual = msgspec.json.Encoder().encode, UsualLines().line
+    return lambda records: b"".join([usual(each) or encode(line_of(each)) + b"\n" for each in records])
 
 
-def json_lines(records: Sequence[CallRecord]) -> bytes:
-    """Return lines for machines."""
-    return _ENCODER.encode_lines([line_of(record) for record in records])
+def text_lines() -> LineFormat:
+    """Return what makes lines for people."""
+    return lambda records: b"".join([text_line(line_of(each)) + b"\n" for each in records])
 
 
-def text_lines(records: Sequence[CallRecord]) -> bytes:
-    """Return lines for people."""
-    return b"".join([text_line(line_of(record)) + b"\n" for record in records])
-
-
-LINE_FORMATS: Mapping[str, LineFormat] = {"json": json_lines, "text": text_lines}
+LINE_FORMATS: Mapping[str, Callable[[], LineFormat]] = {"json": json_lines, "text": text_lines}
 """How lines are written, by the log format that a process was told."""

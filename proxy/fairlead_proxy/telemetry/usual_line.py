@@ -1,0 +1,127 @@
+"""The short way to write a call's line for machines: for a call that its first attempt answered, at a price in USD."""
+
+from decimal import Decimal
+
+import msgspec
+
+from fairlead_proxy.contract.config import Price, Step
+from fairlead_proxy.contract.names import Mode
+from fairlead_proxy.exchange.record import CallRecord
+
+MOST_KINDS = 10_000
+"""How many kinds of calls are remembered; then all are forgotten. A default."""
+
+_NEVER_SCIENTIFIC = 6
+"""Below 10^-6 a Decimal is written with an exponent: left to the long way, as is whatever else is unusual."""
+
+
+class _Kind:
+    """What the lines of all calls at one step, in one mode and by one caller, have in common, already encoded.
+
+    Prices are whole numbers of 10^-`places` USD a token. `step` keeps its identity from being given to another one.
+    """
+
+    __slots__ = ("input_price", "middle", "output_price", "places", "step")
+
+    def __init__(self, step: Step, middle: bytes, input_price: int, output_price: int, places: int) -> None:
+        self.step = step
+        self.middle = middle
+        self.input_price = input_price
+        self.output_price = output_price
+        self.places = places
+
+
+class UsualLines:
+    """Writes what `access_log.line_of` says, as far as it knows the kind of call."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[int, str, bool], _Kind | None] = {}
+
+    def line(self, record: CallRecord) -> bytes | None:
+        """Return the line, with its line feed; None for a call that is not of the usual sort."""
+        last = record.last
+        if last is None or last.failure is not None or record.earlier or record.reason != "ok":
+            return None
+        usage = last.usage
+        if usage is None or usage.cached_input_tokens or usage.cache_write_tokens:
+            return None
+        step = last.step
+        streams = last.cell.mode is Mode.STREAM
+        key = (id(step), record.caller, streams)
+        kind = self._kinds.get(key)
+        if kind is None:
+            if key in self._kinds:
+                return None
+            kind = self._remember(key, record, step)
+            if kind is None:
+                return None
+        input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
+        cost = str(input_tokens * kind.input_price + output_tokens * kind.output_price)
+        places = kind.places
+        if input_tokens <= 0 or output_tokens <= 0 or len(cost) <= places - _NEVER_SCIENTIFIC:
+            return None
+        whole = cost[:-places] if len(cost) > places else "0"
+        part = cost[-places:].rjust(places, "0").rstrip("0")
+        at = int(record.started_at * 1e3 + 0.5)
+        took = int((record.ended_at - record.started_at) * 1e6 + 0.5)
+        ttft = "null"
+        if last.first_token_at is not None:
+            first = int((last.first_token_at - record.started_at) * 1e6 + 0.5)
+            ttft = f"{first // 1000000}.{first % 1000000:06d}"
+        asked = record.request_id
+        if '"' in asked or "\\" in asked:
+            return None
+        return (
+            b'{"at":%d.%03d,"call":"%b","request_id":"%b",%b"code":%d,"reason":"ok","attempts":1,'
+            b'"duration_seconds":%d.%06d,"ttft_seconds":%b,"input_tokens":%d,"output_tokens":%d,'
+            b'"cost_usd":"%b","revision":"%b"}\n'
+        ) % (
+            at // 1000,
+            at % 1000,
+            record.call.encode(),
+            asked.encode(),
+            kind.middle,
+            record.code,
+            took // 1000000,
+            took % 1000000,
+            ttft.encode(),
+            input_tokens,
+            output_tokens,
+            (f"{whole}.{part}" if part else whole).encode(),
+            record.revision.encode(),
+        )
+
+    def _remember(self, key: tuple[int, str, bool], record: CallRecord, step: Step) -> _Kind | None:
+        """Find out what calls of this kind have in common; None, remembered too, where the short way is not theirs."""
+        if len(self._kinds) >= MOST_KINDS:
+            self._kinds.clear()
+        kind = _kind_of(record, step)
+        self._kinds[key] = kind
+        return kind
+
+
+def _kind_of(record: CallRecord, step: Step) -> _Kind | None:
+    prices = _whole_prices(step.model.price)
+    if prices is None or record.facts is None:
+        return None
+    fields = {
+        "namespace": record.tenant,
+        "caller": record.caller,
+        "policy": record.policy,
+        "rule": record.rule,
+        "provider": step.provider.id,
+        "model": step.model.name,
+        "operation": record.operation,
+        "mode": record.facts.mode,
+    }
+    return _Kind(step, msgspec.json.encode(fields)[1:-1] + b",", *prices)
+
+
+def _whole_prices(price: Price | None) -> tuple[int, int, int] | None:
+    """Return the prices of a token as whole numbers of 10^-places USD, and these places."""
+    if price is None or price.currency != "USD" or not price.input or not price.output:
+        return None
+    exponents = [each.as_tuple().exponent for each in (price.input, price.output)]
+    places = max(0, *(-exponent for exponent in exponents if isinstance(exponent, int)))
+    scale = Decimal(10) ** places
+    return int(price.input * scale), int(price.output * scale), places + 6
