@@ -81,7 +81,7 @@ def test_short_way_says_what_the_long_way_says(
     written = [lines.line(record), lines.line(record)]
     assert written[0] == written[1]
     if written[0] is not None:
-        assert written[0].endswith(b"}\n")
+        assert written[0].endswith("}\n")
         assert json.loads(written[0]) == json.loads(msgspec.json.encode(line_of(record)))
 
 

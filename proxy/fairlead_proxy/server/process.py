@@ -47,6 +47,8 @@ from fairlead_proxy.upstream.prober import Prober
 from fairlead_proxy.upstream.transports import Transports
 
 DECISIONS_KEPT = 10_000
+GC_THRESHOLDS = 5_000, 20, 20
+"""A call leaves nothing that refers back to itself, so the collector need not look after each seven hundred objects."""
 LAST_WORDS_SECONDS = 2.0
 """How long calls that were cut off get to tell their clients so."""
 
@@ -153,6 +155,7 @@ class Proxy:
         # What is loaded by now stays for as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         for address in self._settings.listen:
             listener = await self._listen(self._tenant, address, self._limits, "--listen")
             self._tenant_listeners.append(listener)

@@ -123,7 +123,12 @@ def line_of(record: CallRecord) -> AccessLine:
 def json_lines() -> LineFormat:
     """Return what makes lines for machines."""
     encode, usual = msgspec.json.Encoder().encode, UsualLines().line
-    return lambda records: b"".join([usual(each) or encode(line_of(each)) + b"\n" for each in records])
+
+    def form(records: Sequence[CallRecord]) -> bytes:
+        lines = [usual(record) or f"{encode(line_of(record)).decode()}\n" for record in records]
+        return "".join(lines).encode()
+
+    return form
 
 
 def text_lines() -> LineFormat:

@@ -11,7 +11,7 @@ from fairlead_proxy.exchange.record import CallRecord
 MOST_KINDS = 10_000
 """How many kinds of calls are remembered; then all are forgotten. A default."""
 
-_NEVER_SCIENTIFIC = 6
+_PLAIN_PLACES = 6
 """Below 10^-6 a Decimal is written with an exponent: left to the long way, as is whatever else is unusual."""
 
 
@@ -21,9 +21,10 @@ class _Kind:
     Prices are whole numbers of 10^-`places` USD a token. `step` keeps its identity from being given to another one.
     """
 
-    __slots__ = ("input_price", "middle", "output_price", "places", "step")
+    __slots__ = ("input_price", "least_cost", "middle", "output_price", "places", "step")
 
-    def __init__(self, step: Step, middle: bytes, input_price: int, output_price: int, places: int) -> None:
+    def __init__(self, step: Step, middle: str, input_price: int, output_price: int, places: int) -> None:
+        self.least_cost: int = 10 ** (places - _PLAIN_PLACES)
         self.step = step
         self.middle = middle
         self.input_price = input_price
@@ -37,7 +38,7 @@ class UsualLines:
     def __init__(self) -> None:
         self._kinds: dict[tuple[int, str, bool], _Kind | None] = {}
 
-    def line(self, record: CallRecord) -> bytes | None:
+    def line(self, record: CallRecord) -> str | None:
         """Return the line, with its line feed; None for a call that is not of the usual sort."""
         last = record.last
         if last is None or last.failure is not None or record.earlier or record.reason != "ok":
@@ -56,39 +57,18 @@ class UsualLines:
             if kind is None:
                 return None
         input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
-        cost = str(input_tokens * kind.input_price + output_tokens * kind.output_price)
-        places = kind.places
-        if input_tokens <= 0 or output_tokens <= 0 or len(cost) <= places - _NEVER_SCIENTIFIC:
-            return None
-        whole = cost[:-places] if len(cost) > places else "0"
-        part = cost[-places:].rjust(places, "0").rstrip("0")
-        at = int(record.started_at * 1e3 + 0.5)
-        took = int((record.ended_at - record.started_at) * 1e6 + 0.5)
-        ttft = "null"
-        if last.first_token_at is not None:
-            first = int((last.first_token_at - record.started_at) * 1e6 + 0.5)
-            ttft = f"{first // 1000000}.{first % 1000000:06d}"
+        cost = input_tokens * kind.input_price + output_tokens * kind.output_price
         asked = record.request_id
-        if '"' in asked or "\\" in asked:
+        if input_tokens <= 0 or output_tokens <= 0 or cost < kind.least_cost or '"' in asked or "\\" in asked:
             return None
+        began = record.started_at
+        ttft = "null" if last.first_token_at is None else _decimal(int((last.first_token_at - began) * 1e6 + 0.5), 6)
         return (
-            b'{"at":%d.%03d,"call":"%b","request_id":"%b",%b"code":%d,"reason":"ok","attempts":1,'
-            b'"duration_seconds":%d.%06d,"ttft_seconds":%b,"input_tokens":%d,"output_tokens":%d,'
-            b'"cost_usd":"%b","revision":"%b"}\n'
-        ) % (
-            at // 1000,
-            at % 1000,
-            record.call.encode(),
-            asked.encode(),
-            kind.middle,
-            record.code,
-            took // 1000000,
-            took % 1000000,
-            ttft.encode(),
-            input_tokens,
-            output_tokens,
-            (f"{whole}.{part}" if part else whole).encode(),
-            record.revision.encode(),
+            f'{{"at":{_decimal(int(began * 1e3 + 0.5), 3)},"call":"{record.call}","request_id":"{asked}",{kind.middle}'
+            f'"code":{record.code},"reason":"ok","attempts":1,'
+            f'"duration_seconds":{_decimal(int((record.ended_at - began) * 1e6 + 0.5), 6)},"ttft_seconds":{ttft},'
+            f'"input_tokens":{input_tokens},"output_tokens":{output_tokens},'
+            f'"cost_usd":"{_decimal(cost, kind.places).rstrip("0").rstrip(".")}","revision":"{record.revision}"}}\n'
         )
 
     def _remember(self, key: tuple[int, str, bool], record: CallRecord, step: Step) -> _Kind | None:
@@ -98,6 +78,14 @@ class UsualLines:
         kind = _kind_of(record, step)
         self._kinds[key] = kind
         return kind
+
+
+def _decimal(number: int, places: int) -> str:
+    """Return so many units of 10^-places as a decimal fraction."""
+    digits = str(number)
+    if len(digits) <= places:
+        digits = digits.rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}"
 
 
 def _kind_of(record: CallRecord, step: Step) -> _Kind | None:
@@ -114,7 +102,7 @@ def _kind_of(record: CallRecord, step: Step) -> _Kind | None:
         "operation": record.operation,
         "mode": record.facts.mode,
     }
-    return _Kind(step, msgspec.json.encode(fields)[1:-1] + b",", *prices)
+    return _Kind(step, msgspec.json.encode(fields)[1:-1].decode() + ",", *prices)
 
 
 def _whole_prices(price: Price | None) -> tuple[int, int, int] | None:
