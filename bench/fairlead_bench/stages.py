@@ -16,9 +16,10 @@ from random import Random
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from fairlead_proxy.contract.config import Credential, GatewayConfig, Model, Policy, Price, Provider, Rule, Target
+from fairlead_proxy.contract.config import Credential, Model, Policy, Price, Provider, Rule, Target
 from fairlead_proxy.contract.config import Gateway as GatewayDocument
 from fairlead_proxy.contract.keys import CallerKey, KeyRing, fingerprint
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import Operation, ProviderType
 from fairlead_proxy.decision.decide import decide
 from fairlead_proxy.dialects.registry import DIALECTS

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fairlead_proxy.contract.config import GatewayConfig
 from fairlead_proxy.contract.keys import KEYS_FILE, KeyRing, KeyRingError, decode_keys, version_of
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.report import Refusal
 from fairlead_proxy.contract.snapshot import (
     INDEX_FILE,

@@ -2,8 +2,9 @@
 
 import asyncio
 
-from fairlead_proxy.contract.config import GatewayConfig, Rule
+from fairlead_proxy.contract.config import Rule
 from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.decision.decide import decide
 from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from fairlead_proxy.contract.cell import Cell
-from fairlead_proxy.contract.config import GatewayConfig, Route, Step
 from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.linked import GatewayConfig, Route, Step
 from fairlead_proxy.contract.names import Mode, Operation
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord

@@ -4,7 +4,8 @@ from doubles.mounted_config import gateway
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_proxy.contract.config import Gateway, GatewayConfig, Match, Model, Policy, Provider, Rule, Target
+from fairlead_proxy.contract.config import Gateway, Match, Model, Policy, Provider, Rule, Target
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import ProviderType
 
 MODELS = ("smart", "quick")

@@ -1,33 +1,36 @@
 """Which targets serve a call, in which order, and why the others do not."""
 
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
-from fairlead_proxy.contract.config import (
-    Consumers,
-    Credential,
-    Gateway,
-    GatewayConfig,
-    Match,
-    Model,
-    Policy,
-    Provider,
-    Rule,
-    Step,
-    Target,
-)
+from fairlead_proxy.contract.config import Consumers, Credential, Gateway, Match, Model, Policy, Provider, Rule, Target
+from fairlead_proxy.contract.linked import GatewayConfig, Step
 from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType, Strategy
 from fairlead_proxy.decision.decide import decide
-from fairlead_proxy.decision.facts import ABLE, AssumedWorld, CallFacts, CellState
+from fairlead_proxy.decision.facts import ABLE, AssumedWorld, CallFacts, CellState, Plans
 from fairlead_proxy.decision.plan import Plan, RefusalKind, SkipReason
 
-FACTS = CallFacts(tenant="team", model="smart")
 WELL = AssumedWorld()
+
+
+def facts(**more: Any) -> CallFacts:
+    """Return the facts of a call for `smart`, but for what is given."""
+    return CallFacts(**({"tenant": "team", "model": "smart"} | more))
+
+
+FACTS = facts()
+
+
+class _World:
+    """A world in which nothing can be remembered."""
+
+    def settled_plans(self) -> Plans | None:
+        return None
 
 
 def provider(name: str, *, namespace: str = "team", **more: object) -> Provider:
@@ -71,7 +74,7 @@ def test_first_matching_rule_wins() -> None:
         rule("rest", target("b")),
     ]
     served = config([provider("a"), provider("b")], rules)
-    assert tried(decide(served, replace(FACTS, intent="code"), WELL, Random(1))) == ["team/a/m"]
+    assert tried(decide(served, facts(intent="code"), WELL, Random(1))) == ["team/a/m"]
     assert tried(decide(served, FACTS, WELL, Random(1))) == ["team/b/m"]
 
 
@@ -79,16 +82,14 @@ def test_any_entry_matches_but_all_of_it_must() -> None:
     match = (Match(headers={"x-task": "deep"}, prompt_tokens_min=10), Match(models=("other",)))
     served = config([provider("a")], [rule("r", target("a"), match=match)], ("smart", "other"))
     deep = {"x-task": "deep"}
-    assert (
-        kind_of(decide(served, replace(FACTS, headers=deep, prompt_tokens=9), WELL, Random(1))) is RefusalKind.NO_RULE
-    )
-    assert tried(decide(served, replace(FACTS, headers=deep, prompt_tokens=10), WELL, Random(1))) == ["team/a/m"]
-    assert tried(decide(served, replace(FACTS, model="other"), WELL, Random(1))) == ["team/a/m"]
+    assert kind_of(decide(served, facts(headers=deep, prompt_tokens=9), WELL, Random(1))) is RefusalKind.NO_RULE
+    assert tried(decide(served, facts(headers=deep, prompt_tokens=10), WELL, Random(1))) == ["team/a/m"]
+    assert tried(decide(served, facts(model="other"), WELL, Random(1))) == ["team/a/m"]
 
 
 def test_a_model_of_another_tenant_does_not_exist() -> None:
     served = config([provider("a")], [rule("r", target("a"))])
-    assert kind_of(decide(served, replace(FACTS, tenant="other"), WELL, Random(1))) is RefusalKind.MODEL_NOT_FOUND
+    assert kind_of(decide(served, facts(tenant="other"), WELL, Random(1))) is RefusalKind.MODEL_NOT_FOUND
 
 
 def test_a_namespace_that_the_gateway_does_not_admit_is_not_served() -> None:
@@ -121,7 +122,7 @@ def test_a_provider_or_model_that_is_not_there_is_skipped() -> None:
 def test_capabilities_omitted_claim_nothing_and_given_are_closed() -> None:
     closed = (Model(name="m", upstream_name="M", capabilities=("vision",)),)
     served = config([provider("a", models=closed), provider("b")], [rule("r", target("a"), target("b", priority=1))])
-    plan = decide(served, replace(FACTS, needs=frozenset({"tools"})), WELL, Random(1))
+    plan = decide(served, facts(needs=frozenset({"tools"})), WELL, Random(1))
     assert tried(plan) == ["team/b/m"]
     assert skips(plan) == {"team/a/m": SkipReason.CAPABILITY_MISSING}
 
@@ -129,7 +130,7 @@ def test_capabilities_omitted_claim_nothing_and_given_are_closed() -> None:
 def test_a_capability_that_no_target_has_is_named() -> None:
     closed = (Model(name="m", upstream_name="M", capabilities=()),)
     served = config([provider("a", models=closed)], [rule("r", target("a"))])
-    plan = decide(served, replace(FACTS, needs=frozenset({"tools"})), WELL, Random(1))
+    plan = decide(served, facts(needs=frozenset({"tools"})), WELL, Random(1))
     assert plan.refusal is not None
     assert plan.refusal.kind is RefusalKind.CAPABILITY_MISSING
     assert "tools" in plan.refusal.message
@@ -147,7 +148,7 @@ def test_a_capability_that_no_target_has_is_named() -> None:
     ids=lambda value: str(value),
 )
 def test_a_capability_is_not_missing_while_a_target_may_yet_offer_it(capable: Target, reason: SkipReason) -> None:
-    class Troubled:
+    class Troubled(_World):
         def has_key(self, step: Step) -> bool:
             return step.provider.id != "team/keyless"
 
@@ -157,13 +158,13 @@ def test_a_capability_is_not_missing_while_a_target_may_yet_offer_it(capable: Ta
     lacking = provider("lacking", models=(Model(name="m", upstream_name="M", capabilities=()),))
     others = [provider("keyless"), provider("cooling"), provider("closed", namespace="ai")]
     served = config([lacking, *others], [rule("r", target("lacking"), capable)])
-    plan = decide(served, replace(FACTS, needs=frozenset({"tools"})), Troubled(), Random(1))
+    plan = decide(served, facts(needs=frozenset({"tools"})), Troubled(), Random(1))
     assert kind_of(plan) is RefusalKind.NO_TARGET
     assert skips(plan) == {"team/lacking/m": SkipReason.CAPABILITY_MISSING, str(capable): reason}
 
 
 SMALL = (Model(name="m", upstream_name="M", context_window=100),)
-LONG = replace(FACTS, prompt_tokens=101)
+LONG = facts(prompt_tokens=101)
 
 
 def lates(plan: Plan) -> dict[str, str]:
@@ -175,7 +176,7 @@ def test_a_target_that_seems_too_small_comes_last_and_says_why() -> None:
     plan = decide(both, LONG, WELL, Random(1))
     assert tried(plan) == ["team/b/m", "team/a/m"]
     assert lates(plan) == {"team/a/m": "ContextTooSmall: about 101 tokens, window 100"}
-    assert tried(decide(both, replace(FACTS, prompt_tokens=100), WELL, Random(1))) == ["team/a/m", "team/b/m"]
+    assert tried(decide(both, facts(prompt_tokens=100), WELL, Random(1))) == ["team/a/m", "team/b/m"]
 
 
 def test_targets_that_all_seem_too_small_keep_their_order() -> None:
@@ -184,7 +185,10 @@ def test_targets_that_all_seem_too_small_keep_their_order() -> None:
 
 
 def test_an_estimate_alone_denies_no_call() -> None:
-    class LargeIsCooling(AssumedWorld):
+    class LargeIsCooling(_World):
+        def has_key(self, step: Step) -> bool:
+            return True
+
         def state_of(self, step: Step, mode: Mode) -> CellState:
             return CellState(able=step.provider.id == "team/a", reason=FailureClass.RATE_LIMITED, until=9.0)
 
@@ -197,7 +201,7 @@ def test_an_estimate_alone_denies_no_call() -> None:
 @pytest.mark.parametrize(("max_tokens", "first"), [(20, "team/a/m"), (21, "team/b/m")])
 def test_the_answer_that_is_asked_for_needs_its_place_in_the_window(max_tokens: int, first: str) -> None:
     both = config([provider("a", models=SMALL), provider("b")], [rule("r", target("a"), target("b", priority=1))])
-    asked = replace(FACTS, prompt_tokens=80, max_tokens=max_tokens)
+    asked = facts(prompt_tokens=80, max_tokens=max_tokens)
     assert tried(decide(both, asked, WELL, Random(1)))[0] == first
 
 
@@ -210,7 +214,7 @@ def test_every_credential_of_a_target_comes_before_the_next_target() -> None:
 
 
 def test_all_targets_cooling_names_the_soonest() -> None:
-    class Cooling:
+    class Cooling(_World):
         def has_key(self, step: Step) -> bool:
             return True
 
@@ -225,7 +229,7 @@ def test_all_targets_cooling_names_the_soonest() -> None:
 
 
 def test_a_credential_without_key_is_passed_over() -> None:
-    class OneKey:
+    class OneKey(_World):
         def has_key(self, step: Step) -> bool:
             return step.credential.name == "y"
 
@@ -307,3 +311,48 @@ def test_the_same_seed_gives_the_same_plan_after_a_round_trip(targets: list[Targ
         [msgspec.json.decode(msgspec.json.encode(rule("r", *targets)), type=Rule)],
     )
     assert tried(decide(served, FACTS, WELL, Random(seed))) == tried(decide(again, FACTS, WELL, Random(seed)))
+
+
+class Remembering(_World):
+    """A world that is well, and remembers."""
+
+    def __init__(self) -> None:
+        self.plans: Plans = {}
+
+    def settled_plans(self) -> Plans | None:
+        return self.plans
+
+    def has_key(self, step: Step) -> bool:
+        return True
+
+    def state_of(self, step: Step, mode: Mode) -> CellState:
+        return ABLE
+
+
+def test_a_settled_route_is_planned_once_and_alike() -> None:
+    served = config([provider("a"), provider("b")], [rule("r", target("b", priority=1), target("a", priority=0))])
+    world = Remembering()
+    first, second = (decide(served, FACTS, world, Random(seed)) for seed in (1, 2))
+    assert second is first
+    assert first == decide(served, FACTS, WELL, Random(3))
+
+
+@pytest.mark.parametrize(
+    ("targets", "more"),
+    [
+        ([target("a"), target("b")], {}),
+        ([target("a"), target("b", priority=1)], {"needs": frozenset({"tools"})}),
+        ([target("keys")], {}),
+        ([target("small")], {}),
+    ],
+    ids=["a draw", "a need", "two credentials", "a window"],
+)
+def test_what_chance_or_the_call_has_a_say_in_is_planned_each_time(
+    targets: list[Target], more: dict[str, object]
+) -> None:
+    small = (Model(name="m", upstream_name="M", context_window=1000),)
+    keys = (Credential(name="one"), Credential(name="two"))
+    providers = [provider("a"), provider("b"), provider("keys", credentials=keys), provider("small", models=small)]
+    world = Remembering()
+    decide(config(providers, [rule("r", *targets)]), facts(**more), world, Random(1))
+    assert world.plans == {}

@@ -12,7 +12,7 @@ from fairlead_proxy.dialects.dialect import Answered, ReadRequest
 from fairlead_proxy.dialects.openai_answer import read_any_answer
 from fairlead_proxy.dialects.registry import DIALECTS, OPENAI_CHAT
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
-from fairlead_proxy.exchange.outcome import Usage
+from fairlead_proxy.exchange.usage import Usage
 
 JSON = (("content-type", "application/json; charset=utf-8"),)
 ASKED = ReadRequest("smart", Mode.PLAIN, b"0123456789" * 3 + b"01234")

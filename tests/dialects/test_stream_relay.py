@@ -11,7 +11,7 @@ from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.dialects.dialect import ReadRequest, Relay
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.exchange.outcome import Usage
+from fairlead_proxy.exchange.usage import Usage
 
 REQUEST = ReadRequest(model="m", mode=Mode.STREAM, body=b"")
 CURIOUS = ReadRequest(model="m", mode=Mode.STREAM, body=b"", wants_usage=True)

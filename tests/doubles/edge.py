@@ -10,8 +10,9 @@ from pathlib import Path
 from doubles.mounted_config import PlainDirectory, fragments_of, gateway, key_ring, policy, provider
 
 from fairlead_proxy.config_source import ConfigSource, Loaded
-from fairlead_proxy.contract.config import Gateway, GatewayConfig
+from fairlead_proxy.contract.config import Gateway
 from fairlead_proxy.contract.keys import CallerKey, KeyRing
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.answers import INTERNAL_ERROR, SHUTTING_DOWN
 from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay

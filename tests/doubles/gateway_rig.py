@@ -16,7 +16,6 @@ from prometheus_client import CollectorRegistry
 from fairlead_proxy.contract.config import (
     ANONYMOUS,
     Credential,
-    GatewayConfig,
     Model,
     PassiveHealth,
     Policy,
@@ -30,6 +29,7 @@ from fairlead_proxy.contract.config import (
     Gateway as GatewayDocument,
 )
 from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import Operation, ProviderType
 from fairlead_proxy.exchange.call import ClientCall
 from fairlead_proxy.exchange.outcome import Outcome

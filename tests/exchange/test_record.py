@@ -4,10 +4,12 @@ from decimal import Decimal
 
 from doubles.gateway_rig import provider
 
-from fairlead_proxy.contract.config import Price, Step, Target
+from fairlead_proxy.contract.config import Price, Target
+from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import FailureClass, Operation
-from fairlead_proxy.exchange.outcome import Outcome, Usage
+from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.exchange.usage import Usage
 
 EUROS = Price(currency="EUR", input=Decimal(2), output=Decimal(20))
 DOLLARS = Price(input=Decimal(1), output=Decimal(10))

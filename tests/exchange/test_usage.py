@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead_proxy.contract.config import Price
-from fairlead_proxy.exchange.outcome import Usage
+from fairlead_proxy.exchange.usage import Usage
 
 PER_MILLION = st.none() | st.decimals(0, 1000, places=4) | st.sampled_from([Decimal(0), Decimal(1), Decimal("2.50")])
 PRICES = st.builds(Price, input=PER_MILLION, output=PER_MILLION, cached_input=PER_MILLION, cache_write=PER_MILLION)

@@ -5,7 +5,8 @@ from random import Random
 from doubles.gateway_rig import config, provider
 
 from fairlead_proxy.contract.cell import Cell
-from fairlead_proxy.contract.config import Step, Target
+from fairlead_proxy.contract.config import Target
+from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, Operation
 from fairlead_proxy.contract.report import Cooldown, ProbeResult
 from fairlead_proxy.exchange.outcome import Outcome

@@ -5,8 +5,9 @@ from random import Random
 from doubles.gateway_rig import config, provider
 
 from fairlead_proxy.contract.cell import Cell
-from fairlead_proxy.contract.config import Credential, PassiveHealth, Step, Target
+from fairlead_proxy.contract.config import Credential, PassiveHealth, Target
 from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, Operation
 from fairlead_proxy.contract.report import ALL_MODELS, Cooldown, ProbeResult
 from fairlead_proxy.decision.facts import ABLE

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead_proxy.contract.cell import Cell
-from fairlead_proxy.contract.config import Resilience, Retry, Route, Timeouts
+from fairlead_proxy.contract.config import Resilience, Retry, Timeouts
+from fairlead_proxy.contract.linked import Route
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.resilience.breaker import Breakers

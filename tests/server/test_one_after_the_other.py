@@ -22,8 +22,8 @@ from doubles.edge import (
     status_of,
 )
 
-from fairlead_proxy.contract.config import GatewayConfig
 from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay
 from fairlead_proxy.server.client_connection import BACKLOG_BYTES, ClientConnection
 from fairlead_proxy.server.limits import Limits

@@ -9,8 +9,8 @@ import pytest
 from doubles.edge import ScriptedHandler, answer_ok, body_of, edge, get, header_of, post, status_of
 from doubles.mounted_config import CALLER_KEY, caller, gateway
 
-from fairlead_proxy.contract.config import GatewayConfig
 from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay
 from fairlead_proxy.server.limits import Limits
 

@@ -1,7 +1,5 @@
 """The ring of decisions: what it shows, what it never keeps, how much of it there is."""
 
-import gc
-
 import msgspec
 from doubles.gateway_rig import Rig, config, provider
 from doubles.scripted_transport import error, plain
@@ -55,17 +53,3 @@ def test_ring_of_no_size_keeps_nothing() -> None:
     ring = DecisionRing(0)
     ring.add(CallRecord("d-1", "", "team", "", "r-1", Operation.CHAT, 0.0))
     assert ring.get("d-1") is None
-
-
-def test_nothing_that_is_kept_of_a_call_is_for_the_collector_to_look_at() -> None:
-    async def main() -> None:
-        rig = Rig(config([provider("a")]), {"a": [plain()]})
-        kept: list[CallRecord] = []
-        rig.journal.hand_to(kept.extend)
-        await rig.call()
-        (record,) = kept
-        assert record.last is not None
-        parts = [record, record.last, record.last.usage, record.facts, record.plan, record.earlier, record.passed_by]
-        assert [part for part in parts if gc.is_tracked(part)] == []
-
-    run_virtual(main())

@@ -14,8 +14,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from fairlead_proxy.contract.config import Price
 from fairlead_proxy.contract.names import Operation
 from fairlead_proxy.decision.plan import Plan
-from fairlead_proxy.exchange.outcome import Outcome, Usage
+from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.telemetry.metrics import Metrics
 

@@ -8,12 +8,14 @@ from doubles.gateway_rig import config, provider
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_proxy.contract.config import Price, Route
+from fairlead_proxy.contract.config import Price
+from fairlead_proxy.contract.linked import Route
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
 from fairlead_proxy.decision.facts import CallFacts
 from fairlead_proxy.decision.plan import Plan
-from fairlead_proxy.exchange.outcome import Outcome, Usage
+from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.telemetry.access_log import line_of
 from fairlead_proxy.telemetry.usual_line import UsualLines
 

@@ -9,8 +9,9 @@ from doubles.gateway_rig import config, provider
 from doubles.scripted_transport import HANG, Answer, ScriptedTransport, error, hanging, unreachable
 from doubles.virtual_time import EPOCH, run_virtual, unix_now
 
-from fairlead_proxy.contract.config import ActiveHealth, GatewayConfig
+from fairlead_proxy.contract.config import ActiveHealth
 from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, ProbeMode
 from fairlead_proxy.contract.report import Observation, ProbeResult
 from fairlead_proxy.upstream.prober import Prober

@@ -7,7 +7,7 @@ from random import Random
 from fairlead_operator.cli.sources import Sources
 from fairlead_operator.resources.meta import Kind
 from fairlead_operator.verdict import Truth
-from fairlead_proxy.contract.config import GatewayConfig
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import FALLBACK_CLASSES, FailureClass, Mode, Operation, Strategy
 from fairlead_proxy.decision.decide import decide
 from fairlead_proxy.decision.facts import INTENT_HEADER, AssumedWorld, CallFacts

@@ -11,7 +11,7 @@ from fairlead_operator.cluster.local_objects import LocalObjects, fault_of, load
 from fairlead_operator.cluster.local_problems import Problem
 from fairlead_operator.cluster.local_settings import StartRefused
 from fairlead_operator.compiler.compile import Compilation, CompiledGateway, compile_inventory
-from fairlead_proxy.contract.config import GatewayConfig
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.snapshot import assemble
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from fairlead_proxy.contract.config import Gateway, GatewayConfig, Policy, Provider
+from fairlead_proxy.contract.config import Gateway, Policy, Provider
+from fairlead_proxy.contract.linked import GatewayConfig
 
 FORMAT = 1
 """The format that this code writes, and the newest that it reads."""

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from random import Random
 
-from fairlead_proxy.contract.config import GatewayConfig, LinkedTarget, Model, Step
+from fairlead_proxy.contract.config import Model
+from fairlead_proxy.contract.linked import GatewayConfig, LinkedTarget, Step
 from fairlead_proxy.decision.facts import CallFacts, World
 from fairlead_proxy.decision.match import match_route
 from fairlead_proxy.decision.plan import Considered, Plan, Refusal, RefusalKind, Skip, SkipReason
@@ -22,6 +23,10 @@ def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -
     route = match_route(routes, facts)
     if route is None:
         return _refused(RefusalKind.NO_RULE, f"no rule for the model {facts.model!r} matches this call")
+    plans = world.settled_plans() if route.settled and not facts.needs else None
+    known = plans.get((id(route), facts.operation)) if plans is not None else None
+    if known is not None:
+        return known
     ordered: Sequence[LinkedTarget] = route.order or STRATEGIES[route.rule.strategy](route.targets, rng)
     if route.windows:
         ordered = sorted(ordered, key=lambda linked: _too_small(linked, facts) is not None)
@@ -37,7 +42,10 @@ def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -
         late = _too_small(linked, facts) if route.windows else None
         considered.append(Considered(linked.target, None if usable else _foremost(passed_over), passed_over, late))
     refusal = None if steps else _refusal_of(facts, considered)
-    return Plan(route, tuple(steps), tuple(considered), refusal)
+    plan = Plan(route, tuple(steps), tuple(considered), refusal)
+    if plans is not None:
+        plans[id(route), facts.operation] = plan
+    return plan
 
 
 def _misfit(linked: LinkedTarget, facts: CallFacts) -> Skip | None:

@@ -4,35 +4,58 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from msgspec import Struct
-
-from fairlead_proxy.contract.config import Step
+from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
+from fairlead_proxy.decision.plan import Plan
 
 INTENT_HEADER = "x-fairlead-intent"
 
+Plans = dict[tuple[int, Operation], Plan]
+"""By the identity of the route, which its plan holds, and what is asked."""
 
-class CallFacts(Struct, frozen=True, gc=False):
-    """One call, without its content. `headers` holds lower-case names; `prompt_tokens` is an estimate, None where no
-    rule of the model asks for it.
+_NO_HEADERS: Mapping[str, str] = {}
+_NO_NEEDS: frozenset[str] = frozenset()
+
+
+class CallFacts:
+    """One call, without its content; never changed. `headers` holds lower-case names.
+
+    `prompt_tokens` is an estimate, None where no rule of the model asks for it.
 
     `max_tokens`: how long an answer the caller asks for at most; 0 where it does not say.
 
     `needs` are capabilities that the request uses: tools, vision, jsonSchema, reasoning, audio.
     """
 
-    tenant: str
-    model: str
-    operation: Operation = Operation.CHAT
-    mode: Mode = Mode.PLAIN
-    headers: dict[str, str] = {}
-    prompt_tokens: int | None = None
-    max_tokens: int = 0
-    intent: str = ""
-    needs: frozenset[str] = frozenset()
+    __slots__ = (
+        "headers", "intent", "max_tokens", "mode", "model", "needs", "operation", "prompt_tokens", "tenant",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        tenant: str,
+        model: str,
+        operation: Operation = Operation.CHAT,
+        mode: Mode = Mode.PLAIN,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        prompt_tokens: int | None = None,
+        max_tokens: int = 0,
+        intent: str = "",
+        needs: frozenset[str] = _NO_NEEDS,
+    ) -> None:
+        self.tenant = tenant
+        self.model = model
+        self.operation = operation
+        self.mode = mode
+        self.headers = headers
+        self.prompt_tokens = prompt_tokens
+        self.max_tokens = max_tokens
+        self.intent = intent
+        self.needs = needs
 
 
-class CellState(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class CellState:
     """Whether a credential × model × mode may be asked now. `until`: Unix seconds of the soonest next try."""
 
     able: bool
@@ -52,6 +75,13 @@ class World(Protocol):
 
     def state_of(self, step: Step, mode: Mode) -> CellState: ...
 
+    def settled_plans(self) -> Plans | None:
+        """Return what was decided of settled routes while no state of any cell had a say in it; None if one has now.
+
+        What is decided is remembered there, and saves work the next time.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class AssumedWorld:
@@ -61,6 +91,9 @@ class AssumedWorld:
 
     def has_key(self, step: Step) -> bool:
         return True
+
+    def settled_plans(self) -> Plans | None:
+        return None
 
     def state_of(self, step: Step, mode: Mode) -> CellState:
         reason = self.down.get(step.provider.id)

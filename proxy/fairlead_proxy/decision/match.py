@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from fairlead_proxy.contract.config import Match, Route
+from fairlead_proxy.contract.config import Match
+from fairlead_proxy.contract.linked import Route
 from fairlead_proxy.decision.facts import CallFacts
 
 

@@ -4,7 +4,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from fairlead_proxy.contract.config import Policy, Route, Rule, Step, Target
+from fairlead_proxy.contract.config import Policy, Rule, Target
+from fairlead_proxy.contract.linked import Route, Step
 from fairlead_proxy.contract.names import FailureClass
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import TypeVar
 
-from fairlead_proxy.contract.config import LinkedTarget
+from fairlead_proxy.contract.linked import LinkedTarget
 from fairlead_proxy.contract.names import Strategy
 
 Item = TypeVar("Item")

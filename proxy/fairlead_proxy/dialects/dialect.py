@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from msgspec import Struct
-
 from fairlead_proxy.contract.names import Mode, ProviderType
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
-from fairlead_proxy.exchange.outcome import Usage
+from fairlead_proxy.exchange.usage import Usage
 
 Headers = tuple[tuple[str, str], ...]
 """Names are lower-case; a name may come more than once."""
 
 MAX_ERROR_BYTES = 64 * 1024
 """How much of an error answer is read, and may be relayed (design, section 11)."""
+
+_NO_NEEDS: frozenset[str] = frozenset()
 
 BYTES_PER_TOKEN = 4
 """An estimate for text, where nobody counted (design, section 5.1)."""
@@ -30,24 +30,42 @@ class InvalidCall(Exception):
         self.answer = Answer(400, code, message, param)
 
 
-class ReadRequest(Struct, gc=False):
+class ReadRequest:
     """What a request says, without its content. `model` is the virtual model that the caller named.
 
     `wants_usage`: the caller itself asked for token counts (streams). What is left is the dialect's own: where the
     model stands in `body`, whether it has stream options, and how the text in its messages and tools is counted.
     """
 
-    model: str
-    mode: Mode
-    body: bytes
-    wants_usage: bool = False
-    needs: frozenset[str] = frozenset()
-    max_tokens: int | None = None
-    model_start: int = 0
-    model_end: int = 0
-    has_stream_options: bool = False
-    count_text_bytes: Callable[[bytes], int] = len
-    _prompt_tokens: int = -1
+    __slots__ = (
+        "_prompt_tokens", "body", "count_text_bytes", "has_stream_options", "max_tokens", "mode", "model", "model_end",
+        "model_start", "needs", "wants_usage",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        model: str,
+        mode: Mode,
+        body: bytes,
+        wants_usage: bool = False,
+        needs: frozenset[str] = _NO_NEEDS,
+        max_tokens: int | None = None,
+        model_start: int = 0,
+        model_end: int = 0,
+        has_stream_options: bool = False,
+        count_text_bytes: Callable[[bytes], int] = len,
+    ) -> None:
+        self.model = model
+        self.mode = mode
+        self.body = body
+        self.wants_usage = wants_usage
+        self.needs = needs
+        self.max_tokens = max_tokens
+        self.model_start = model_start
+        self.model_end = model_end
+        self.has_stream_options = has_stream_options
+        self.count_text_bytes = count_text_bytes
+        self._prompt_tokens = -1
 
     @property
     def prompt_tokens(self) -> int:
@@ -65,12 +83,15 @@ def content_type_of(headers: Headers) -> str:
     return ""
 
 
-class Answered(Struct, frozen=True):
+class Answered:
     """A whole plain answer, to be sent as it is. `usage` is the provider's count, or our estimate of the output."""
 
-    body: bytes
-    content_type: str
-    usage: Usage
+    __slots__ = ("body", "content_type", "usage")
+
+    def __init__(self, body: bytes, content_type: str, usage: Usage) -> None:
+        self.body = body
+        self.content_type = content_type
+        self.usage = usage
 
 
 class Relay(Protocol):

@@ -18,7 +18,7 @@ from fairlead_proxy.dialects.openai_errors import (
     read_vendor_error,
     vendor_error_of,
 )
-from fairlead_proxy.exchange.outcome import Usage
+from fairlead_proxy.exchange.usage import Usage
 
 _NOTHING = frozenset({b"null", b'""', b"{}"})
 

@@ -16,7 +16,7 @@ from fairlead_proxy.dialects.openai_chunk import (
 from fairlead_proxy.dialects.openai_errors import read_vendor_error
 from fairlead_proxy.dialects.sse import MAX_LINE_BYTES, Event, SseParser
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.exchange.outcome import Usage
+from fairlead_proxy.exchange.usage import Usage
 
 MAX_HELD_BYTES = 64 * 1024
 """How much may come before the first content (design, section 11)."""

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from fairlead_proxy.exchange.outcome import Usage
+from fairlead_proxy.exchange.usage import Usage
 
 
 class _PromptDetails(Struct):

@@ -3,24 +3,34 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from msgspec import Struct
-
 from fairlead_proxy.contract.names import Operation
 
 
-class ClientCall(Struct, frozen=True):
-    """A call as it came in. `headers` holds lower-case names; `body` is whole and within its limit.
+class ClientCall:
+    """A call as it came in; never changed. `headers` holds lower-case names; `body` is whole and within its limit.
 
     `id` is ours (decision id = log field `call` = `x-fairlead-decision`); `request_id` is the client's, if it sent one.
     """
 
-    id: str
-    tenant: str
-    operation: Operation
-    headers: Mapping[str, str]
-    body: bytes
-    request_id: str = ""
-    key_name: str = ""
+    __slots__ = ("body", "headers", "id", "key_name", "operation", "request_id", "tenant")
+
+    def __init__(
+        self,
+        id: str,
+        tenant: str,
+        operation: Operation,
+        headers: Mapping[str, str],
+        body: bytes,
+        request_id: str = "",
+        key_name: str = "",
+    ) -> None:
+        self.id = id
+        self.tenant = tenant
+        self.operation = operation
+        self.headers = headers
+        self.body = body
+        self.request_id = request_id
+        self.key_name = key_name
 
 
 class Sink(Protocol):

@@ -2,13 +2,13 @@
 
 from typing import Protocol
 
-from fairlead_proxy.contract.config import GatewayConfig
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.decision.facts import INTENT_HEADER, CallFacts
 from fairlead_proxy.exchange.call import ClientCall
 
 _NO_HEADERS: dict[str, str] = {}
-"""Shared by all calls that no rule looks at the headers of; facts are never changed."""
+"""Shared by all calls that no rule looks at the headers of."""
 
 
 class Asked(Protocol):
@@ -40,16 +40,15 @@ def facts_of(call: ClientCall, asked: Asked, config: GatewayConfig) -> CallFacts
     for route in config.routes.get((call.tenant, asked.model), ()):
         if route.weighs_prompt:
             counts = True
+    headers = call.headers
     return CallFacts(
-        tenant=call.tenant,
-        model=asked.model,
-        operation=call.operation,
-        mode=asked.mode,
-        headers={name: call.headers[name] for name in header_names.intersection(call.headers)}
-        if header_names
-        else _NO_HEADERS,
-        prompt_tokens=asked.prompt_tokens if counts else None,
-        max_tokens=max(0, asked.max_tokens or 0),
-        intent=call.headers.get(INTENT_HEADER, ""),
-        needs=asked.needs,
+        call.tenant,
+        asked.model,
+        call.operation,
+        asked.mode,
+        {name: headers[name] for name in header_names.intersection(headers)} if header_names else _NO_HEADERS,
+        asked.prompt_tokens if counts else None,
+        max(0, asked.max_tokens or 0),
+        headers.get(INTENT_HEADER, ""),
+        asked.needs,
     )

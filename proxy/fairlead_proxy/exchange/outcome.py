@@ -2,77 +2,53 @@
 
 from decimal import Decimal
 
-from msgspec import Struct
-
 from fairlead_proxy.contract.cell import Cell
-from fairlead_proxy.contract.config import Price, Step
+from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
-
-_NOTHING = Decimal(0)
-_MILLION = Decimal(1_000_000)
+from fairlead_proxy.exchange.usage import Usage
 
 
-class Usage(Struct, frozen=True, gc=False):
-    """Tokens of one attempt. `input_tokens` includes cached ones; `estimated` where no provider reported them."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_input_tokens: int = 0
-    cache_write_tokens: int = 0
-    reasoning_tokens: int = 0
-    estimated: bool = False
-
-    def cost(self, price: Price | None) -> Decimal | None:
-        """Return what these tokens cost in the price's currency; None where a price that is needed is unknown."""
-        if price is None:
-            return None
-        cached, written = self.cached_input_tokens, self.cache_write_tokens
-        plain, output = self.input_tokens - cached - written, self.output_tokens
-        if not cached and not written and plain > 0 and output > 0 and price.input and price.output:
-            return (plain * price.input + output * price.output) / _MILLION  # as nearly every call ends
-        total = _NOTHING
-        if plain > 0:
-            if price.input is None:
-                return None
-            total = plain * price.input
-        if cached > 0 or written > 0:
-            for tokens, per_million in ((cached, price.cached_input), (written, price.cache_write)):
-                per_million = per_million if per_million is not None else price.input
-                if tokens > 0 and per_million is None:
-                    return None
-                total += max(tokens, 0) * (per_million or _NOTHING)
-        if output > 0:
-            if price.output is None:
-                return None
-            total += output * price.output
-        return total / _MILLION
-
-    @property
-    def plain_input_tokens(self) -> int:
-        """The prompt's tokens that no cache had anything to do with."""
-        return self.input_tokens - self.cached_input_tokens - self.cache_write_tokens
-
-
-class Outcome(Struct, frozen=True, gc=False):
-    """One attempt, ended. Instants are Unix seconds; `failure` None means that it answered.
+class Outcome:
+    """One attempt, ended; never changed. Instants are Unix seconds; `failure` None means that it answered.
 
     `cell` is the step's own, in the call's mode. `first_byte_at` is the first byte of the answer's body,
     `first_token_at` its first content (streams only). `committed`: something of this attempt reached the client.
     """
 
-    step: Step
-    cell: Cell
-    operation: Operation
-    started_at: float
-    ended_at: float
-    failure: FailureClass | None = None
-    status: int | None = None
-    detail: str = ""
-    first_byte_at: float | None = None
-    first_token_at: float | None = None
-    retry_after_seconds: float | None = None
-    committed: bool = False
-    usage: Usage | None = None
+    __slots__ = (
+        "cell", "committed", "detail", "ended_at", "failure", "first_byte_at", "first_token_at", "operation",
+        "retry_after_seconds", "started_at", "status", "step", "usage",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        step: Step,
+        cell: Cell,
+        operation: Operation,
+        started_at: float,
+        ended_at: float,
+        failure: FailureClass | None = None,
+        status: int | None = None,
+        detail: str = "",
+        first_byte_at: float | None = None,
+        first_token_at: float | None = None,
+        retry_after_seconds: float | None = None,
+        committed: bool = False,
+        usage: Usage | None = None,
+    ) -> None:
+        self.step = step
+        self.cell = cell
+        self.operation = operation
+        self.started_at = started_at
+        self.ended_at = ended_at
+        self.failure = failure
+        self.status = status
+        self.detail = detail
+        self.first_byte_at = first_byte_at
+        self.first_token_at = first_token_at
+        self.retry_after_seconds = retry_after_seconds
+        self.committed = committed
+        self.usage = usage
 
     @property
     def provider(self) -> str:

@@ -2,8 +2,6 @@
 
 from decimal import Decimal
 
-from msgspec import Struct
-
 from fairlead_proxy.contract.names import Operation
 from fairlead_proxy.decision.facts import CallFacts
 from fairlead_proxy.decision.plan import Plan
@@ -13,7 +11,7 @@ from fairlead_proxy.exchange.outcome import Outcome
 MAX_NAME = 256
 
 
-class CallRecord(Struct, gc=False):
+class CallRecord:
     """Instants are Unix seconds. `code`: the HTTP status that the client got (499: it left first).
 
     `reason` is `ok`, or one word for what was wrong; it comes from closed sets, so that it may be a label. `last` is
@@ -24,21 +22,39 @@ class CallRecord(Struct, gc=False):
     nothing in here refers back, so that the collector has nothing to look for.
     """
 
-    call: str
-    request_id: str
-    tenant: str
-    caller: str
-    revision: str
-    operation: Operation
-    started_at: float
-    ended_at: float = 0.0
-    code: int = 0
-    reason: str = ""
-    facts: CallFacts | None = None
-    plan: Plan | None = None
-    last: Outcome | None = None
-    earlier: tuple[Outcome, ...] = ()
-    passed_by: tuple[str, ...] = ()
+    __slots__ = (
+        "call", "caller", "code", "earlier", "ended_at", "facts", "last", "operation", "passed_by", "plan", "reason",
+        "request_id", "revision", "started_at", "tenant",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        call: str,
+        request_id: str,
+        tenant: str,
+        caller: str,
+        revision: str,
+        operation: Operation,
+        started_at: float,
+        ended_at: float = 0.0,
+        code: int = 0,
+        reason: str = "",
+    ) -> None:
+        self.call = call
+        self.request_id = request_id
+        self.tenant = tenant
+        self.caller = caller
+        self.revision = revision
+        self.operation = operation
+        self.started_at = started_at
+        self.ended_at = ended_at
+        self.code = code
+        self.reason = reason
+        self.facts: CallFacts | None = None
+        self.plan: Plan | None = None
+        self.last: Outcome | None = None
+        self.earlier: tuple[Outcome, ...] = ()
+        self.passed_by: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, call: ClientCall, revision: str, now: float) -> "CallRecord":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from fairlead_proxy.contract.cell import Cell
-from fairlead_proxy.contract.config import GatewayConfig
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import HEALTH_REASON
 from fairlead_proxy.contract.report import Observation, ProbeResult
 from fairlead_proxy.exchange.cell import CellReading

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from random import Random
 
 from fairlead_proxy.contract.cell import Cell
-from fairlead_proxy.contract.config import ANONYMOUS, GatewayConfig, PassiveHealth, Step
+from fairlead_proxy.contract.config import ANONYMOUS, PassiveHealth
 from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.linked import GatewayConfig, Step
 from fairlead_proxy.contract.names import HEALTH_REASON, TIMEOUT_CLASSES, BreakerState, FailureClass, Mode
 from fairlead_proxy.contract.report import ALL_MODELS, Cooldown, ProbeResult
-from fairlead_proxy.decision.facts import ABLE, CellState
+from fairlead_proxy.decision.facts import ABLE, CellState, Plans
 from fairlead_proxy.exchange.cell import WELL, CellReading
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
@@ -38,11 +38,14 @@ class Breakers:
         self.troubled = False
         self._cells: dict[Cell, CellBreaker] = {}
         self._config: GatewayConfig | None = None
+        self._keys: KeyRing | None = None
+        self._plans: Plans = {}
         self._waits = Waits()
 
     def adopt(self, config: GatewayConfig) -> None:
         """Take over the health settings of this configuration; forget the cells that are not in it any more."""
         self._config = config
+        self._plans = {}
         kept: dict[Cell, CellBreaker] = {}
         for cell, breaker in self._cells.items():
             provider = config.providers.get(cell.provider)
@@ -60,7 +63,9 @@ class Breakers:
 
     def world(self, keys: KeyRing, now: float) -> "BreakerWorld":
         """Return the world as a decision made now should see it."""
-        return BreakerWorld(self, keys, now)
+        if keys is not self._keys:
+            self._keys, self._plans = keys, {}
+        return BreakerWorld(self, keys, now, self._plans)
 
     def read(self, cell: Cell, now: float) -> CellReading:
         """Return how this cell stands now."""
@@ -207,22 +212,28 @@ class Breakers:
         return [Cell(provider.id, cooldown.credential, name, cooldown.mode) for name in names]
 
 
-@dataclass(frozen=True, slots=True)
 class BreakerWorld:
     """The breakers at one moment, as decision.facts.World."""
 
-    breakers: Breakers
-    keys: KeyRing
-    now: float
+    __slots__ = ("_breakers", "_keys", "_now", "_plans")
+
+    def __init__(self, breakers: Breakers, keys: KeyRing, now: float, plans: Plans) -> None:
+        self._breakers = breakers
+        self._keys = keys
+        self._now = now
+        self._plans = plans
+
+    def settled_plans(self) -> Plans | None:
+        return None if self._breakers.troubled else self._plans
 
     def has_key(self, step: Step) -> bool:
-        return step.key_name in self.keys.credentials or step.credential.name == ANONYMOUS.name
+        return step.key_name in self._keys.credentials or step.credential.name == ANONYMOUS.name
 
     def state_of(self, step: Step, mode: Mode) -> CellState:
-        if not self.breakers.troubled:
+        if not self._breakers.troubled:
             return ABLE
         cell = step.cell(mode)
-        if self.breakers.admits(cell, self.now):
+        if self._breakers.admits(cell, self._now):
             return ABLE
-        reading = self.breakers.read(cell, self.now)
-        return CellState(able=False, reason=reading.reason, until=self.breakers.retry_at([cell], self.now))
+        reading = self._breakers.read(cell, self._now)
+        return CellState(able=False, reason=reading.reason, until=self._breakers.retry_at([cell], self._now))

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
-from fairlead_proxy.contract.config import Step, Timeouts
+from fairlead_proxy.contract.config import Timeouts
+from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.resilience.breaker import Breakers

@@ -2,7 +2,8 @@
 
 from random import Random
 
-from fairlead_proxy.contract.config import Retry, Route
+from fairlead_proxy.contract.config import Retry
+from fairlead_proxy.contract.linked import Route
 from fairlead_proxy.contract.names import REPEATABLE_CLASSES
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.window import Window

@@ -13,8 +13,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from fairlead_proxy.config_source import ConfigSource, Loaded
-from fairlead_proxy.contract.config import Egress, GatewayConfig
+from fairlead_proxy.contract.config import Egress
 from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import Operation
 from fairlead_proxy.contract.report import Duties, ProbeResult, Refusal
 from fairlead_proxy.exchange.errors import Answer

@@ -8,8 +8,8 @@ from urllib.parse import unquote
 import msgspec
 
 from fairlead_proxy.config_source import ConfigSource, Loaded
-from fairlead_proxy.contract.config import GatewayConfig
 from fairlead_proxy.contract.keys import CallerKey, KeyRing
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import Operation
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.answers import INTERNAL_ERROR, SHUTTING_DOWN

@@ -7,8 +7,9 @@ from msgspec import Struct
 
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
 from fairlead_proxy.decision.plan import Considered
-from fairlead_proxy.exchange.outcome import Outcome, Usage
+from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
+from fairlead_proxy.exchange.usage import Usage
 
 
 class TargetView(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from fairlead_proxy.contract.config import GatewayConfig
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import BreakerState
 from fairlead_proxy.contract.report import Observation
 from fairlead_proxy.exchange.outcome import Outcome

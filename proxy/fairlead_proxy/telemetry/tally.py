@@ -2,8 +2,9 @@
 
 from decimal import Decimal
 
-from fairlead_proxy.contract.config import Price, Step
-from fairlead_proxy.exchange.outcome import Usage
+from fairlead_proxy.contract.config import Price
+from fairlead_proxy.contract.linked import Step
+from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.telemetry.series import Latencies
 
 

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import msgspec
 
-from fairlead_proxy.contract.config import Price, Step
+from fairlead_proxy.contract.config import Price
+from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.exchange.record import CallRecord
 

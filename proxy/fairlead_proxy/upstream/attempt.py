@@ -6,7 +6,8 @@ from typing import Protocol
 from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, ReadRequest, Relay
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.exchange.outcome import Outcome, Usage
+from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.upstream.berths import Berth
 from fairlead_proxy.upstream.reply import Reply
 from fairlead_proxy.upstream.transport import Errand, Headers
@@ -109,7 +110,7 @@ class Attempt:
     def begin(self, progress: Progress) -> None:
         """Send the call; `progress` is told of it."""
         self._progress = progress
-        self._send(asks_usage=self._request.mode is Mode.STREAM and self._target not in self._refusing)
+        self._send(asks_usage=self._request.mode is Mode.STREAM and self._berth.target not in self._refusing)
 
     def interrupt(self, failure: FailureClass, detail: str) -> None:
         """End it now, as this class; without effect once it has ended."""
@@ -202,8 +203,7 @@ class Attempt:
         if berth.lane is None:
             self._end(berth.refusal)
             return
-        model = berth.step.model.upstream_name
-        body = self._reply.dialect.rewrite_request(self._request, model=model, include_usage=asks_usage)
+        body = self._reply.dialect.rewrite_request(self._request, model=berth.upstream_model, include_usage=asks_usage)
         self._errand = berth.transport.send(berth.lane, body, self, self._more)
 
     def _collect(self, data: bytes) -> None:
@@ -234,10 +234,6 @@ class Attempt:
             self._errand.close()
         self._usage_refused = True
         self._send(asks_usage=False)
-
-    @property
-    def _target(self) -> tuple[str, str]:
-        return self._berth.step.provider.id, self._berth.step.model.name
 
     def _whole_body(self) -> bytes:
         body = self._body
@@ -281,7 +277,7 @@ class Attempt:
         """All of the answer has been written."""
         if self._usage_refused:
             # Only now: the refusal may have quoted a caller's text, which must not change how others are served.
-            self._refusing.add(self._target)
+            self._refusing.add(self._berth.target)
         if self._errand is not None:
             self._errand.release()
             self._errand = None

@@ -3,8 +3,9 @@
 from typing import Protocol
 
 from fairlead_proxy.contract.cell import Cell
-from fairlead_proxy.contract.config import Provider, Rule, Step
+from fairlead_proxy.contract.config import Provider, Rule
 from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import Mode, ProviderType
 from fairlead_proxy.dialects.dialect import Dialect
 from fairlead_proxy.exchange.errors import UpstreamFailure
@@ -24,15 +25,18 @@ class TransportChoice(Protocol):
 class Berth:
     """A step in one mode, made ready. `lane` is None where its key cannot be sent: `refusal` says why.
 
-    `lines` are encoded headers: rule, provider, model, and whether the answer is a simulated one.
+    `target`: ids of provider and model. `lines` are encoded headers: rule, provider, model, and whether the answer is
+    a simulated one.
     """
 
-    __slots__ = ("cell", "lane", "lines", "mode", "refusal", "step", "transport")
+    __slots__ = ("cell", "lane", "lines", "mode", "refusal", "step", "target", "transport", "upstream_model")
 
     def __init__(self, step: Step, mode: Mode, rule: Rule, key: str, dialect: Dialect, transport: Transport) -> None:
         provider = step.provider
         self.transport = transport
         self.step = step
+        self.target = (provider.id, step.model.name)
+        self.upstream_model = step.model.upstream_name
         self.mode = mode
         self.cell: Cell = step.cell(mode)
         self.lines = _lines_of(step, rule)

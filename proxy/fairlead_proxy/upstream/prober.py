@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable, Collection, Iterable
 from random import Random
 
-from fairlead_proxy.contract.config import ANONYMOUS, Credential, GatewayConfig, Provider
+from fairlead_proxy.contract.config import ANONYMOUS, Credential, Provider
 from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Operation, ProbeMode
 from fairlead_proxy.contract.report import Observation, ProbeResult
 from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES

@@ -2,8 +2,6 @@
 
 from typing import Protocol
 
-from msgspec import Struct
-
 from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.exchange.errors import UpstreamFailure
 
@@ -11,18 +9,23 @@ Headers = tuple[tuple[str, str], ...]
 """Lower-case names."""
 
 
-class Lane(Struct, frozen=True, eq=False):
+class Lane:
     """What is the same for every request of one kind: where it goes, and the head it goes with. Made once, compared by
     identity, so that a transport can keep what it has prepared for it.
 
     `path` is appended to the provider's url. `connect_seconds` bounds DNS, connect and TLS together.
     """
 
-    provider: Provider
-    method: str
-    path: str
-    headers: Headers
-    connect_seconds: float = 10.0
+    __slots__ = ("connect_seconds", "headers", "method", "path", "provider")
+
+    def __init__(
+        self, provider: Provider, method: str, path: str, headers: Headers, connect_seconds: float = 10.0
+    ) -> None:
+        self.provider = provider
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.connect_seconds = connect_seconds
 
 
 class Receiver(Protocol):

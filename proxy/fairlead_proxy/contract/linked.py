@@ -1,0 +1,157 @@
+"""A revision linked for serving: what a call would have to look up is found when the revision is loaded."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fairlead_proxy.contract.cell import Cell
+from fairlead_proxy.contract.config import Credential, Gateway, Match, Model, Policy, Provider, Rule, Target
+from fairlead_proxy.contract.names import Mode, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One attempt that may be made: a target with the credential to use. Made once, when a revision is loaded."""
+
+    target: Target
+    provider: Provider
+    model: Model
+    credential: Credential
+    key_name: str
+    plain_cell: Cell
+    stream_cell: Cell
+
+    @classmethod
+    def of(cls, target: Target, provider: Provider, model: Model, credential: Credential) -> "Step":
+        plain, stream = (Cell(provider.id, credential.name, model.name, mode) for mode in (Mode.PLAIN, Mode.STREAM))
+        return cls(target, provider, model, credential, f"{provider.id}/{credential.name}", plain, stream)
+
+    def cell(self, mode: Mode) -> Cell:
+        """Return the cell that an attempt in this mode asks."""
+        return self.stream_cell if mode is Mode.STREAM else self.plain_cell
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedTarget:
+    """A target with what it refers to; None where the snapshot does not hold it, or it has no such model.
+
+    `permitted`: the provider's owner lets the policy's namespace use it. `steps`: one for each credential.
+    """
+
+    target: Target
+    provider: Provider | None
+    model: Model | None
+    permitted: bool
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A rule as it applies to one virtual model: only the entries that may match it, and its linked targets.
+
+    `windows`: some target states how long a context it takes. `weighs_prompt`: that, or an entry, makes the length of
+    the prompt count. `order`: in which the targets are tried where neither weight nor chance has a say in it; empty
+    where one has. `settled`: nor in which credential is, so that two calls with the same needs are planned alike.
+    """
+
+    policy: Policy
+    rule: Rule
+    entries: tuple[Match, ...]
+    targets: tuple[LinkedTarget, ...]
+    windows: bool
+    weighs_prompt: bool
+    settled: bool
+    order: tuple[LinkedTarget, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """One revision, indexed for serving: `routes[(namespace, virtual model)]` holds that model's rules in order."""
+
+    revision: str
+    gateway: Gateway
+    providers: Mapping[str, Provider]
+    policies: Mapping[str, Policy]
+    routes: Mapping[tuple[str, str], tuple[Route, ...]]
+    header_names: frozenset[str]
+    """Lower-case names of every header that some rule matches on."""
+
+    @classmethod
+    def of(
+        cls,
+        revision: str,
+        gateway: Gateway,
+        providers: Iterable[Provider],
+        policies: Iterable[Policy],
+        previous: "GatewayConfig | None" = None,
+    ) -> "GatewayConfig":
+        """Index these objects. The routes of a policy that is the very object it was in `previous`, and whose
+        providers are too, are taken from there: one edit links one policy, not all.
+        """
+        by_id = {provider.id: provider for provider in providers}
+        relinked = _replaced(previous.providers, by_id) if previous else frozenset()
+        routes: dict[tuple[str, str], tuple[Route, ...]] = {}
+        kept: dict[str, Policy] = {}
+        header_names: set[str] = set()
+        for policy in policies:
+            if not gateway.admits(policy.namespace):
+                continue
+            kept[policy.id] = policy
+            known = previous.routes if previous is not None and not _refers_to(policy, relinked) else {}
+            linked: list[tuple[Rule, tuple[LinkedTarget, ...]]] | None = None
+            for name in policy.models:
+                found = known.get((policy.namespace, name), ())
+                if not found or found[0].policy is not policy:
+                    if linked is None:
+                        linked = [(rule, _linked_targets(rule, policy.namespace, by_id)) for rule in policy.rules]
+                    found = tuple(_routes_of(policy, linked, name))
+                routes[policy.namespace, name] = found
+            header_names.update(name for rule in policy.rules for entry in rule.match for name in entry.headers)
+        return cls(revision, gateway, by_id, kept, routes, frozenset(header_names))
+
+    def virtual_models(self, namespace: str) -> tuple[str, ...]:
+        """Return the virtual models that callers of this namespace may name, sorted."""
+        return tuple(sorted(name for owner, name in self.routes if owner == namespace))
+
+
+def _replaced(before: Mapping[str, Provider], now: Mapping[str, Provider]) -> frozenset[str]:
+    """Return the ids of the providers that came, went or are another object than before."""
+    return frozenset(id for id in before.keys() | now.keys() if before.get(id) is not now.get(id))
+
+
+def _refers_to(policy: Policy, providers: frozenset[str]) -> bool:
+    return bool(providers) and any(target.provider in providers for rule in policy.rules for target in rule.targets)
+
+
+def _linked_targets(rule: Rule, namespace: str, providers: Mapping[str, Provider]) -> tuple[LinkedTarget, ...]:
+    return tuple(_link(target, namespace, providers.get(target.provider)) for target in rule.targets)
+
+
+def _link(target: Target, namespace: str, provider: Provider | None) -> LinkedTarget:
+    if provider is None:
+        return LinkedTarget(target, None, None, permitted=False, steps=())
+    permitted = provider.consumers.admits(provider.namespace, namespace)
+    model = provider.model(target.model)
+    if model is None:
+        return LinkedTarget(target, provider, None, permitted, steps=())
+    steps = tuple(Step.of(target, provider, model, credential) for credential in provider.credentials)
+    return LinkedTarget(target, provider, model, permitted, steps)
+
+
+def _routes_of(policy: Policy, linked: Iterable[tuple[Rule, tuple[LinkedTarget, ...]]], model: str) -> Iterable[Route]:
+    for rule, targets in linked:
+        entries = tuple(entry for entry in rule.match if not entry.models or model in entry.models)
+        if entries or not rule.match:
+            windows = any(linked.model is not None and linked.model.context_window is not None for linked in targets)
+            weighs = windows or any(
+                entry.prompt_tokens_min is not None or entry.prompt_tokens_max is not None for entry in entries
+            )
+            order = _settled_order(rule, targets)
+            settled = bool(order) and not windows and all(len(linked.steps) < 2 for linked in targets)
+            yield Route(policy, rule, entries, targets, windows, weighs, settled, order)
+
+
+def _settled_order(rule: Rule, targets: tuple[LinkedTarget, ...]) -> tuple[LinkedTarget, ...]:
+    priorities = {linked.target.priority for linked in targets}
+    if len(targets) > 1 and (rule.strategy is not Strategy.PRIORITY or len(priorities) < len(targets)):
+        return ()
+    return tuple(sorted(targets, key=lambda linked: linked.target.priority))
