@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 
-.PHONY: help check lint test generate changelog lock bench profile
+.PHONY: help check lint test test-compiled generate changelog lock bench profile
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -17,6 +17,9 @@ lint:  ## format, lint, types, import contracts
 
 test:  ## the tests that need no cluster
 	./test
+
+test-compiled:  ## the proxy's tests again, on the form that images hold (a C compiler needed)
+	./test --compiled
 
 generate: lock  ## CRDs, chart files, reference pages and requirements, from their sources
 	PYTHONPATH=tests $(PYTHON) -m architecture.generated --write

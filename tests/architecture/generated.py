@@ -13,11 +13,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 REQUIREMENTS = {
     "requirements/run.txt": ["--no-dev", "--group", "build"],
+    "requirements/proxy.txt": ["--no-dev"],
     "requirements/operator.txt": ["--no-dev", "--group", "build", "--extra", "operator"],
     "requirements/compile.txt": ["--only-group", "build", "--only-group", "compile"],
     "requirements/dev.txt": ["--all-extras", "--group", "build"],
 }
-"""What `uv export` is asked for; the group build lets pip install this project without fetching anything more."""
+"""What `uv export` is asked for; the group build lets pip install this project without fetching anything more.
+
+What an image runs on holds nothing that builds: the proxy's comes to it as a wheel.
+"""
 
 
 def generated_files() -> dict[str, str]:

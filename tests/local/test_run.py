@@ -221,6 +221,29 @@ def test_workers_share_the_port_and_their_metrics_are_one_and_they_die_with_thei
         eventually(lambda: len(workers) == 2 and not any(alive(worker) for worker in workers), within=5)
 
 
+def test_each_worker_is_a_proxy_and_an_observer_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "objects.yaml"
+    with scripted_upstream() as upstream:
+        path.write_text(UPSTREAM.format(url=upstream.url) + POLICY.format(model="smart", provider="lab"))
+        with standalone(tmp_path, "-f", str(path), "--workers", "2") as gateway:
+            tenant = Tenant(gateway, "smart", path)
+            # Each call comes over a connection of its own; which worker takes it is chance.
+            assert all(tenant.is_served_by("default/lab") for _ in range(20))
+            upstream.behave("status", status=500)
+
+            def healthy() -> str:
+                tenant.is_served_by("default/lab")
+                return str(gateway.condition("ModelProvider", "default", "lab", "Healthy")["message"])
+
+            eventually(lambda: " of 2 observers: Failing" in healthy(), within=20)
+            observers = gateway.status_of("ModelProvider", "default", "lab")["health"]["observers"]
+            assert (observers["reporting"], observers["total"]) == (2, 2)
+            fleet = gateway.status_of("ModelGateway", "default", "main")
+            assert fleet["proxies"] == {"total": 2, "ready": 2, "programmed": 2}
+            said = gateway.condition("ModelGateway", "default", "main", "Available")["message"]
+            assert "a worker, has breakers of its own and observes providers for itself" in said
+
+
 @contextmanager
 def streaming(tmp_path: Path, tokens: int) -> Iterator[tuple[Standalone, Any]]:
     """A gateway in the middle of a stream whose tokens come every 0.1 s."""

@@ -1,7 +1,9 @@
 """Builds the images that ship, from `images/*.Containerfile`, with no daemon and no image registry.
 
 Their base is made here, as an archive: this machine's Python with pip, a shell and what else the files call. Packages
-come from the package index that pip is set to, by the locked hashes, as they do wherever these files are built.
+come from the package index that pip is set to, by the locked hashes, as they do wherever these files are built. No C
+compiler is in it, so the proxy is built as plain Python here: `./test --compiled` tries the form that ships, out of the
+same kind of wheel. With Docker the images are built from the base that their files name.
 """
 
 import os
@@ -17,6 +19,8 @@ from node.oci_image import Image, write_image
 
 BASE = "localhost/python-base:dev"
 FILES = {"proxy": PROXY_IMAGE, "operator": OPERATOR_IMAGE}
+BUILD_ARGUMENTS = {"proxy": ["--build-arg", "COMPILED=0"], "operator": []}
+"""Beside BASE, on the base that is made here."""
 _PIP = "usr/local/lib/pip"
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _INDEX_SETTINGS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT")
@@ -52,6 +56,7 @@ def build_with_buildah(directory: Path) -> Sequence[Path]:
             "--layers",
             "--build-arg",
             f"BASE={BASE}",
+            *BUILD_ARGUMENTS[name],
         ]
         file = ROOT / "images" / f"{name}.Containerfile"
         _run(*buildah, "build", *flags, "-t", shipped_name(image), "-f", str(file), str(ROOT))

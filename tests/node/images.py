@@ -1,4 +1,7 @@
-"""The images of a test node: our two, made from the source tree as it is, and what the node itself needs."""
+"""The images of a test node: our two, made from the source tree as it is, and what the node itself needs.
+
+Ours hold plain Python: an edit of the source is in them at once, with no compiler.
+"""
 
 import platform
 from collections.abc import Mapping, Sequence

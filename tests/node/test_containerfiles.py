@@ -28,7 +28,7 @@ def test_an_image_that_ships_starts(image: str, word: str, kubectl: Kubectl, nam
 def test_the_proxy_that_ships_holds_nothing_of_the_operator_or_of_what_built_it(
     kubectl: Kubectl, namespace: str
 ) -> None:
-    names = ("fairlead_operator", "kopf", "kubernetes", "hatchling")
+    names = ("fairlead_operator", "kopf", "kubernetes", "hatchling", "editables", "mypy", "mypyc", "setuptools")
     look = f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
     printed = run_to_its_end(kubectl, namespace, shipped_name(FILES["proxy"]), command=["python3", "-c", look])
     assert printed == "[]\n"

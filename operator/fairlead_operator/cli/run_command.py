@@ -19,7 +19,15 @@ def run(
         str, typer.Option(metavar="HOST:PORT", help="For health, metrics and decisions.")
     ] = "127.0.0.1:9090",
     state: State = DEFAULT_STATE,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Proxy processes that share the port.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Proxies that share the port, a process each. In status each counts as one: "
+            "it has breakers of its own, and observes providers for itself.",
+        ),
+    ] = 1,
     gateway: Gateway = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Serve without keys on an address that others can reach.")

@@ -56,7 +56,7 @@ class ObserversStatus(StatusPart):
     """Which proxies the health is known from."""
 
     reporting: Annotated[Count, Field(description="Proxies with evidence of calls or probes that still holds.")]
-    total: Annotated[Count, Field(description="Proxies that were asked.")]
+    total: Annotated[Count, Field(description="Ready proxies, each of which may be an observer.")]
     dissenting: Annotated[
         list[Text], Field(description="Proxies that see it otherwise than the quorum.", max_length=20)
     ] = []
@@ -131,7 +131,7 @@ class RoutePolicyStatus(CommonStatus):
 class ProxiesStatus(StatusPart):
     """The proxies of the fleet, counted."""
 
-    total: Annotated[Count, Field(description="Proxies that exist.")]
+    total: Annotated[Count, Field(description="Proxies that exist: pods, or the workers of `fairlead run`.")]
     ready: Annotated[Count, Field(description="Of these, those that may get calls.")]
     programmed: Annotated[Count, Field(description="Of these, those that acknowledged the revision.")]
 

@@ -6,6 +6,12 @@ from fairlead_operator.status.conditions import Condition, ConditionType, Status
 from fairlead_operator.status.facts import Facts
 from fairlead_operator.verdict import Reason, Truth, Verdict
 
+SEVERAL = (
+    "each ready proxy, be it a pod or a worker, has breakers of its own and observes providers for itself; "
+    "their health is what most observers see"
+)
+"""No count in it, so that a proxy more or less changes no message."""
+
 
 def gateway_status(verdict: Verdict, programmed: Condition, facts: Facts, previous: Status) -> dict[str, Any]:
     """Return the whole status; `programmed` is ruled already."""
@@ -33,5 +39,6 @@ def gateway_status(verdict: Verdict, programmed: Condition, facts: Facts, previo
 
 def _available(ready: int) -> Condition:
     if ready:
-        return Condition(ConditionType.AVAILABLE, Truth.TRUE, Reason.AVAILABLE)
+        message = SEVERAL if ready > 1 else ""
+        return Condition(ConditionType.AVAILABLE, Truth.TRUE, Reason.AVAILABLE, message)
     return Condition(ConditionType.AVAILABLE, Truth.FALSE, Reason.NO_PROXIES, "no proxy is ready")
