@@ -66,7 +66,7 @@ class Gear:
 
     def course(self, route: Route, steps: Sequence[Step], mode: Mode, attempts: int, record: CallRecord) -> Course:
         """Return the way of a call that begins now through these steps, with so many attempts at most."""
-        resilience, steady = route.rule.resilience, self.steady()
+        resilience, steady = route.resilience, self.steady()
         return Course(
             steps,
             mode,

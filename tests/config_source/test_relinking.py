@@ -54,18 +54,18 @@ def test_an_edit_of_one_policy_keeps_the_routes_of_the_others() -> None:
     first = GatewayConfig.of("r-1", GATEWAYS[0], PROVIDERS[::2], [other, before])
     second = GatewayConfig.of("r-2", GATEWAYS[0], PROVIDERS[::2], [other, after], first)
     key = (other.namespace, other.models[0])
-    assert second.routes[key] is first.routes[key]
+    assert second.offers[key] is first.offers[key]
 
 
 def test_an_edit_of_a_provider_relinks_the_policies_that_refer_to_it() -> None:
     policy = POLICIES[0]
     first = GatewayConfig.of("r-1", GATEWAYS[0], [PROVIDERS[0]], [policy])
     second = GatewayConfig.of("r-2", GATEWAYS[0], [PROVIDERS[1]], [policy], first)
-    assert second.routes["x", "smart"][0].targets[0].provider is PROVIDERS[1]
+    assert second.offers["x", "smart"].routes[0].targets[0].provider is PROVIDERS[1]
 
 
 def test_what_a_deleted_policy_offered_goes_with_it() -> None:
     kept, deleted = POLICIES[0], next(policy for policy in POLICIES if policy.id == "x/q" and "smart" in policy.models)
     first = GatewayConfig.of("r-1", GATEWAYS[0], PROVIDERS[::2], [kept, deleted])
     second = GatewayConfig.of("r-2", GATEWAYS[0], PROVIDERS[::2], [kept], first)
-    assert second.routes["x", "smart"][0].policy is kept
+    assert second.offers["x", "smart"].routes[0].policy is kept

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fairlead_proxy.contract.config import Consumers, Credential, Gateway, Match, Model, Policy, Provider, Rule, Target
 from fairlead_proxy.contract.linked import GatewayConfig, Step
-from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType, Strategy
+from fairlead_proxy.contract.names import FailureClass, Mode, Operation, ProviderType, Strategy
 from fairlead_proxy.decision.decide import decide
 from fairlead_proxy.decision.facts import ABLE, AssumedWorld, CallFacts, CellState, Plans
 from fairlead_proxy.decision.plan import Plan, RefusalKind, SkipReason
@@ -29,7 +29,7 @@ FACTS = facts()
 class _World:
     """A world in which nothing can be remembered."""
 
-    def settled_plans(self) -> Plans | None:
+    def settled_plans(self, operation: Operation) -> Plans | None:
         return None
 
 
@@ -319,7 +319,7 @@ class Remembering(_World):
     def __init__(self) -> None:
         self.plans: Plans = {}
 
-    def settled_plans(self) -> Plans | None:
+    def settled_plans(self, operation: Operation) -> Plans | None:
         return self.plans
 
     def has_key(self, step: Step) -> bool:

@@ -87,7 +87,7 @@ def test_backoff_is_within_its_bounds(base: float, most: float, repeat: int, rng
 
 def route(percent: int) -> Route:
     retry = Retry(same_target=1, budget_percent=percent, backoff_base_seconds=0.0)
-    (found,) = config([provider("a")], resilience=Resilience(retry=retry)).routes["team", "smart"]
+    (found,) = config([provider("a")], resilience=Resilience(retry=retry)).offers["team", "smart"].routes
     return found
 
 
@@ -111,7 +111,7 @@ def test_zero_percent_means_none() -> None:
 
 
 def test_rule_without_repeats_counts_nothing() -> None:
-    (found,) = config([provider("a")]).routes["team", "smart"]
+    (found,) = config([provider("a")]).offers["team", "smart"].routes
     assert RetryBudget().open(found, 0.0) is None
 
 
@@ -124,7 +124,7 @@ def test_budget_comes_back_with_time() -> None:
 
 def test_repeat_that_would_come_after_the_total_deadline_is_not_made() -> None:
     resilience = Resilience(retry=Retry(same_target=1), timeouts=Timeouts(total_seconds=5.0))
-    (found,) = config([provider("a")], resilience=resilience).routes["team", "smart"]
+    (found,) = config([provider("a")], resilience=resilience).offers["team", "smart"].routes
     assert delay(RetryBudget(), found, now=5.0) is None
 
 

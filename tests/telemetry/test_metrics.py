@@ -97,7 +97,7 @@ def counted_usages() -> st.SearchStrategy[Usage]:
 def test_what_is_shown_is_what_each_call_by_itself_comes_to(calls: list[tuple[str, Usage, bool]]) -> None:
     """However often it is looked at, or a configuration is adopted, in between."""
     adopted = config([provider(name, price=price) for name, price in PRICED.items()])
-    (route,) = adopted.routes["team", "smart"]
+    (route,) = adopted.offers["team", "smart"].routes
     steps = {linked.steps[0].provider.id: linked.steps[0] for linked in route.targets}
     metrics = Metrics(CollectorRegistry())
     metrics.adopt(adopted)

@@ -38,7 +38,7 @@ def record_of(
     failure: FailureClass | None,
 ) -> CallRecord:
     """Return the record of a call at this price."""
-    route: Route = config([provider("a", price=price)]).routes["team", "smart"][0]
+    route: Route = config([provider("a", price=price)]).offers["team", "smart"].routes[0]
     step = route.targets[0].steps[0]
     began = 1_700_000_000.25
     first_token_at = None if first is None else began + first

@@ -2,9 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fairlead_proxy.contract.cell import Cell
-from fairlead_proxy.contract.config import Credential, Gateway, Match, Model, Policy, Provider, Rule, Target
+from fairlead_proxy.contract.config import (
+    Credential,
+    Gateway,
+    Match,
+    Model,
+    Policy,
+    Provider,
+    Resilience,
+    Rule,
+    Target,
+)
 from fairlead_proxy.contract.names import Mode, Strategy
 
 
@@ -61,17 +72,42 @@ class Route:
     weighs_prompt: bool
     settled: bool
     order: tuple[LinkedTarget, ...]
+    resilience: Resilience
+    """The rule's; one object for all rules that say the same, so that it is in reach whichever is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A virtual model as a policy offers it: its routes, in the order of their rules.
+
+    `usual`: the route of a call that brings neither a header nor an intent that a rule looks at, unless the length of
+    its prompt counts (`weighs_prompt`) or what it asks for does (`weighs_operation`); None where no rule serves it.
+    """
+
+    routes: tuple[Route, ...]
+    weighs_prompt: bool
+    weighs_operation: bool
+    usual: Route | None
+
+    @classmethod
+    def of(cls, routes: tuple[Route, ...]) -> "Offer":
+        return cls(
+            routes,
+            any(route.weighs_prompt for route in routes),
+            any(entry.operations for route in routes for entry in route.entries),
+            next((route for route in routes if _takes_any(route)), None),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """One revision, indexed for serving: `routes[(namespace, virtual model)]` holds that model's rules in order."""
+    """One revision, indexed for serving: `offers[(namespace, virtual model)]` is what callers there may name."""
 
     revision: str
     gateway: Gateway
     providers: Mapping[str, Provider]
     policies: Mapping[str, Policy]
-    routes: Mapping[tuple[str, str], tuple[Route, ...]]
+    offers: Mapping[tuple[str, str], Offer]
     header_names: frozenset[str]
     """Lower-case names of every header that some rule matches on."""
 
@@ -89,28 +125,28 @@ class GatewayConfig:
         """
         by_id = {provider.id: provider for provider in providers}
         relinked = _replaced(previous.providers, by_id) if previous else frozenset()
-        routes: dict[tuple[str, str], tuple[Route, ...]] = {}
+        offers: dict[tuple[str, str], Offer] = {}
         kept: dict[str, Policy] = {}
         header_names: set[str] = set()
         for policy in policies:
             if not gateway.admits(policy.namespace):
                 continue
             kept[policy.id] = policy
-            known = previous.routes if previous is not None and not _refers_to(policy, relinked) else {}
+            known = previous.offers if previous is not None and not _refers_to(policy, relinked) else {}
             linked: list[tuple[Rule, tuple[LinkedTarget, ...]]] | None = None
             for name in policy.models:
-                found = known.get((policy.namespace, name), ())
-                if not found or found[0].policy is not policy:
+                found = known.get((policy.namespace, name))
+                if found is None or not found.routes or found.routes[0].policy is not policy:
                     if linked is None:
                         linked = [(rule, _linked_targets(rule, policy.namespace, by_id)) for rule in policy.rules]
-                    found = tuple(_routes_of(policy, linked, name))
-                routes[policy.namespace, name] = found
+                    found = Offer.of(tuple(_routes_of(policy, linked, name)))
+                offers[policy.namespace, name] = found
             header_names.update(name for rule in policy.rules for entry in rule.match for name in entry.headers)
-        return cls(revision, gateway, by_id, kept, routes, frozenset(header_names))
+        return cls(revision, gateway, by_id, kept, offers, frozenset(header_names))
 
     def virtual_models(self, namespace: str) -> tuple[str, ...]:
         """Return the virtual models that callers of this namespace may name, sorted."""
-        return tuple(sorted(name for owner, name in self.routes if owner == namespace))
+        return tuple(sorted(name for owner, name in self.offers if owner == namespace))
 
 
 def _replaced(before: Mapping[str, Provider], now: Mapping[str, Provider]) -> frozenset[str]:
@@ -147,7 +183,17 @@ def _routes_of(policy: Policy, linked: Iterable[tuple[Rule, tuple[LinkedTarget, 
             )
             order = _settled_order(rule, targets)
             settled = bool(order) and not windows and all(len(linked.steps) < 2 for linked in targets)
-            yield Route(policy, rule, entries, targets, windows, weighs, settled, order)
+            yield Route(policy, rule, entries, targets, windows, weighs, settled, order, _shared(rule.resilience))
+
+
+def _takes_any(route: Route) -> bool:
+    """Say whether a call matches that brings nothing that a rule could look at, whatever it asks for."""
+    return not route.entries or any(not (entry.headers or entry.intents) for entry in route.entries)
+
+
+@lru_cache(maxsize=1024)
+def _shared(resilience: Resilience) -> Resilience:
+    return resilience
 
 
 def _settled_order(rule: Rule, targets: tuple[LinkedTarget, ...]) -> tuple[LinkedTarget, ...]:

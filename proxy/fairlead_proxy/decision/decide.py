@@ -6,7 +6,7 @@ from random import Random
 from fairlead_proxy.contract.config import Model
 from fairlead_proxy.contract.linked import GatewayConfig, LinkedTarget, Step
 from fairlead_proxy.decision.facts import CallFacts, World
-from fairlead_proxy.decision.match import match_route
+from fairlead_proxy.decision.match import is_usual, match_route
 from fairlead_proxy.decision.plan import Considered, Plan, Refusal, RefusalKind, Skip, SkipReason
 from fairlead_proxy.decision.strategies import STRATEGIES, draw
 
@@ -17,14 +17,14 @@ _LASTING = frozenset({SkipReason.OPERATION_UNSUPPORTED, SkipReason.CAPABILITY_MI
 
 def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -> Plan:
     """Return which targets serve this call, in which order, and why; a refusal where there is none."""
-    routes = config.routes.get((facts.tenant, facts.model))
-    if routes is None:
+    offer = config.offers.get((facts.tenant, facts.model))
+    if offer is None:
         return _refused(RefusalKind.MODEL_NOT_FOUND, f"the model {facts.model!r} does not exist")
-    route = match_route(routes, facts)
+    route = offer.usual if is_usual(offer, facts) else match_route(offer.routes, facts)
     if route is None:
         return _refused(RefusalKind.NO_RULE, f"no rule for the model {facts.model!r} matches this call")
-    plans = world.settled_plans() if route.settled and not facts.needs else None
-    known = plans.get((id(route), facts.operation)) if plans is not None else None
+    plans = world.settled_plans(facts.operation) if route.settled and not facts.needs else None
+    known = plans.get(id(route)) if plans is not None else None
     if known is not None:
         return known
     ordered: Sequence[LinkedTarget] = route.order or STRATEGIES[route.rule.strategy](route.targets, rng)
@@ -44,7 +44,7 @@ def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -
     refusal = None if steps else _refusal_of(facts, considered)
     plan = Plan(route, tuple(steps), tuple(considered), refusal)
     if plans is not None:
-        plans[id(route), facts.operation] = plan
+        plans[id(route)] = plan
     return plan
 
 

@@ -10,8 +10,8 @@ from fairlead_proxy.decision.plan import Plan
 
 INTENT_HEADER = "x-fairlead-intent"
 
-Plans = dict[tuple[int, Operation], Plan]
-"""By the identity of the route, which its plan holds, and what is asked."""
+Plans = dict[int, Plan]
+"""By the identity of the route, which its plan holds."""
 
 _NO_HEADERS: Mapping[str, str] = {}
 _NO_NEEDS: frozenset[str] = frozenset()
@@ -75,7 +75,7 @@ class World(Protocol):
 
     def state_of(self, step: Step, mode: Mode) -> CellState: ...
 
-    def settled_plans(self) -> Plans | None:
+    def settled_plans(self, operation: Operation) -> Plans | None:
         """Return what was decided of settled routes while no state of any cell had a say in it; None if one has now.
 
         What is decided is remembered there, and saves work the next time.
@@ -92,7 +92,7 @@ class AssumedWorld:
     def has_key(self, step: Step) -> bool:
         return True
 
-    def settled_plans(self) -> Plans | None:
+    def settled_plans(self, operation: Operation) -> Plans | None:
         return None
 
     def state_of(self, step: Step, mode: Mode) -> CellState:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from fairlead_proxy.contract.config import Match
-from fairlead_proxy.contract.linked import Route
+from fairlead_proxy.contract.linked import Offer, Route
 from fairlead_proxy.decision.facts import CallFacts
 
 
@@ -13,6 +13,11 @@ def match_route(routes: Iterable[Route], facts: CallFacts) -> Route | None:
         if not route.entries or any(entry_matches(entry, facts) for entry in route.entries):
             return route
     return None
+
+
+def is_usual(offer: Offer, facts: CallFacts) -> bool:
+    """Say whether the call brings nothing that a rule looks at: then it goes the model's usual way."""
+    return not (facts.headers or facts.intent or offer.weighs_prompt or offer.weighs_operation)
 
 
 def entry_matches(entry: Match, facts: CallFacts) -> bool:

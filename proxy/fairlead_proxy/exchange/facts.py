@@ -36,10 +36,7 @@ def facts_of(call: ClientCall, asked: Asked, config: GatewayConfig) -> CallFacts
     The prompt is counted only where a rule of the model looks at its length: that is work on every byte of it.
     """
     header_names = config.header_names
-    counts = False
-    for route in config.routes.get((call.tenant, asked.model), ()):
-        if route.weighs_prompt:
-            counts = True
+    offer = config.offers.get((call.tenant, asked.model))
     headers = call.headers
     return CallFacts(
         call.tenant,
@@ -47,7 +44,7 @@ def facts_of(call: ClientCall, asked: Asked, config: GatewayConfig) -> CallFacts
         call.operation,
         asked.mode,
         {name: headers[name] for name in header_names.intersection(headers)} if header_names else _NO_HEADERS,
-        asked.prompt_tokens if counts else None,
+        asked.prompt_tokens if offer is not None and offer.weighs_prompt else None,
         max(0, asked.max_tokens or 0),
         headers.get(INTENT_HEADER, ""),
         asked.needs,

@@ -8,7 +8,7 @@ from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.config import ANONYMOUS, PassiveHealth
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig, Step
-from fairlead_proxy.contract.names import HEALTH_REASON, TIMEOUT_CLASSES, BreakerState, FailureClass, Mode
+from fairlead_proxy.contract.names import HEALTH_REASON, TIMEOUT_CLASSES, BreakerState, FailureClass, Mode, Operation
 from fairlead_proxy.contract.report import ALL_MODELS, Cooldown, ProbeResult
 from fairlead_proxy.decision.facts import ABLE, CellState, Plans
 from fairlead_proxy.exchange.cell import WELL, CellReading
@@ -39,7 +39,7 @@ class Breakers:
         self._cells: dict[Cell, CellBreaker] = {}
         self._config: GatewayConfig | None = None
         self._keys: KeyRing | None = None
-        self._plans: Plans = {}
+        self._plans: dict[Operation, Plans] = {}
         self._waits = Waits()
 
     def adopt(self, config: GatewayConfig) -> None:
@@ -217,14 +217,14 @@ class BreakerWorld:
 
     __slots__ = ("_breakers", "_keys", "_now", "_plans")
 
-    def __init__(self, breakers: Breakers, keys: KeyRing, now: float, plans: Plans) -> None:
+    def __init__(self, breakers: Breakers, keys: KeyRing, now: float, plans: dict[Operation, Plans]) -> None:
         self._breakers = breakers
         self._keys = keys
         self._now = now
         self._plans = plans
 
-    def settled_plans(self) -> Plans | None:
-        return None if self._breakers.troubled else self._plans
+    def settled_plans(self, operation: Operation) -> Plans | None:
+        return None if self._breakers.troubled else self._plans.setdefault(operation, {})
 
     def has_key(self, step: Step) -> bool:
         return step.key_name in self._keys.credentials or step.credential.name == ANONYMOUS.name

@@ -32,7 +32,7 @@ class RetryBudget:
 
     def open(self, route: Route, now: float) -> "Repeats | None":
         """Return what a call that begins now may repeat, having earned its share; None where its rule never does."""
-        retry = route.rule.resilience.retry
+        retry = route.resilience.retry
         if retry.same_target <= 0:
             return None
         key = (route.policy.id, route.rule.name)
@@ -40,7 +40,7 @@ class RetryBudget:
         if window is None:
             window = self._windows[key] = Window(SPAN_SECONDS, 2)
         window.add(_CALLS, now)
-        return Repeats(retry, window, now + route.rule.resilience.timeouts.total_seconds)
+        return Repeats(retry, window, now + route.resilience.timeouts.total_seconds)
 
     def keep(self, policies: frozenset[str]) -> None:
         """Forget the rules of every other policy."""

@@ -176,7 +176,7 @@ class Tenant:
     def _show_model(self, visit: Visit) -> None:
         admission = self._identify(visit)
         name = unquote(visit.request.path.removeprefix(MODEL))
-        if (admission.identity.tenant, name) not in admission.loaded.config.routes:
+        if (admission.identity.tenant, name) not in admission.loaded.config.offers:
             raise CallRefused(answers.UNKNOWN_MODEL)
         self._answer(visit, OPENAI_CHAT.render_model(name))
 

@@ -60,7 +60,7 @@ class Metrics:
         self._post()
         self._tallies = {}
         self._namespaces = frozenset(policy.namespace for policy in config.policies.values())
-        self._routes = frozenset(config.routes)
+        self._routes = frozenset(config.offers)
         known = self._namespaces.union(config.providers, config.policies, ("", OTHER))
         for group in (self._requests, self._attempts, self._used, self._durations, self._ttfts):
             group.keep(known)

@@ -22,9 +22,13 @@ class _Kind:
     Prices are whole numbers of 10^-`places` USD a token. `step` keeps its identity from being given to another one.
     """
 
-    __slots__ = ("input_price", "least_cost", "middle", "output_price", "places", "step")
+    __slots__ = ("caller", "input_price", "least_cost", "middle", "mode", "output_price", "places", "step")
 
-    def __init__(self, step: Step, middle: str, input_price: int, output_price: int, places: int) -> None:
+    def __init__(
+        self, step: Step, caller: str, mode: Mode, middle: str, input_price: int, output_price: int, places: int
+    ) -> None:
+        self.caller = caller
+        self.mode = mode
         self.least_cost: int = 10 ** (places - _PLAIN_PLACES)
         self.step = step
         self.middle = middle
@@ -37,7 +41,9 @@ class UsualLines:
     """Writes what `access_log.line_of` says, as far as it knows the kind of call."""
 
     def __init__(self) -> None:
-        self._kinds: dict[tuple[int, str, bool], _Kind | None] = {}
+        self._kinds: dict[tuple[int, str, Mode], _Kind] = {}
+        # By the step's identity, which its kind holds: mostly the next call's kind too.
+        self._newest: dict[int, _Kind] = {}
 
     def line(self, record: CallRecord) -> str | None:
         """Return the line, with its line feed; None for a call that is not of the usual sort."""
@@ -47,14 +53,9 @@ class UsualLines:
         usage = last.usage
         if usage is None or usage.cached_input_tokens or usage.cache_write_tokens:
             return None
-        step = last.step
-        streams = last.cell.mode is Mode.STREAM
-        key = (id(step), record.caller, streams)
-        kind = self._kinds.get(key)
-        if kind is None:
-            if key in self._kinds:
-                return None
-            kind = self._remember(key, record, step)
+        kind = self._newest.get(id(last.step))
+        if kind is None or kind.caller != record.caller or kind.mode is not last.cell.mode:
+            kind = self._find(record, last.step)
             if kind is None:
                 return None
         input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
@@ -72,12 +73,21 @@ class UsualLines:
             f'"cost_usd":"{_decimal(cost, kind.places).rstrip("0").rstrip(".")}","revision":"{record.revision}"}}\n'
         )
 
-    def _remember(self, key: tuple[int, str, bool], record: CallRecord, step: Step) -> _Kind | None:
-        """Find out what calls of this kind have in common; None, remembered too, where the short way is not theirs."""
-        if len(self._kinds) >= MOST_KINDS:
-            self._kinds.clear()
-        kind = _kind_of(record, step)
-        self._kinds[key] = kind
+    def _find(self, record: CallRecord, step: Step) -> _Kind | None:
+        """Return what calls of this kind have in common; None where the short way is not theirs."""
+        if record.facts is None:
+            return None
+        key = (id(step), record.caller, record.facts.mode)
+        kind = self._kinds.get(key)
+        if kind is None:
+            prices = _whole_prices(step.model.price)
+            if prices is None:
+                return None
+            if len(self._kinds) >= MOST_KINDS:
+                self._kinds.clear()
+                self._newest.clear()
+            kind = self._kinds[key] = _Kind(step, record.caller, record.facts.mode, _middle_of(record, step), *prices)
+        self._newest[id(step)] = kind
         return kind
 
 
@@ -89,10 +99,7 @@ def _decimal(number: int, places: int) -> str:
     return f"{digits[:-places]}.{digits[-places:]}"
 
 
-def _kind_of(record: CallRecord, step: Step) -> _Kind | None:
-    prices = _whole_prices(step.model.price)
-    if prices is None or record.facts is None:
-        return None
+def _middle_of(record: CallRecord, step: Step) -> str:
     fields = {
         "namespace": record.tenant,
         "caller": record.caller,
@@ -101,9 +108,9 @@ def _kind_of(record: CallRecord, step: Step) -> _Kind | None:
         "provider": step.provider.id,
         "model": step.model.name,
         "operation": record.operation,
-        "mode": record.facts.mode,
+        "mode": record.facts.mode if record.facts is not None else "",
     }
-    return _Kind(step, msgspec.json.encode(fields)[1:-1].decode() + ",", *prices)
+    return msgspec.json.encode(fields)[1:-1].decode() + ","
 
 
 def _whole_prices(price: Price | None) -> tuple[int, int, int] | None:

@@ -31,28 +31,32 @@ class Berth:
 
     __slots__ = ("cell", "lane", "lines", "mode", "refusal", "step", "target", "transport", "upstream_model")
 
-    def __init__(self, step: Step, mode: Mode, rule: Rule, key: str, dialect: Dialect, transport: Transport) -> None:
-        provider = step.provider
-        self.transport = transport
+    def __init__(
+        self,
+        step: Step,
+        cell: Cell,
+        lines: bytes,
+        lane: Lane | None,
+        refusal: UpstreamFailure | None,
+        transport: Transport,
+    ) -> None:
         self.step = step
-        self.target = (provider.id, step.model.name)
+        self.mode = cell.mode
+        self.cell = cell
+        self.lines = lines
+        self.lane = lane
+        self.refusal = refusal
+        self.transport = transport
+        self.target = (step.provider.id, step.model.name)
         self.upstream_model = step.model.upstream_name
-        self.mode = mode
-        self.cell: Cell = step.cell(mode)
-        self.lines = _lines_of(step, rule)
-        self.lane: Lane | None = None
-        self.refusal: UpstreamFailure | None = None
-        try:
-            headers = dialect.upstream_headers(provider.type, key, mode=mode)
-        except UpstreamFailure as refusal:
-            self.refusal = refusal
-        else:
-            patience = min(MAX_CONNECT_SECONDS, rule.resilience.timeouts.per_try_seconds)
-            self.lane = Lane(provider, "POST", dialect.path, headers, patience)
 
 
 class Berths:
-    """The berths of one configuration and one key ring, each made when it is first needed."""
+    """The berths of one configuration and one key ring, each made when it is first needed.
+
+    Those that say the same share their lane and their lines: of a thousand policies, each called now and then, these
+    are what is large.
+    """
 
     def __init__(self, keys: KeyRing, transports: TransportChoice) -> None:
         self.keys = keys
@@ -60,17 +64,43 @@ class Berths:
         # By the step's identity: a berth holds its step, so no other can take its place.
         self._plain: dict[int, Berth] = {}
         self._streams: dict[int, Berth] = {}
+        self._lanes: dict[tuple[int, str, Mode, float], Lane] = {}
+        self._cells: dict[Cell, Cell] = {}
+        self._lines: dict[bytes, bytes] = {}
 
     def of(self, step: Step, mode: Mode, rule: Rule, dialect: Dialect) -> Berth:
         """Return the berth of a step of this rule."""
         berths = self._streams if mode is Mode.STREAM else self._plain
         berth = berths.get(id(step))
         if berth is None:
-            key = self.keys.credentials.get(step.key_name, "")
-            berth = berths[id(step)] = Berth(
-                step, mode, rule, key, dialect, self._transports.for_provider(step.provider)
-            )
+            berth = berths[id(step)] = self._make(step, mode, rule, dialect)
         return berth
+
+    def _make(self, step: Step, mode: Mode, rule: Rule, dialect: Dialect) -> Berth:
+        cell, lines = step.cell(mode), _lines_of(step, rule)
+        lane = self._lane(step, mode, rule, dialect)
+        return Berth(
+            step,
+            self._cells.setdefault(cell, cell),
+            self._lines.setdefault(lines, lines),
+            lane if isinstance(lane, Lane) else None,
+            lane if isinstance(lane, UpstreamFailure) else None,
+            self._transports.for_provider(step.provider),
+        )
+
+    def _lane(self, step: Step, mode: Mode, rule: Rule, dialect: Dialect) -> Lane | UpstreamFailure:
+        """Return the lane that such calls take, or why none can."""
+        patience = min(MAX_CONNECT_SECONDS, rule.resilience.timeouts.per_try_seconds)
+        sort = (id(step.provider), step.key_name, mode, patience)  # its lane holds the provider
+        lane = self._lanes.get(sort)
+        if lane is None:
+            try:
+                key = self.keys.credentials.get(step.key_name, "")
+                headers = dialect.upstream_headers(step.provider.type, key, mode=mode)
+            except UpstreamFailure as refusal:
+                return refusal
+            lane = self._lanes[sort] = Lane(step.provider, "POST", dialect.path, headers, patience)
+        return lane
 
 
 def _lines_of(step: Step, rule: Rule) -> bytes:
