@@ -1,7 +1,7 @@
 """A revision linked for serving: what a call would have to look up is found when the revision is loaded."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from fairlead_proxy.contract.cell import Cell
@@ -19,6 +19,22 @@ from fairlead_proxy.contract.config import (
 from fairlead_proxy.contract.names import Mode, Strategy
 
 
+class Shelf:
+    """Where those that serve a step put what they have made of it, each in a place of its own.
+
+    With thousands of steps a look-up for each would cost more than all else. Whoever takes something down asks it
+    whether it still holds.
+    """
+
+    __slots__ = ("kind", "plain_berth", "stream_berth", "tally")
+
+    def __init__(self) -> None:
+        self.plain_berth: object = None
+        self.stream_berth: object = None
+        self.kind: object = None
+        self.tally: object = None
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One attempt that may be made: a target with the credential to use. Made once, when a revision is loaded."""
@@ -30,6 +46,7 @@ class Step:
     key_name: str
     plain_cell: Cell
     stream_cell: Cell
+    shelf: Shelf = field(default_factory=Shelf, compare=False, repr=False)
 
     @classmethod
     def of(cls, target: Target, provider: Provider, model: Model, credential: Credential) -> "Step":

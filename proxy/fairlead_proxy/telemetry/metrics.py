@@ -33,7 +33,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, catch_up: Callable[[], None] = lambda: None) -> None:
         self.registry = registry
         self._catch_up = catch_up
-        self._tallies: dict[int, Tally] = {}
+        self._tallies: list[Tally] = []
         self._requests = Group((*_TARGET, "code", "reason"), Count)
         self._attempts = Group(("provider", "model", "outcome"), Count)
         self._used = Group(_TARGET, Used)
@@ -58,7 +58,7 @@ class Metrics:
     def adopt(self, config: GatewayConfig) -> None:
         """Take the label values from this configuration; series of what is gone from it end."""
         self._post()
-        self._tallies = {}
+        self._tallies = []
         self._namespaces = frozenset(policy.namespace for policy in config.policies.values())
         self._routes = frozenset(config.offers)
         known = self._namespaces.union(config.providers, config.policies, ("", OTHER))
@@ -82,10 +82,11 @@ class Metrics:
             last = record.last
             if last is not None and last.failure is None:
                 if record.code == 200 and record.reason == "ok" and not record.earlier and last.usage is not None:
-                    # As nearly every call ends. A tally holds its step, so the step's id is a name that costs nothing.
-                    tally = tallies.get(id(last.step))
-                    if tally is None:
-                        tally = tallies[id(last.step)] = self._open_tally(record, last)
+                    kept = last.step.shelf.tally  # as nearly every call ends
+                    if isinstance(kept, Tally) and kept.kept_in is tallies:
+                        tally = kept
+                    else:
+                        tally = self._open_tally(record, last)
                     if tally.adds_up:
                         tally.add(last.usage, record.ended_at - record.started_at)
                         if last.first_token_at is not None:
@@ -105,13 +106,14 @@ class Metrics:
     def _post(self) -> None:
         """Bring the series up to date."""
         self._catch_up()
-        for tally in self._tallies.values():
+        for tally in self._tallies:
             tally.post()
 
     def _open_tally(self, record: CallRecord, last: Outcome) -> Tally:
         namespace, provider, model = self._namespace(record), last.provider, last.model
         labels = (record.policy, record.rule, provider, model)
-        return Tally(
+        tally = Tally(
+            self._tallies,
             last.step,
             namespace,
             self._requests.of(namespace, *labels, "200", "ok"),
@@ -119,6 +121,9 @@ class Metrics:
             self._used.of(record.tenant, *labels),
             self._durations.of(namespace, provider, model),
         )
+        self._tallies.append(tally)
+        last.step.shelf.tally = tally
+        return tally
 
     def _count(self, record: CallRecord, last: Outcome | None) -> None:
         namespace = self._namespace(record)

@@ -44,6 +44,7 @@ class Tally:
 
     Their cost is reckoned then too, from all tokens at once. `adds_up`: that gives what reckoning each call by itself
     would; it does not where a price is known in part, since then some calls have a cost and some have none.
+    `kept_in`: among which others it is posted.
     """
 
     __slots__ = (
@@ -58,12 +59,21 @@ class Tally:
         "_step",
         "_used",
         "adds_up",
+        "kept_in",
         "namespace",
     )
 
     def __init__(
-        self, step: Step, namespace: str, requests: Count, attempts: Count, used: Used, durations: Latencies
+        self,
+        kept_in: "list[Tally]",
+        step: Step,
+        namespace: str,
+        requests: Count,
+        attempts: Count,
+        used: Used,
+        durations: Latencies,
     ) -> None:
+        self.kept_in = kept_in
         price = step.model.price
         self.adds_up = price is None or (price.input is not None and price.output is not None)
         self.namespace = namespace

@@ -42,8 +42,6 @@ class UsualLines:
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[int, str, Mode], _Kind] = {}
-        # By the step's identity, which its kind holds: mostly the next call's kind too.
-        self._newest: dict[int, _Kind] = {}
 
     def line(self, record: CallRecord) -> str | None:
         """Return the line, with its line feed; None for a call that is not of the usual sort."""
@@ -53,11 +51,14 @@ class UsualLines:
         usage = last.usage
         if usage is None or usage.cached_input_tokens or usage.cache_write_tokens:
             return None
-        kind = self._newest.get(id(last.step))
-        if kind is None or kind.caller != record.caller or kind.mode is not last.cell.mode:
-            kind = self._find(record, last.step)
-            if kind is None:
+        kept = last.step.shelf.kind
+        if isinstance(kept, _Kind) and kept.caller == record.caller and kept.mode is last.cell.mode:
+            kind = kept
+        else:
+            found = self._find(record, last.step)
+            if found is None:
                 return None
+            kind = found
         input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
         cost = input_tokens * kind.input_price + output_tokens * kind.output_price
         asked = record.request_id
@@ -85,9 +86,8 @@ class UsualLines:
                 return None
             if len(self._kinds) >= MOST_KINDS:
                 self._kinds.clear()
-                self._newest.clear()
             kind = self._kinds[key] = _Kind(step, record.caller, record.facts.mode, _middle_of(record, step), *prices)
-        self._newest[id(step)] = kind
+        step.shelf.kind = kind  # most likely the next call's too
         return kind
 
 

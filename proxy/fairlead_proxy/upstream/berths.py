@@ -26,13 +26,14 @@ class Berth:
     """A step in one mode, made ready. `lane` is None where its key cannot be sent: `refusal` says why.
 
     `target`: ids of provider and model. `lines` are encoded headers: rule, provider, model, and whether the answer is
-    a simulated one.
+    a simulated one. `made_by`: whose configuration and keys it holds.
     """
 
-    __slots__ = ("cell", "lane", "lines", "mode", "refusal", "step", "target", "transport", "upstream_model")
+    __slots__ = ("cell", "lane", "lines", "made_by", "mode", "refusal", "step", "target", "transport", "upstream_model")
 
     def __init__(
         self,
+        made_by: "Berths",
         step: Step,
         cell: Cell,
         lines: bytes,
@@ -40,6 +41,7 @@ class Berth:
         refusal: UpstreamFailure | None,
         transport: Transport,
     ) -> None:
+        self.made_by = made_by
         self.step = step
         self.mode = cell.mode
         self.cell = cell
@@ -61,25 +63,28 @@ class Berths:
     def __init__(self, keys: KeyRing, transports: TransportChoice) -> None:
         self.keys = keys
         self._transports = transports
-        # By the step's identity: a berth holds its step, so no other can take its place.
-        self._plain: dict[int, Berth] = {}
-        self._streams: dict[int, Berth] = {}
         self._lanes: dict[tuple[int, str, Mode, float], Lane] = {}
         self._cells: dict[Cell, Cell] = {}
         self._lines: dict[bytes, bytes] = {}
 
     def of(self, step: Step, mode: Mode, rule: Rule, dialect: Dialect) -> Berth:
         """Return the berth of a step of this rule."""
-        berths = self._streams if mode is Mode.STREAM else self._plain
-        berth = berths.get(id(step))
-        if berth is None:
-            berth = berths[id(step)] = self._make(step, mode, rule, dialect)
-        return berth
+        shelf, streams = step.shelf, mode is Mode.STREAM
+        berth = shelf.stream_berth if streams else shelf.plain_berth
+        if isinstance(berth, Berth) and berth.made_by is self:
+            return berth
+        made = self._make(step, mode, rule, dialect)
+        if streams:
+            shelf.stream_berth = made
+        else:
+            shelf.plain_berth = made
+        return made
 
     def _make(self, step: Step, mode: Mode, rule: Rule, dialect: Dialect) -> Berth:
         cell, lines = step.cell(mode), _lines_of(step, rule)
         lane = self._lane(step, mode, rule, dialect)
         return Berth(
+            self,
             step,
             self._cells.setdefault(cell, cell),
             self._lines.setdefault(lines, lines),
