@@ -28,6 +28,7 @@ Each = TypeVar("Each")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0; 1 if a target that is installed could not be measured; 2 for wrong usage."""
     told = _parser().parse_args(arguments)
+    told.only = dict(told.only)
     # The runner looks on from the load's core: the gateway's is for the gateway alone.
     os.sched_setaffinity(0, {LOAD_CORE})
     if told.what == "stages":
@@ -46,7 +47,8 @@ def _compare(told: argparse.Namespace) -> int:
     results: dict[str, Results] = {}
     with rig_of() as rig:
         for workload in told.workloads:
-            measured = results[workload.name] = _measure(rig, workload, targets, told.rounds, told.seconds)
+            chosen = {name: each for name, each in targets.items() if workload.name in told.only.get(name, WORKLOADS)}
+            measured = results[workload.name] = _measure(rig, workload, chosen, told.rounds, told.seconds)
             print(f"\n## {workload.name}. {workload.title}\n\n{table(workload, measured)}", flush=True)
     if told.page is not None:
         run = Run(
@@ -54,7 +56,7 @@ def _compare(told: argparse.Namespace) -> int:
             interpreter=interpreter_facts(),
             revision=revision(),
             rounds=told.rounds,
-            versions=versions,
+            versions={name: version + _limits(told.only.get(name)) for name, version in versions.items()},
             workloads=tuple(told.workloads),
             results=results,
             stages=stages() if "fairlead" in targets else "",
@@ -99,6 +101,10 @@ def _measure(rig: Rig, workload: Workload, targets: dict[str, Target], rounds: i
     return results
 
 
+def _limits(only: Sequence[str] | None) -> str:
+    return "" if only is None else f" ({', '.join(only)} only)"
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -121,6 +127,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="A,B",
         help=f"of {', '.join(WORKLOADS)}",
     )
+    add(
+        "--only",
+        type=_only,
+        action="append",
+        default=[],
+        metavar="TARGET=A,B",
+        help="measure this target on these workloads alone: some peers take minutes to start",
+    )
     add("--rounds", type=int, default=3, help="how often each is measured")
     add("--seconds", type=float, default=6.0, help="how long one measurement of plain calls takes")
     add("--page", type=Path, metavar="FILE", help="also write the results as a page")
@@ -133,6 +147,12 @@ def _targets(text: str) -> list[Target]:
 
 def _workloads(text: str) -> list[Workload]:
     return [_of(WORKLOADS, name, "workload") for name in text.split(",")]
+
+
+def _only(text: str) -> tuple[str, list[str]]:
+    name, _, workloads = text.partition("=")
+    _of(TARGETS, name, "target")
+    return name, [each.name for each in _workloads(workloads)]
 
 
 def _of(known: dict[str, Each], name: str, what: str) -> Each:
