@@ -12,7 +12,7 @@ from fairlead_proxy.contract.config import Consumers, Credential, Gateway, Match
 from fairlead_proxy.contract.linked import GatewayConfig, Step
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation, ProviderType, Strategy
 from fairlead_proxy.decision.decide import decide
-from fairlead_proxy.decision.facts import ABLE, AssumedWorld, CallFacts, CellState, Plans
+from fairlead_proxy.decision.facts import ABLE, AssumedWorld, CallFacts, CellState
 from fairlead_proxy.decision.plan import Plan, RefusalKind, SkipReason
 
 WELL = AssumedWorld()
@@ -29,7 +29,7 @@ FACTS = facts()
 class _World:
     """A world in which nothing can be remembered."""
 
-    def settled_plans(self, operation: Operation) -> Plans | None:
+    def settled(self, operation: Operation) -> object:
         return None
 
 
@@ -316,11 +316,8 @@ def test_the_same_seed_gives_the_same_plan_after_a_round_trip(targets: list[Targ
 class Remembering(_World):
     """A world that is well, and remembers."""
 
-    def __init__(self) -> None:
-        self.plans: Plans = {}
-
-    def settled_plans(self, operation: Operation) -> Plans | None:
-        return self.plans
+    def settled(self, operation: Operation) -> object:
+        return self
 
     def has_key(self, step: Step) -> bool:
         return True
@@ -353,6 +350,10 @@ def test_what_chance_or_the_call_has_a_say_in_is_planned_each_time(
     small = (Model(name="m", upstream_name="M", context_window=1000),)
     keys = (Credential(name="one"), Credential(name="two"))
     providers = [provider("a"), provider("b"), provider("keys", credentials=keys), provider("small", models=small)]
-    world = Remembering()
-    decide(config(providers, [rule("r", *targets)]), facts(**more), world, Random(1))
-    assert world.plans == {}
+    served, world = config(providers, [rule("r", *targets)]), Remembering()
+    assert decide(served, facts(**more), world, Random(1)) is not decide(served, facts(**more), world, Random(1))
+
+
+def test_what_was_planned_under_another_state_of_the_world_is_planned_anew() -> None:
+    served = config([provider("a")], [rule("r", target("a"))])
+    assert decide(served, FACTS, Remembering(), Random(1)) is not decide(served, FACTS, Remembering(), Random(1))

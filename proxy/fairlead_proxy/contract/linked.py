@@ -72,6 +72,16 @@ class LinkedTarget:
     steps: tuple[Step, ...]
 
 
+class Remembered:
+    """What `decision` remembers of a settled route: its plan, and under which state of the world it was made."""
+
+    __slots__ = ("plan", "under")
+
+    def __init__(self) -> None:
+        self.plan: object = None
+        self.under: object = None
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A rule as it applies to one virtual model: only the entries that may match it, and its linked targets.
@@ -91,6 +101,7 @@ class Route:
     order: tuple[LinkedTarget, ...]
     resilience: Resilience
     """The rule's; one object for all rules that say the same, so that it is in reach whichever is called."""
+    remembered: Remembered = field(default_factory=Remembered, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -
     route = offer.usual if is_usual(offer, facts) else match_route(offer.routes, facts)
     if route is None:
         return _refused(RefusalKind.NO_RULE, f"no rule for the model {facts.model!r} matches this call")
-    plans = world.settled_plans(facts.operation) if route.settled and not facts.needs else None
-    known = plans.get(id(route)) if plans is not None else None
-    if known is not None:
-        return known
+    under = world.settled(facts.operation) if route.settled and not facts.needs else None
+    remembered = route.remembered
+    if under is not None and remembered.under is under and isinstance(remembered.plan, Plan):
+        return remembered.plan
     ordered: Sequence[LinkedTarget] = route.order or STRATEGIES[route.rule.strategy](route.targets, rng)
     if route.windows:
         ordered = sorted(ordered, key=lambda linked: _too_small(linked, facts) is not None)
@@ -43,8 +43,8 @@ def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -
         considered.append(Considered(linked.target, None if usable else _foremost(passed_over), passed_over, late))
     refusal = None if steps else _refusal_of(facts, considered)
     plan = Plan(route, tuple(steps), tuple(considered), refusal)
-    if plans is not None:
-        plans[id(route)] = plan
+    if under is not None:
+        remembered.plan, remembered.under = plan, under
     return plan
 
 

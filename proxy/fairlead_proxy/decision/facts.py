@@ -6,12 +6,8 @@ from typing import Protocol
 
 from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
-from fairlead_proxy.decision.plan import Plan
 
 INTENT_HEADER = "x-fairlead-intent"
-
-Plans = dict[int, Plan]
-"""By the identity of the route, which its plan holds."""
 
 _NO_HEADERS: Mapping[str, str] = {}
 _NO_NEEDS: frozenset[str] = frozenset()
@@ -75,10 +71,9 @@ class World(Protocol):
 
     def state_of(self, step: Step, mode: Mode) -> CellState: ...
 
-    def settled_plans(self, operation: Operation) -> Plans | None:
-        """Return what was decided of settled routes while no state of any cell had a say in it; None if one has now.
-
-        What is decided is remembered there, and saves work the next time.
+    def settled(self, operation: Operation) -> object:
+        """Return what stands for all that a settled route's plan depends on: as long as it is the same object, the plan
+        is the same too. None while the state of some cell has a say in it.
         """
         ...
 
@@ -92,7 +87,7 @@ class AssumedWorld:
     def has_key(self, step: Step) -> bool:
         return True
 
-    def settled_plans(self, operation: Operation) -> Plans | None:
+    def settled(self, operation: Operation) -> object:
         return None
 
     def state_of(self, step: Step, mode: Mode) -> CellState:

@@ -1,6 +1,6 @@
 """All breakers of a process, one a cell: who may be asked now, and what each outcome means for the next call."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from random import Random
 
@@ -10,7 +10,7 @@ from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig, Step
 from fairlead_proxy.contract.names import HEALTH_REASON, TIMEOUT_CLASSES, BreakerState, FailureClass, Mode, Operation
 from fairlead_proxy.contract.report import ALL_MODELS, Cooldown, ProbeResult
-from fairlead_proxy.decision.facts import ABLE, CellState, Plans
+from fairlead_proxy.decision.facts import ABLE, CellState
 from fairlead_proxy.exchange.cell import WELL, CellReading
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
@@ -39,13 +39,13 @@ class Breakers:
         self._cells: dict[Cell, CellBreaker] = {}
         self._config: GatewayConfig | None = None
         self._keys: KeyRing | None = None
-        self._plans: dict[Operation, Plans] = {}
+        self._settled = _settled()
         self._waits = Waits()
 
     def adopt(self, config: GatewayConfig) -> None:
         """Take over the health settings of this configuration; forget the cells that are not in it any more."""
         self._config = config
-        self._plans = {}
+        self._settled = _settled()
         kept: dict[Cell, CellBreaker] = {}
         for cell, breaker in self._cells.items():
             provider = config.providers.get(cell.provider)
@@ -64,8 +64,8 @@ class Breakers:
     def world(self, keys: KeyRing, now: float) -> "BreakerWorld":
         """Return the world as a decision made now should see it."""
         if keys is not self._keys:
-            self._keys, self._plans = keys, {}
-        return BreakerWorld(self, keys, now, self._plans)
+            self._keys, self._settled = keys, _settled()
+        return BreakerWorld(self, keys, now, self._settled)
 
     def read(self, cell: Cell, now: float) -> CellReading:
         """Return how this cell stands now."""
@@ -215,16 +215,16 @@ class Breakers:
 class BreakerWorld:
     """The breakers at one moment, as decision.facts.World."""
 
-    __slots__ = ("_breakers", "_keys", "_now", "_plans")
+    __slots__ = ("_breakers", "_keys", "_now", "_settled")
 
-    def __init__(self, breakers: Breakers, keys: KeyRing, now: float, plans: dict[Operation, Plans]) -> None:
+    def __init__(self, breakers: Breakers, keys: KeyRing, now: float, settled: Mapping[Operation, object]) -> None:
         self._breakers = breakers
         self._keys = keys
         self._now = now
-        self._plans = plans
+        self._settled = settled
 
-    def settled_plans(self, operation: Operation) -> Plans | None:
-        return None if self._breakers.troubled else self._plans.setdefault(operation, {})
+    def settled(self, operation: Operation) -> object:
+        return None if self._breakers.troubled else self._settled[operation]
 
     def has_key(self, step: Step) -> bool:
         return step.key_name in self._keys.credentials or step.credential.name == ANONYMOUS.name
@@ -237,3 +237,8 @@ class BreakerWorld:
             return ABLE
         reading = self._breakers.read(cell, self._now)
         return CellState(able=False, reason=reading.reason, until=self._breakers.retry_at([cell], self._now))
+
+
+def _settled() -> Mapping[Operation, object]:
+    """Return an object for each operation that stands for this configuration with these keys, all of it well."""
+    return {operation: object() for operation in Operation}
