@@ -1,0 +1,85 @@
+"""How much the hot path may do: read from budget.yaml, held against what was counted, and written anew on demand."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+TESTS = Path(__file__).parents[1]
+FILE = Path(__file__).with_name("budget.yaml")
+
+SLACK = {"taken": 0.02, "held": 0.02, "held_bytes": 0.02}
+"""By what share a count may exceed its budget: of memory a little, since one block more or less is a patch release's,
+or the order of a set's. All others are the same each time, and have none."""
+
+LOCK_IN = 0.1
+"""A budget that is more than this share too high is to be lowered: what was gained must not be lost unseen."""
+
+SHOWN = 25
+
+HEAD = """\
+# The most that each script of scripts.py may do, as counting.py counts it on CPython 3.11. A change that does more has
+# to edit this file, where a reviewer sees it. UPDATE_BUDGET=1 ./test tests/hot_path writes what is counted now.
+"""
+
+Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
+"""By script, by what is counted, and by where."""
+
+Budget = Mapping[str, Mapping[str, int]]
+
+
+@cache
+def count() -> Counts:
+    """Play all scripts in a process of their own; once is enough."""
+    variables = {"PYTHONPATH": str(TESTS), "PYTHONHASHSEED": "0", "PATH": os.environ["PATH"]}
+    finished = subprocess.run(
+        [sys.executable, "-m", "hot_path.count"],
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert finished.returncode == 0, finished.stderr
+    counts: Counts = json.loads(finished.stdout)
+    return counts
+
+
+@cache
+def read_budget() -> Budget:
+    """Return what budget.yaml holds; with UPDATE_BUDGET=1 write what was counted there first."""
+    if os.environ.get("UPDATE_BUDGET") == "1":
+        draft = FILE.with_name(f".budget.{os.getpid()}")  # several workers may do this at once
+        draft.write_text(HEAD + yaml.safe_dump(totals(count()), sort_keys=False, width=120))
+        draft.replace(FILE)
+    budget: Budget = yaml.safe_load(FILE.read_text())
+    return budget
+
+
+def totals(counts: Counts) -> Budget:
+    return {
+        script: {what: sum(places.values()) for what, places in measures.items()} for script, measures in counts.items()
+    }
+
+
+def excess(what: str, places: Mapping[str, int], most: int) -> str:
+    """Say that more was done than the budget allows, and where the most is done; empty if it was not."""
+    found = sum(places.values())
+    if found <= most * (1 + SLACK.get(what, 0)):
+        return ""
+    shown = sorted(places.items(), key=lambda item: -item[1])[:SHOWN]
+    lines = [f"{what}: {found}, and the budget is {most}. Do less, or raise it in {FILE.name} and say why. Mostly:"]
+    return "\n".join([*lines, *(f"{count:6}  {place}" for place, count in shown)])
+
+
+def leeway(what: str, places: Mapping[str, int], most: int) -> str:
+    """Say that the budget can be lowered; empty if it is close to what is done."""
+    found = sum(places.values())
+    if found >= most * (1 - LOCK_IN):
+        return ""
+    return f"{what}: only {found}, and the budget is {most}. Lower it in {FILE.name}, so that it stays so."

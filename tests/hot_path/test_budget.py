@@ -1,0 +1,59 @@
+"""A call does no more than the budget of the hot path says: counted, and so the same on every machine.
+
+In the lane of the compiled proxy this is not among the rooms: compiled functions tell nobody that they are called.
+"""
+
+import sys
+
+import pytest
+from hot_path.budget import count, excess, leeway, read_budget
+from hot_path.counting import MEASURES
+from hot_path.scripts import SCRIPTS
+
+counted_on_3_11 = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="each version counts differently; the budget is CPython 3.11's"
+)
+each_measure = pytest.mark.parametrize("what", MEASURES)
+each_script = pytest.mark.parametrize("script", SCRIPTS)
+
+
+@counted_on_3_11
+@each_measure
+@each_script
+def test_script_does_no_more_than_its_budget(script: str, what: str) -> None:
+    budget = read_budget()
+    too_much = excess(what, count()[script][what], budget[script][what])
+    assert not too_much, too_much
+
+
+@counted_on_3_11
+@each_measure
+@each_script
+def test_budget_is_close_to_what_is_done(script: str, what: str) -> None:
+    budget = read_budget()
+    too_little = leeway(what, count()[script][what], budget[script][what])
+    assert not too_little, too_little
+
+
+@counted_on_3_11
+def test_budget_is_for_every_script_and_nothing_else() -> None:
+    assert {script: tuple(most) for script, most in read_budget().items()} == dict.fromkeys(SCRIPTS, MEASURES)
+
+
+def test_excess_says_where_the_most_is_done() -> None:
+    places = {"a.py rarely": 1, "b.py often": 9}
+    assert excess("entered", places, 10) == ""
+    first, most, least = excess("entered", places, 9).splitlines()
+    assert first.startswith("entered: 10, and the budget is 9.")
+    assert (most, least) == ("     9  b.py often", "     1  a.py rarely")
+
+
+def test_memory_has_a_little_slack_and_calls_have_none() -> None:
+    places = {"a.py all": 102}
+    assert excess("taken", places, 100) == ""
+    assert excess("called", places, 101) != ""
+
+
+def test_a_gain_of_more_than_a_tenth_is_to_be_locked_in() -> None:
+    assert leeway("called", {"a.py all": 90}, 100) == ""
+    assert leeway("called", {"a.py all": 89}, 100).startswith("called: only 89, and the budget is 100.")
