@@ -12,6 +12,8 @@ import yaml
 
 TESTS = Path(__file__).parents[1]
 FILE = Path(__file__).with_name("budget.yaml")
+PLACES = Path(__file__).with_name("places.json")
+"""Where what the budget was written from was done, by function: only so that a failure can tell what has grown."""
 
 SLACK = {"taken": 0.02, "held": 0.02, "held_bytes": 0.02}
 """By what share a count may exceed its budget: of memory a little, since one block more or less is a patch release's,
@@ -20,7 +22,7 @@ or the order of a set's. All others are the same each time, and have none."""
 LOCK_IN = 0.1
 """A budget that is more than this share too high is to be lowered: what was gained must not be lost unseen."""
 
-SHOWN = 25
+SHOWN = 20
 
 HEAD = """\
 # The most that each script of scripts.py may do, as counting.py counts it on CPython 3.11. A change that does more has
@@ -50,31 +52,36 @@ def count() -> Counts:
     return counts
 
 
-@cache
 def read_budget() -> Budget:
     """Return what budget.yaml holds; with UPDATE_BUDGET=1 write what was counted there first."""
     if os.environ.get("UPDATE_BUDGET") == "1":
-        draft = FILE.with_name(f".budget.{os.getpid()}")  # several workers may do this at once
-        draft.write_text(HEAD + yaml.safe_dump(totals(count()), sort_keys=False, width=120))
-        draft.replace(FILE)
+        _write_budget(count())
     budget: Budget = yaml.safe_load(FILE.read_text())
     return budget
 
 
-def totals(counts: Counts) -> Budget:
-    return {
-        script: {what: sum(places.values()) for what, places in measures.items()} for script, measures in counts.items()
-    }
+def read_places() -> Counts:
+    """Return where what the budget was written from was done."""
+    places: Counts = json.loads(PLACES.read_text())
+    return places
 
 
-def excess(what: str, places: Mapping[str, int], most: int) -> str:
-    """Say that more was done than the budget allows, and where the most is done; empty if it was not."""
+def excess(what: str, places: Mapping[str, int], most: int, before: Mapping[str, int]) -> str:
+    """Say that more was done than the budget allows, where it has grown since `before`, and where the most is done;
+    empty if it was not.
+    """
     found = sum(places.values())
     if found <= most * (1 + SLACK.get(what, 0)):
         return ""
-    shown = sorted(places.items(), key=lambda item: -item[1])[:SHOWN]
-    lines = [f"{what}: {found}, and the budget is {most}. Do less, or raise it in {FILE.name} and say why. Mostly:"]
-    return "\n".join([*lines, *(f"{count:6}  {place}" for place, count in shown)])
+    changes = {place: places.get(place, 0) - before.get(place, 0) for place in {*places, *before}}
+    return "\n".join(
+        [
+            f"{what}: {found}, and the budget is {most}. Do less, or raise it in {FILE.name} and say why.",
+            *(["since the budget was written:", *_table(changes, "+d")] if before else []),
+            "in all:",
+            *_table(places, "d")[:SHOWN],
+        ]
+    )
 
 
 def leeway(what: str, places: Mapping[str, int], most: int) -> str:
@@ -83,3 +90,26 @@ def leeway(what: str, places: Mapping[str, int], most: int) -> str:
     if found >= most * (1 - LOCK_IN):
         return ""
     return f"{what}: only {found}, and the budget is {most}. Lower it in {FILE.name}, so that it stays so."
+
+
+def _table(counts: Mapping[str, int], form: str) -> list[str]:
+    found = sorted(((place, count) for place, count in counts.items() if count), key=lambda item: (-item[1], item[0]))
+    return [f"{count:{form}}".rjust(6) + f"  {place}" for place, count in found]
+
+
+def _write_budget(counts: Counts) -> None:
+    totals = {
+        script: {what: sum(places.values()) for what, places in measures.items()} for script, measures in counts.items()
+    }
+    by_function = {
+        script: {what: measures[what] for what in ("entered", "called", "taken")} for script, measures in counts.items()
+    }
+    _replace(FILE, HEAD + yaml.safe_dump(totals, sort_keys=False, width=120))
+    _replace(PLACES, json.dumps(by_function, indent=1, sort_keys=True) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole: several workers may do this at once."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text)
+    draft.replace(path)

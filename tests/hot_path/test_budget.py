@@ -6,7 +6,7 @@ In the lane of the compiled proxy this is not among the rooms: compiled function
 import sys
 
 import pytest
-from hot_path.budget import count, excess, leeway, read_budget
+from hot_path.budget import Budget, count, excess, leeway, read_budget, read_places
 from hot_path.counting import MEASURES
 from hot_path.scripts import SCRIPTS
 
@@ -17,41 +17,54 @@ each_measure = pytest.mark.parametrize("what", MEASURES)
 each_script = pytest.mark.parametrize("script", SCRIPTS)
 
 
+@pytest.fixture(scope="module")
+def budget() -> Budget:
+    return read_budget()
+
+
 @counted_on_3_11
 @each_measure
 @each_script
-def test_script_does_no_more_than_its_budget(script: str, what: str) -> None:
-    budget = read_budget()
-    too_much = excess(what, count()[script][what], budget[script][what])
+def test_script_does_no_more_than_its_budget(budget: Budget, script: str, what: str) -> None:
+    before = read_places()[script].get(what, {})
+    too_much = excess(what, count()[script][what], budget[script][what], before)
     assert not too_much, too_much
 
 
 @counted_on_3_11
 @each_measure
 @each_script
-def test_budget_is_close_to_what_is_done(script: str, what: str) -> None:
-    budget = read_budget()
+def test_budget_is_close_to_what_is_done(budget: Budget, script: str, what: str) -> None:
     too_little = leeway(what, count()[script][what], budget[script][what])
     assert not too_little, too_little
 
 
 @counted_on_3_11
-def test_budget_is_for_every_script_and_nothing_else() -> None:
-    assert {script: tuple(most) for script, most in read_budget().items()} == dict.fromkeys(SCRIPTS, MEASURES)
+def test_budget_is_for_every_script_and_nothing_else(budget: Budget) -> None:
+    assert {script: tuple(most) for script, most in budget.items()} == dict.fromkeys(SCRIPTS, MEASURES)
 
 
-def test_excess_says_where_the_most_is_done() -> None:
+def test_excess_says_what_has_grown_and_where_the_most_is_done() -> None:
     places = {"a.py rarely": 1, "b.py often": 9}
-    assert excess("entered", places, 10) == ""
-    first, most, least = excess("entered", places, 9).splitlines()
-    assert first.startswith("entered: 10, and the budget is 9.")
-    assert (most, least) == ("     9  b.py often", "     1  a.py rarely")
+    before = {"a.py rarely": 2, "b.py often": 9, "c.py gone": 1}
+    assert excess("entered", places, 10, before) == ""
+    assert excess("entered", {**places, "d.py new": 2}, 11, before).splitlines() == [
+        "entered: 12, and the budget is 11. Do less, or raise it in budget.yaml and say why.",
+        "since the budget was written:",
+        "    +2  d.py new",
+        "    -1  a.py rarely",
+        "    -1  c.py gone",
+        "in all:",
+        "     9  b.py often",
+        "     2  d.py new",
+        "     1  a.py rarely",
+    ]
 
 
 def test_memory_has_a_little_slack_and_calls_have_none() -> None:
     places = {"a.py all": 102}
-    assert excess("taken", places, 100) == ""
-    assert excess("called", places, 101) != ""
+    assert excess("taken", places, 100, {}) == ""
+    assert excess("called", places, 101, {}) != ""
 
 
 def test_a_gain_of_more_than_a_tenth_is_to_be_locked_in() -> None:
