@@ -49,6 +49,9 @@ ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
 RING_SIZE = 8
 """Full after a few calls, as that of a process is after ten thousand."""
 
+_TURNS = 100
+"""Of the loop: within so many a connection is made, if it is made at all."""
+
 _NEVER_OPENS = PassiveHealth(consecutive=1_000_000, min_requests=1_000_000)
 
 
@@ -168,10 +171,11 @@ class SocketlessProxy:
 
     async def connected(self, name: str) -> Peer:
         """Return the far end of the connection to a provider, once a call has made it and is sent."""
-        address = ADDRESSES[name]
-        while address not in self.loop.peers or not self.loop.peers[address].written:
+        for _ in range(_TURNS):
+            if ADDRESSES[name] in self.loop.peers and self.peer(name).written:
+                break
             await asyncio.sleep(0)
-        return self.loop.peers[address]
+        return self.peer(name)
 
     def peer(self, name: str) -> Peer:
         """Return the far end of the connection to a provider, which stands already."""
