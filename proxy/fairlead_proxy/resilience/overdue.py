@@ -61,7 +61,7 @@ class Waits:
         window = self._recent.get(key)
         if window is None:
             window = self._recent[key] = _Recent()
-        window.latencies.observe(outcome.first_byte_at - outcome.started_at, outcome.ended_at)
+        window.learn(outcome.first_byte_at - outcome.started_at, outcome.ended_at)
 
     def overdue_after(self, cell: Cell, operation: Operation, now: float) -> float | None:
         """Return after how many seconds without a byte an attempt is overdue; None while too little is known."""
@@ -89,16 +89,23 @@ class Waits:
 class _Recent:
     """How long first bytes took of late; what follows from it is reckoned anew once a second at most."""
 
-    __slots__ = ("_overdue_after", "_reckoned_at", "latencies")
+    __slots__ = ("_latencies", "_overdue_after", "_reckoned_at", "_samples")
 
     def __init__(self) -> None:
-        self.latencies = LatencyWindow(RECENT_SECONDS)
+        self._latencies = LatencyWindow(RECENT_SECONDS)
+        self._samples = 0
         self._overdue_after: float | None = None
         self._reckoned_at = float("-inf")
 
+    def learn(self, seconds: float, now: float) -> None:
+        self._samples += 1
+        self._latencies.observe(seconds, now)
+
     def overdue_after(self, now: float) -> float | None:
+        if self._samples < LEAST_SAMPLES:
+            return None
         if self._overdue_after is None or abs(now - self._reckoned_at) >= RECKON_SECONDS:
-            recent = self.latencies.quantile(0.99, now, least=LEAST_SAMPLES)
+            recent = self._latencies.quantile(0.99, now, least=LEAST_SAMPLES)
             self._overdue_after = None if recent is None else max(LEAST_SECONDS, FACTOR * recent)
             self._reckoned_at = now
         return self._overdue_after

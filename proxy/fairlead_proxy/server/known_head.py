@@ -53,8 +53,8 @@ def remember(head: bytes, request: Request, admission: Admission, limits: Limits
     headers = request.headers
     if len(head) > LONGEST_BYTES or not request.keep_alive or any(name in headers for name in _FOREIGN):
         return None
-    lengths = list(_LENGTH.finditer(head))
-    if len(lengths) != 1:
+    length = _LENGTH.search(head)
+    if length is None or _LENGTH.search(head, length.end()) is not None:
         return None
-    begin, end = lengths[0].span(1)
+    begin, end = length.span(1)
     return KnownHead(head[:begin], head[end:], request, admission, limits.body_bytes)
