@@ -49,6 +49,11 @@ def readings(results: Mapping[str, Results]) -> list[Reading]:
     return found
 
 
+def unread(results: Mapping[str, Results]) -> list[Goal]:
+    """Return the goals of workloads that were run of which there is no figure all the same."""
+    return [goal for goal in GOALS if goal.workload in results and goal.read(results[goal.workload]) is None]
+
+
 def _of_envoy(results: Results) -> float | None:
     return results.ratio(OURS, ENVOY, CPU)
 

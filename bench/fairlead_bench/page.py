@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fairlead_bench.goals import Reading, readings
+from fairlead_bench.goals import Goal, Reading, readings, unread
 from fairlead_bench.machine import describe, steadiness
 from fairlead_bench.results import Results
 from fairlead_bench.tables import number, table
@@ -33,7 +33,7 @@ class Run:
 
 def render(run: Run) -> str:
     """Return the page as Markdown."""
-    parts = [OPENING, _circumstances(run), _goals(readings(run.results))]
+    parts = [OPENING, _circumstances(run), _goals(readings(run.results), unread(run.results))]
     for workload in run.workloads:
         parts.append(f"## {workload.name}. {workload.title}\n\n{table(workload, run.results[workload.name])}\n")
     if run.stages:
@@ -53,11 +53,12 @@ def _circumstances(run: Run) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _goals(read: list[Reading]) -> str:
-    if not read:
+def _goals(read: list[Reading], missing: list[Goal]) -> str:
+    if not read and not missing:
         return ""
     lines = ["## Goals\n", "| workload | what | goal | measured | kept |", "| --- | --- | --- | --- | --- |"]
     for each in read:
         kept = "yes" if each.kept else "**no**"
         lines.append(f"| {each.goal.workload} | {each.goal.what} | {each.goal.bound} | {number(each.value)} | {kept} |")
+    lines += [f"| {each.workload} | {each.what} | {each.bound} | not measured | **no** |" for each in missing]
     return "\n".join(lines) + "\n"

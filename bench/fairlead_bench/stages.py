@@ -178,6 +178,7 @@ class _Parts:
             rng=self.rng,
         )
         self.gateway = Gateway(gear)
+        self.gateway.adopt(self.config, self.keys)
         self.call = ClientCall("d-0", TENANT, Operation.CHAT, HEADERS, BODY)
         self.asked = DIALECT.read_request(BODY)
         self.relay = DIALECT.open_relay(DIALECT.read_request(STREAM_BODY), include_usage=True)

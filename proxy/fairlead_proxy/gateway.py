@@ -19,6 +19,7 @@ from fairlead_proxy.resilience.course import Course
 from fairlead_proxy.resilience.watch import Watch
 from fairlead_proxy.telemetry.faults import log_fault
 from fairlead_proxy.upstream.attempt import Attempt
+from fairlead_proxy.upstream.berths import Berths
 from fairlead_proxy.upstream.reply import Reply
 
 _GONE = "the caller closed its connection"
@@ -36,8 +37,10 @@ class Gateway:
         self._gear.adopt(config, keys)
 
     def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> "LiveCall":
-        """Serve a call, errors included: from here on its sink gets all that there is to get."""
-        self._gear.adopt(config, keys)
+        """Serve a call, errors included: from here on its sink gets all that there is to get.
+
+        `config` and `keys` are those it was admitted under: it goes on with them, whatever is in force by now.
+        """
         live = LiveCall(self._gear, call, CallRecord.of(call, config.revision, self._gear.unix()), sink)
         live.begin(config, keys)
         return live
@@ -47,12 +50,13 @@ class LiveCall:
     """One call under way: at most one attempt at a time, or the wait before a repeat. See UnderWay."""
 
     __slots__ = (
-        "_attempt", "_call", "_course", "_drained", "_gear", "_pause",
+        "_attempt", "_berths", "_call", "_course", "_drained", "_gear", "_pause",
         "_record", "_reply", "_request", "_rule", "_watch",
     )  # fmt: skip
 
     _request: ReadRequest
     _rule: Rule
+    _berths: Berths
     _course: Course
 
     def __init__(self, gear: Gear, call: ClientCall, record: CallRecord, sink: Sink) -> None:
@@ -75,6 +79,7 @@ class LiveCall:
                 reply.answer(refused(plan.refusal, now))
                 return self._close(now)
             self._rule = plan.route.rule
+            self._berths = gear.berths_of(config, keys)
             self._course = gear.course(plan.route, plan.steps, request.mode, config.gateway.max_attempts, record)
             reply.sink.when_lost(self._left)
             self._advance(now)
@@ -96,7 +101,7 @@ class LiveCall:
         step = course.take(now, steady)
         if step is None:
             return self._give_up(now)
-        berth = gear.berths.of(step, self._request.mode, self._rule, reply.dialect)
+        berth = self._berths.of(step, self._request.mode, self._rule, reply.dialect)
         more = reply.dialect.passed_headers(call.headers)
         attempt = self._attempt = Attempt(berth, self._request, more, reply, gear, gear.refusing_usage, self._ended)
         watch = self._watch = gear.watch(berth.cell, call.operation, course, attempt.interrupt, self._move_on)

@@ -44,16 +44,16 @@ class Gear:
         self._transports = transports
         self._wheel = Wheel(self.loop)
         self._budget = RetryBudget()
-        self.berths = Berths(KeyRing(), transports)
+        self._berths = Berths(KeyRing(), transports)
         self.refusing_usage: set[tuple[str, str]] = set()
         """Targets (provider, model) known to refuse the question for token counts."""
         self._health, self._metrics, self._decisions, self._journal = health, metrics, decisions, journal
         self._config: GatewayConfig | None = None
 
     def adopt(self, config: GatewayConfig, keys: KeyRing) -> None:
-        """Take over what is in force now; to be called at each swap. Free of cost if nothing has changed."""
-        if keys is not self.berths.keys or config is not self._config:
-            self.berths = Berths(keys, self._transports)
+        """Take over what is in force now; to be called at each swap, and by nobody else."""
+        if keys is not self._berths.keys or config is not self._config:
+            self._berths = Berths(keys, self._transports)
         if config is self._config:
             return
         self._journal.catch_up()
@@ -63,6 +63,12 @@ class Gear:
         self._health.adopt(config)
         self._metrics.adopt(config)
         self._budget.keep(frozenset(config.policies))
+
+    def berths_of(self, config: GatewayConfig, keys: KeyRing) -> Berths:
+        """Return the berths of a call that was admitted under these; of its own, if they are not in force any more."""
+        if config is self._config and keys is self._berths.keys:
+            return self._berths
+        return Berths(keys, self._transports)
 
     def course(self, route: Route, steps: Sequence[Step], mode: Mode, attempts: int, record: CallRecord) -> Course:
         """Return the way of a call that begins now through these steps, with so many attempts at most."""

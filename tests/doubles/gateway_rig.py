@@ -139,6 +139,7 @@ class Rig:
         self._calls += 1
         caller = sink or RecordingSink()
         call = ClientCall(f"d-{self._calls}", TENANT, Operation.CHAT, {}, body, request_id="from-the-client")
+        self.gateway.adopt(self.config, self.keys)
         over = self.decisions.await_record(call.id)
         self.under_way = self.gateway.begin(self.config, self.keys, call, caller)
         try:

@@ -22,3 +22,12 @@ def test_prompt_is_counted_only_where_its_length_counts(*, weighs: bool) -> None
     call = ClientCall(id="1", tenant="team", operation=Operation.CHAT, headers={}, body=body)
     asked = config([provider("a", context_window=1000 if weighs else None)])
     assert facts_of(call, read_chat_request(body), asked).prompt_tokens == (2 if weighs else None)
+
+
+def test_what_is_longer_than_a_policy_can_name_is_not_kept() -> None:
+    body = b'{"model":"%b","messages":[]}' % (b"m" * 1_000_000)
+    long = {"x-fairlead-intent": "i" * 50_000}
+    call = ClientCall(id="1", tenant="team", operation=Operation.CHAT, headers=long, body=body)
+    facts = facts_of(call, read_chat_request(body), config([]))
+    assert len(facts.model) < 300
+    assert len(facts.intent) < 300

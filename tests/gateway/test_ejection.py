@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from doubles.gateway_rig import Rig, config, provider
 from doubles.recording_sink import RecordingSink
-from doubles.scripted_transport import DONE, HANG, Answer, chunk, error, hanging, plain, stream
+from doubles.scripted_transport import DONE, HANG, ROLE, Answer, chunk, error, hanging, plain, stream
 from doubles.virtual_time import EPOCH, run_virtual
 
 from fairlead_proxy.contract.config import PassiveHealth, Resilience, Timeouts
@@ -202,5 +202,22 @@ def test_stream_that_has_begun_is_not_overdue_however_long_it_thinks() -> None:
         callers = await asyncio.gather(*(rig.call(stream=True) for _ in range(4)))
         assert {caller.headers["x-fairlead-provider"] for caller in callers} == {"team/a"}
         assert rig.breakers.noteworthy() == set()
+
+    run_virtual(main())
+
+
+def test_target_that_refuses_the_question_for_usage_and_then_hangs_is_overdue_too() -> None:
+    async def main() -> None:
+        quick = [stream(0.1, ROLE, chunk("x"), chunk(finish="stop"), DONE)] * 20
+        refuses = Answer(
+            400,
+            body=[b'{"error":{"message":"Unrecognized request argument: stream_options","param":"stream_options"}}'],
+        )
+        script = {"a": [*quick, refuses, refuses, hanging()], "b": [stream()]}
+        rig = Rig(config([provider("a", passive=QUICK), provider("b")]), script)
+        await warm_up(rig, streamed=True)
+        callers = await asyncio.gather(*(rig.call(stream=True) for _ in range(2)))
+        assert [caller.headers["x-fairlead-provider"] for caller in callers] == ["team/b"] * 2
+        assert [rig.record(number).duration_seconds < 5.0 for number in (21, 22)] == [True] * 2
 
     run_virtual(main())

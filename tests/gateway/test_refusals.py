@@ -4,10 +4,14 @@ import asyncio
 import logging
 
 import pytest
-from doubles.gateway_rig import Rig, config, provider
+from doubles.gateway_rig import TENANT, Rig, config, provider
 from doubles.recording_sink import RecordingSink
-from doubles.scripted_transport import hanging, plain, stream
+from doubles.scripted_transport import Answer, error, hanging, plain, stream
 from doubles.virtual_time import run_virtual
+
+from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.names import Operation
+from fairlead_proxy.exchange.call import ClientCall
 
 SECRET = "what the user said"
 
@@ -115,6 +119,51 @@ def test_call_keeps_the_configuration_that_it_began_with() -> None:
         caller = await serving
         assert caller.headers["x-fairlead-provider"] == "team/b"
         assert rig.record().revision == "r-1"
+
+    run_virtual(main())
+
+
+def test_call_goes_on_with_the_keys_that_it_began_with() -> None:
+    async def main() -> None:
+        both = [provider("a", credentials=["main"]), provider("b", credentials=["main"])]
+        keys = KeyRing(credentials={"team/a/main": "sk-a", "team/b/main": "sk-b"})
+        failing = Answer(500, after_seconds=2.0)
+        rig = Rig(config(both), {"a": [failing], "b": [plain()]}, keys)
+        serving = asyncio.create_task(rig.call())
+        await asyncio.sleep(1.0)
+        rig.gateway.adopt(config(both[:1], revision="r-2"), KeyRing(credentials={"team/a/main": "sk-new"}))
+        assert (await serving).headers["x-fairlead-provider"] == "team/b"
+        assert ("authorization", "Bearer sk-b") in rig.transport.requests[-1].lane.headers
+
+    run_virtual(main())
+
+
+def test_call_admitted_before_a_swap_undoes_nothing_of_it() -> None:
+    async def main() -> None:
+        limited = error(429, "", ("retry-after", "60"))
+        before, after = config([provider("a")]), config([provider("a"), provider("b")], revision="r-2")
+        rig = Rig(after, {"a": [error(500), plain()], "b": [limited]})
+        await rig.call()
+        late = ClientCall("late", TENANT, Operation.CHAT, {}, b'{"model":"smart","messages":[]}')
+        over = rig.decisions.await_record("late")
+        rig.gateway.begin(before, rig.keys, late, RecordingSink())
+        await over
+        assert [cell.provider for cell in rig.breakers.noteworthy()] == ["team/b"]
+        assert rig.sample("fairlead_attempts_total", provider="team/b") == 1
+
+    run_virtual(main())
+
+
+def test_end_of_a_call_to_a_provider_that_is_gone_opens_no_breaker() -> None:
+    async def main() -> None:
+        limited = Answer(429, (("retry-after", "60"),), after_seconds=2.0)
+        rig = Rig(config([provider("a")]), {"a": [limited]})
+        serving = asyncio.create_task(rig.call())
+        await asyncio.sleep(1.0)
+        rig.gateway.adopt(config([provider("b")], revision="r-2"), rig.keys)
+        await serving
+        assert rig.breakers.noteworthy() == set()
+        assert not rig.breakers.troubled
 
     run_virtual(main())
 

@@ -17,7 +17,7 @@ from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.telemetry.access_log import line_of
-from fairlead_proxy.telemetry.usual_line import UsualLines
+from fairlead_proxy.telemetry.usual_line import usual_line
 
 MONEY = st.decimals("0", "1000", places=6) | st.sampled_from([Decimal("1"), Decimal("1E+2"), Decimal("0.125")])
 PRICES = st.none() | st.builds(
@@ -79,8 +79,7 @@ def test_short_way_says_what_the_long_way_says(
     failure: FailureClass | None,
 ) -> None:
     record = record_of(price, usage, took, first, asked, mode, failure)
-    lines = UsualLines()
-    written = [lines.line(record), lines.line(record)]
+    written = [usual_line(record), usual_line(record)]
     assert written[0] == written[1]
     if written[0] is not None:
         assert written[0].endswith("}\n")
@@ -89,6 +88,6 @@ def test_short_way_says_what_the_long_way_says(
 
 def test_usual_call_takes_the_short_way() -> None:
     price = Price(input=Decimal("1.25"), output=Decimal("10"))
-    line = UsualLines().line(record_of(price, Usage(25, 150), 0.5, None, "id", Mode.PLAIN, None))
+    line = usual_line(record_of(price, Usage(25, 150), 0.5, None, "id", Mode.PLAIN, None))
     assert line is not None
     assert json.loads(line)["cost_usd"] == "0.00153125"

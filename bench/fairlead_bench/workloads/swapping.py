@@ -23,7 +23,7 @@ def _swap(rig: Rig, target: Target, _: float) -> Figures:
         running.check()
     new, old = report.served.get(OTHER), report.served.get(OK)
     return {
-        "in effect after ms": (new.first - at) * 1000 if new else math.nan,
+        "in effect after ms": (new.first - at) * 1000 if new else math.inf,
         "last old answer after ms": (old.last - at) * 1000 if old else math.nan,
         "calls": report.begun,
         "p99 ms": report.latency.p99,

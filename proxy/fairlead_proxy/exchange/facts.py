@@ -7,6 +7,9 @@ from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.decision.facts import INTENT_HEADER, CallFacts
 from fairlead_proxy.exchange.call import ClientCall
 
+MAX_TEXT = 256
+"""As long as a name, an intent or a header's value can be in a policy; thousands of records are kept."""
+
 _NO_HEADERS: dict[str, str] = {}
 """Shared by all calls that no rule looks at the headers of."""
 
@@ -36,16 +39,24 @@ def facts_of(call: ClientCall, asked: Asked, config: GatewayConfig) -> CallFacts
     The prompt is counted only where a rule of the model looks at its length: that is work on every byte of it.
     """
     header_names = config.header_names
-    offer = config.offers.get((call.tenant, asked.model))
+    model, intent = asked.model, call.headers.get(INTENT_HEADER, "")
+    if len(model) > MAX_TEXT or len(intent) > MAX_TEXT:
+        model, intent = _cut(model), _cut(intent)
+    offer = config.offers.get((call.tenant, model))
     headers = call.headers
     return CallFacts(
         call.tenant,
-        asked.model,
+        model,
         call.operation,
         asked.mode,
-        {name: headers[name] for name in header_names.intersection(headers)} if header_names else _NO_HEADERS,
+        {name: _cut(headers[name]) for name in header_names.intersection(headers)} if header_names else _NO_HEADERS,
         asked.prompt_tokens if offer is not None and offer.weighs_prompt else None,
         max(0, asked.max_tokens or 0),
-        headers.get(INTENT_HEADER, ""),
+        intent,
         asked.needs,
     )
+
+
+def _cut(text: str) -> str:
+    """Return a text as it may be kept: what is longer than anything that a rule can name is cut, and equals nothing."""
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from random import Random
 
 from fairlead_proxy.contract.cell import Cell
-from fairlead_proxy.contract.config import ANONYMOUS, PassiveHealth
+from fairlead_proxy.contract.config import ANONYMOUS, PassiveHealth, Provider
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig, Step
 from fairlead_proxy.contract.names import HEALTH_REASON, TIMEOUT_CLASSES, BreakerState, FailureClass, Mode, Operation
@@ -49,12 +49,9 @@ class Breakers:
         kept: dict[Cell, CellBreaker] = {}
         for cell, breaker in self._cells.items():
             provider = config.providers.get(cell.provider)
-            if provider is None or provider.model(cell.model) is None:
-                continue
-            if all(credential.name != cell.credential for credential in provider.credentials):
-                continue
-            breaker.use(provider.passive)
-            kept[cell] = breaker
+            if provider is not None and _holds(provider, cell):
+                breaker.use(provider.passive)
+                kept[cell] = breaker
         self._cells = kept
         self._look_around()
         self._waits.keep(
@@ -138,6 +135,8 @@ class Breakers:
         elif failure in HEALTH_REASON and not (counted and failure in TIMEOUT_CLASSES):
             self._fail(outcome.cell, failure, outcome.retry_after_seconds, outcome.started_at, outcome.ended_at)
             return
+        if not self._knows(outcome.cell):
+            return
         breaker = self._breaker(outcome.cell)
         with self._watched(breaker):
             if failure is None:
@@ -177,6 +176,8 @@ class Breakers:
 
     def _fail(self, cell: Cell, failure: FailureClass, retry_after: float | None, began: float, now: float) -> None:
         self._catch_up()
+        if not self._knows(cell):
+            return
         breaker = self._breaker(cell)
         with self._watched(breaker):
             opened = breaker.fail(failure, retry_after, began, now, self._rng)
@@ -195,6 +196,15 @@ class Breakers:
 
     def _look_around(self) -> None:
         self.troubled = any(breaker.opened_at is not None for breaker in self._cells.values())
+
+    def _knows(self, cell: Cell) -> bool:
+        """Say whether the cell is in force: what comes of a call that was begun before a swap may concern one that is
+        not, and nobody would ever close its breaker.
+        """
+        if cell in self._cells or self._config is None:
+            return True
+        provider = self._config.providers.get(cell.provider)
+        return provider is not None and _holds(provider, cell)
 
     def _breaker(self, cell: Cell) -> CellBreaker:
         breaker = self._cells.get(cell)
@@ -242,3 +252,8 @@ class BreakerWorld:
 def _settled() -> Mapping[Operation, object]:
     """Return an object for each operation that stands for this configuration with these keys, all of it well."""
     return {operation: object() for operation in Operation}
+
+
+def _holds(provider: Provider, cell: Cell) -> bool:
+    known = any(credential.name == cell.credential for credential in provider.credentials)
+    return known and provider.model(cell.model) is not None

@@ -96,6 +96,13 @@ class Watch:
         self._waits = False
         self._breakers.heard(self)
 
+    def wait_again(self, now: float) -> None:
+        """The request was sent once more: its first byte is waited for anew."""
+        self._waits = True
+        after = self._breakers.begin(self)
+        self._overdue_at = _NEVER if after is None else now + after
+        self._look_again(now)
+
     def commit(self, now: float) -> None:
         """Real content came: from now on other deadlines hold."""
         self._breakers.committed(self.cell, self.started_at, self._clock())

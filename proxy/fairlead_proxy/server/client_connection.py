@@ -23,6 +23,9 @@ BACKLOG_BYTES = 64 * 1024
 """How much is read of what comes behind a request that is being served; a default. A client that sends more is not read
 from, and so not seen to leave, until its answer has ended."""
 
+KNOWN_SECONDS = 5.0
+"""How long an idle connection remembers its last head, which holds a key, and what was in force then. A default."""
+
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _IDLE: Final = 0
@@ -164,6 +167,8 @@ class ClientConnection(ClientSocket):
                 self._idle_since = now
             elif now - self._idle_since > limits.idle_seconds:
                 self._end(linger=False)
+            elif now - self._idle_since > KNOWN_SECONDS:
+                self._known = None
         elif since is not None and self._state == _BODY:
             self._sweep_body(now - since)
         elif since is not None and self._state <= _HEAD and now - since > limits.head_seconds:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from fairlead_proxy.exchange.record import CallRecord
-from fairlead_proxy.telemetry.usual_line import UsualLines
+from fairlead_proxy.telemetry.usual_line import usual_line
 
 
 class AccessLine(msgspec.Struct, gc=False):
@@ -122,10 +122,10 @@ def line_of(record: CallRecord) -> AccessLine:
 
 def json_lines() -> LineFormat:
     """Return what makes lines for machines."""
-    encode, usual = msgspec.json.Encoder().encode, UsualLines().line
+    encode = msgspec.json.Encoder().encode
 
     def form(records: Sequence[CallRecord]) -> bytes:
-        lines = [usual(record) or f"{encode(line_of(record)).decode()}\n" for record in records]
+        lines = [usual_line(record) or f"{encode(line_of(record)).decode()}\n" for record in records]
         return "".join(lines).encode()
 
     return form

@@ -9,8 +9,8 @@ from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.exchange.record import CallRecord
 
-MOST_KINDS = 10_000
-"""How many kinds of calls are remembered; then all are forgotten. A default."""
+MOST_KINDS = 1000
+"""How many kinds of calls at one step are remembered; then all of them are forgotten. A default."""
 
 _PLAIN_PLACES = 6
 """Below 10^-6 a Decimal is written with an exponent: left to the long way, as is whatever else is unusual."""
@@ -19,76 +19,81 @@ _PLAIN_PLACES = 6
 class _Kind:
     """What the lines of all calls at one step, in one mode and by one caller, have in common, already encoded.
 
-    Prices are whole numbers of 10^-`places` USD a token. `step` keeps its identity from being given to another one.
+    Prices are whole numbers of 10^-`places` USD a token. `others`: all kinds of the step, by caller and mode.
     """
 
-    __slots__ = ("caller", "input_price", "least_cost", "middle", "mode", "output_price", "places", "step")
+    __slots__ = ("caller", "input_price", "least_cost", "middle", "mode", "others", "output_price", "places")
 
     def __init__(
-        self, step: Step, caller: str, mode: Mode, middle: str, input_price: int, output_price: int, places: int
+        self,
+        others: "dict[tuple[str, Mode], _Kind]",
+        caller: str,
+        mode: Mode,
+        middle: str,
+        input_price: int,
+        output_price: int,
+        places: int,
     ) -> None:
+        self.others = others
         self.caller = caller
         self.mode = mode
         self.least_cost: int = 10 ** (places - _PLAIN_PLACES)
-        self.step = step
         self.middle = middle
         self.input_price = input_price
         self.output_price = output_price
         self.places = places
 
 
-class UsualLines:
-    """Writes what `access_log.line_of` says, as far as it knows the kind of call."""
+def usual_line(record: CallRecord) -> str | None:
+    """Return the line, with its line feed; None for a call that is not of the usual sort."""
+    last = record.last
+    if last is None or last.failure is not None or record.earlier or record.reason != "ok":
+        return None
+    usage = last.usage
+    if usage is None or usage.cached_input_tokens or usage.cache_write_tokens:
+        return None
+    kept = last.step.shelf.kind
+    if isinstance(kept, _Kind) and kept.caller == record.caller and kept.mode is last.cell.mode:
+        kind = kept
+    else:
+        found = _find(record, last.step)
+        if found is None:
+            return None
+        kind = found
+    input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
+    cost = input_tokens * kind.input_price + output_tokens * kind.output_price
+    asked = record.request_id
+    if input_tokens <= 0 or output_tokens <= 0 or cost < kind.least_cost or '"' in asked or "\\" in asked:
+        return None
+    began = record.started_at
+    ttft = "null" if last.first_token_at is None else _decimal(int((last.first_token_at - began) * 1e6 + 0.5), 6)
+    return (
+        f'{{"at":{_decimal(int(began * 1e3 + 0.5), 3)},"call":"{record.call}","request_id":"{asked}",{kind.middle}'
+        f'"code":{record.code},"reason":"ok","attempts":1,'
+        f'"duration_seconds":{_decimal(int((record.ended_at - began) * 1e6 + 0.5), 6)},"ttft_seconds":{ttft},'
+        f'"input_tokens":{input_tokens},"output_tokens":{output_tokens},'
+        f'"cost_usd":"{_decimal(cost, kind.places).rstrip("0").rstrip(".")}","revision":"{record.revision}"}}\n'
+    )
 
-    def __init__(self) -> None:
-        self._kinds: dict[tuple[int, str, Mode], _Kind] = {}
 
-    def line(self, record: CallRecord) -> str | None:
-        """Return the line, with its line feed; None for a call that is not of the usual sort."""
-        last = record.last
-        if last is None or last.failure is not None or record.earlier or record.reason != "ok":
+def _find(record: CallRecord, step: Step) -> _Kind | None:
+    """Return what calls of this kind have in common; None where the short way is not theirs."""
+    if record.facts is None:
+        return None
+    kept = step.shelf.kind
+    others = kept.others if isinstance(kept, _Kind) else {}
+    key = (record.caller, record.facts.mode)
+    kind = others.get(key)
+    if kind is None:
+        prices = _whole_prices(step.model.price)
+        if prices is None:
             return None
-        usage = last.usage
-        if usage is None or usage.cached_input_tokens or usage.cache_write_tokens:
-            return None
-        kept = last.step.shelf.kind
-        if isinstance(kept, _Kind) and kept.caller == record.caller and kept.mode is last.cell.mode:
-            kind = kept
-        else:
-            found = self._find(record, last.step)
-            if found is None:
-                return None
-            kind = found
-        input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
-        cost = input_tokens * kind.input_price + output_tokens * kind.output_price
-        asked = record.request_id
-        if input_tokens <= 0 or output_tokens <= 0 or cost < kind.least_cost or '"' in asked or "\\" in asked:
-            return None
-        began = record.started_at
-        ttft = "null" if last.first_token_at is None else _decimal(int((last.first_token_at - began) * 1e6 + 0.5), 6)
-        return (
-            f'{{"at":{_decimal(int(began * 1e3 + 0.5), 3)},"call":"{record.call}","request_id":"{asked}",{kind.middle}'
-            f'"code":{record.code},"reason":"ok","attempts":1,'
-            f'"duration_seconds":{_decimal(int((record.ended_at - began) * 1e6 + 0.5), 6)},"ttft_seconds":{ttft},'
-            f'"input_tokens":{input_tokens},"output_tokens":{output_tokens},'
-            f'"cost_usd":"{_decimal(cost, kind.places).rstrip("0").rstrip(".")}","revision":"{record.revision}"}}\n'
-        )
-
-    def _find(self, record: CallRecord, step: Step) -> _Kind | None:
-        """Return what calls of this kind have in common; None where the short way is not theirs."""
-        if record.facts is None:
-            return None
-        key = (id(step), record.caller, record.facts.mode)
-        kind = self._kinds.get(key)
-        if kind is None:
-            prices = _whole_prices(step.model.price)
-            if prices is None:
-                return None
-            if len(self._kinds) >= MOST_KINDS:
-                self._kinds.clear()
-            kind = self._kinds[key] = _Kind(step, record.caller, record.facts.mode, _middle_of(record, step), *prices)
-        step.shelf.kind = kind  # most likely the next call's too
-        return kind
+        if len(others) >= MOST_KINDS:
+            others.clear()
+        middle = _middle_of(record, step)
+        kind = others[key] = _Kind(others, record.caller, record.facts.mode, middle, *prices)
+    step.shelf.kind = kind  # most likely the next call's too
+    return kind
 
 
 def _decimal(number: int, places: int) -> str:

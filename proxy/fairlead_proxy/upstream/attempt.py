@@ -23,6 +23,8 @@ class Progress(Protocol):
 
     def first_byte(self) -> None: ...
 
+    def wait_again(self, now: float) -> None: ...
+
     def commit(self, now: float) -> None: ...
 
     def pause(self) -> None: ...
@@ -233,6 +235,8 @@ class Attempt:
         if self._errand is not None:
             self._errand.close()
         self._usage_refused = True
+        if self._progress is not None:
+            self._progress.wait_again(self._clocks.steady())
         self._send(asks_usage=False)
 
     def _whole_body(self) -> bytes:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from fairlead_proxy.contract.cell import Cell
-from fairlead_proxy.contract.config import Provider, Rule
+from fairlead_proxy.contract.config import ANONYMOUS, Provider, Rule
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import Mode, ProviderType
@@ -26,14 +26,14 @@ class Berth:
     """A step in one mode, made ready. `lane` is None where its key cannot be sent: `refusal` says why.
 
     `target`: ids of provider and model. `lines` are encoded headers: rule, provider, model, and whether the answer is
-    a simulated one. `made_by`: whose configuration and keys it holds.
+    a simulated one. `made_by`: stands for the configuration and the keys that it holds.
     """
 
     __slots__ = ("cell", "lane", "lines", "made_by", "mode", "refusal", "step", "target", "transport", "upstream_model")
 
     def __init__(
         self,
-        made_by: "Berths",
+        made_by: object,
         step: Step,
         cell: Cell,
         lines: bytes,
@@ -63,6 +63,7 @@ class Berths:
     def __init__(self, keys: KeyRing, transports: TransportChoice) -> None:
         self.keys = keys
         self._transports = transports
+        self._mark = object()  # not this itself: a step that is never called again would keep every key
         self._lanes: dict[tuple[int, str, Mode, float], Lane] = {}
         self._cells: dict[Cell, Cell] = {}
         self._lines: dict[bytes, bytes] = {}
@@ -71,7 +72,7 @@ class Berths:
         """Return the berth of a step of this rule."""
         shelf, streams = step.shelf, mode is Mode.STREAM
         berth = shelf.stream_berth if streams else shelf.plain_berth
-        if isinstance(berth, Berth) and berth.made_by is self:
+        if isinstance(berth, Berth) and berth.made_by is self._mark:
             return berth
         made = self._make(step, mode, rule, dialect)
         if streams:
@@ -84,7 +85,7 @@ class Berths:
         cell, lines = step.cell(mode), _lines_of(step, rule)
         lane = self._lane(step, mode, rule, dialect)
         return Berth(
-            self,
+            self._mark,
             step,
             self._cells.setdefault(cell, cell),
             self._lines.setdefault(lines, lines),
@@ -96,11 +97,13 @@ class Berths:
     def _lane(self, step: Step, mode: Mode, rule: Rule, dialect: Dialect) -> Lane | UpstreamFailure:
         """Return the lane that such calls take, or why none can."""
         patience = min(MAX_CONNECT_SECONDS, rule.resilience.timeouts.per_try_seconds)
+        credentials = self.keys.credentials
         sort = (id(step.provider), step.key_name, mode, patience)  # its lane holds the provider
         lane = self._lanes.get(sort)
         if lane is None:
             try:
-                key = self.keys.credentials.get(step.key_name, "")
+                # A step is planned only where its key is there, by this very ring.
+                key = credentials[step.key_name] if step.credential.name != ANONYMOUS.name else ""
                 headers = dialect.upstream_headers(step.provider.type, key, mode=mode)
             except UpstreamFailure as refusal:
                 return refusal
