@@ -148,33 +148,57 @@ class GatewayConfig:
         policies: Iterable[Policy],
         previous: "GatewayConfig | None" = None,
     ) -> "GatewayConfig":
-        """Index these objects. The routes of a policy that is the very object it was in `previous`, and whose
-        providers are too, are taken from there: one edit links one policy, not all.
-        """
-        by_id = {provider.id: provider for provider in providers}
-        relinked = _replaced(previous.providers, by_id) if previous else frozenset()
-        offers: dict[tuple[str, str], Offer] = {}
-        kept: dict[str, Policy] = {}
-        header_names: set[str] = set()
+        """Link these objects; see Linking."""
+        linking = Linking(revision, gateway, providers, previous)
         for policy in policies:
-            if not gateway.admits(policy.namespace):
-                continue
-            kept[policy.id] = policy
-            known = previous.offers if previous is not None and not _refers_to(policy, relinked) else {}
-            linked: list[tuple[Rule, tuple[LinkedTarget, ...]]] | None = None
-            for name in policy.models:
-                found = known.get((policy.namespace, name))
-                if found is None or not found.routes or found.routes[0].policy is not policy:
-                    if linked is None:
-                        linked = [(rule, _linked_targets(rule, policy.namespace, by_id)) for rule in policy.rules]
-                    found = Offer.of(tuple(_routes_of(policy, linked, name)))
-                offers[policy.namespace, name] = found
-            header_names.update(name for rule in policy.rules for entry in rule.match for name in entry.headers)
-        return cls(revision, gateway, by_id, kept, offers, frozenset(header_names))
+            linking.add(policy)
+        return linking.config()
 
     def virtual_models(self, namespace: str) -> tuple[str, ...]:
         """Return the virtual models that callers of this namespace may name, sorted."""
         return tuple(sorted(name for owner, name in self.offers if owner == namespace))
+
+
+class Linking:
+    """A configuration in the making, one policy at a time: with thousands of them others get their turn in between.
+
+    The routes of a policy that is the very object it was in `previous`, and whose providers are too, are taken from
+    there: one edit links one policy, not all.
+    """
+
+    def __init__(
+        self, revision: str, gateway: Gateway, providers: Iterable[Provider], previous: GatewayConfig | None = None
+    ) -> None:
+        self._revision = revision
+        self._gateway = gateway
+        self._providers = {provider.id: provider for provider in providers}
+        self._previous = previous
+        self._replaced = _replaced(previous.providers, self._providers) if previous else frozenset()
+        self._offers: dict[tuple[str, str], Offer] = {}
+        self._policies: dict[str, Policy] = {}
+        self._header_names: set[str] = set()
+
+    def add(self, policy: Policy) -> None:
+        """Link one more policy, if its namespace is admitted."""
+        if not self._gateway.admits(policy.namespace):
+            return
+        self._policies[policy.id] = policy
+        previous = self._previous
+        known = previous.offers if previous is not None and not _refers_to(policy, self._replaced) else {}
+        linked: list[tuple[Rule, tuple[LinkedTarget, ...]]] | None = None
+        for name in policy.models:
+            found = known.get((policy.namespace, name))
+            if found is None or not found.routes or found.routes[0].policy is not policy:
+                if linked is None:
+                    linked = [(rule, _linked_targets(rule, policy.namespace, self._providers)) for rule in policy.rules]
+                found = Offer.of(tuple(_routes_of(policy, linked, name)))
+            self._offers[policy.namespace, name] = found
+        self._header_names.update(name for rule in policy.rules for entry in rule.match for name in entry.headers)
+
+    def config(self) -> GatewayConfig:
+        """Return the configuration with all that was added."""
+        names = frozenset(self._header_names)
+        return GatewayConfig(self._revision, self._gateway, self._providers, self._policies, self._offers, names)
 
 
 def _replaced(before: Mapping[str, Provider], now: Mapping[str, Provider]) -> frozenset[str]:

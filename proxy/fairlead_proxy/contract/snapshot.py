@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from fairlead_proxy.contract.config import Gateway, Policy, Provider
-from fairlead_proxy.contract.linked import GatewayConfig
+from fairlead_proxy.contract.linked import GatewayConfig, Linking
 
 FORMAT = 1
 """The format that this code writes, and the newest that it reads."""
@@ -210,7 +210,11 @@ def assemble(revision: str, documents: Iterable[Document], previous: GatewayConf
                 policies.append(document)
     if len(gateways) != 1:
         raise SnapshotError(f"a snapshot holds one gateway, this one {len(gateways)}")
-    return GatewayConfig.of(revision, gateways[0], providers, policies, previous)
+    linking = Linking(revision, gateways[0], providers, previous)
+    # Policy by policy, from a module that is never compiled: compiled code lets go of the interpreter only at its end.
+    for policy in policies:
+        linking.add(policy)
+    return linking.config()
 
 
 def _blocks(fragments: Iterable[Fragment]) -> Iterable[tuple[Fragment, ...]]:
