@@ -25,6 +25,7 @@ from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.listener import Listener
 from fairlead_proxy.server.serving import Serving
 from fairlead_proxy.server.tenant import Tenant
+from fairlead_proxy.server.visit import Visit
 
 Script = Callable[[ClientCall, Sink], Awaitable[None]]
 
@@ -55,7 +56,8 @@ class ScriptUnderWay:
         except Exception:
             if not self._sink.started:
                 self._sink.answer(500, JSON_LINE, OPENAI_CHAT.render_error(INTERNAL_ERROR))
-        self._sink.abort()  # where the script has not ended its answer
+        if not (isinstance(self._sink, Visit) and self._sink.written):
+            self._sink.abort()  # where the script has not ended its answer
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import pytest
 from doubles.gateway_rig import Rig, config, provider
 from doubles.recording_sink import RecordingSink
-from doubles.scripted_transport import DONE, HANG, ROLE, Part, chunk, stream
+from doubles.scripted_transport import DONE, HANG, ROLE, Part, chunk, plain, stream
 from doubles.virtual_time import run_virtual
 
 from fairlead_proxy.contract.config import Resilience, Timeouts
@@ -88,5 +88,28 @@ def test_caller_that_is_too_slow_for_the_whole_call_blames_nobody() -> None:
         await rig.call(stream=True, sink=RecordingSink(write_seconds=30.0))
         assert rig.outcomes_of() == ["ClientGone"]
         assert rig.record().code == 499
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "stream"])
+def test_answer_that_is_never_taken_is_not_one_that_was_given(streamed: bool) -> None:
+    async def main() -> None:
+        resilience = Resilience(timeouts=Timeouts(total_seconds=20.0))
+        rig = Rig(config([provider("a")], resilience=resilience), {"a": [stream() if streamed else plain()]})
+        await rig.call(stream=streamed, sink=RecordingSink(write_seconds=30.0))
+        assert rig.outcomes_of() == ["ClientGone"]
+        assert rig.record().code == 499
+        assert rig.record().duration_seconds == pytest.approx(20.0)
+
+    run_virtual(main())
+
+
+def test_answer_that_is_taken_slowly_was_given_when_it_was_taken() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a")]), {"a": [plain()]})
+        caller = await rig.call(sink=RecordingSink(write_seconds=30.0))
+        assert (caller.status, rig.record().code) == (200, 200)
+        assert rig.record().duration_seconds == pytest.approx(30.0)
 
     run_virtual(main())

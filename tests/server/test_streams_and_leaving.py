@@ -230,6 +230,38 @@ async def test_a_slow_reader_gets_everything(tmp_path: Path) -> None:
     assert len(body_of(bytes(answer))) == 4 << 20
 
 
+async def test_an_answer_that_nobody_takes_was_not_given(tmp_path: Path) -> None:
+    left: list[bool] = []
+
+    async def much(call: ClientCall, sink: Sink) -> None:
+        sink.when_lost(lambda: left.append(True))
+        sink.answer(200, b"", b"y" * (16 << 20))
+        assert sink.full
+
+    async with edge(tmp_path, script=much, limits=Limits(write_seconds=0.3)) as served:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", served.port))
+        await asyncio.get_running_loop().sock_sendall(sock, post())
+        await until(lambda: served.serving.in_flight)
+        await until(lambda: left and not served.serving.in_flight)
+        sock.close()
+
+
+async def test_nothing_follows_an_answer_that_waits_to_be_taken(tmp_path: Path) -> None:
+    async def much(call: ClientCall, sink: Sink) -> None:
+        sink.head(200, EVENTS)
+        sink.write(b"y" * (4 << 20))
+        sink.end()
+        sink.write(b"too late")
+        sink.end()
+
+    async with edge(tmp_path, script=much) as served:
+        answer = await served.exchange(post())
+    assert answer.endswith(b"y\r\n0\r\n\r\n")
+
+
 async def test_headers_that_drip_end_the_connection(tmp_path: Path) -> None:
     async with edge(tmp_path, limits=Limits(head_seconds=0.3)) as served:
         reader, writer = await served.connect()

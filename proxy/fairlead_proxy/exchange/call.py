@@ -79,7 +79,9 @@ class Sink(Protocol):
 
 
 class UnderWay(Protocol):
-    """A call that is being served. Once its sink has been given `answer`, `end` or `abort` it is over."""
+    """A call that is being served. It is over once its sink was given `abort`, or its caller has taken most of what the
+    sink was given until `answer` or `end`.
+    """
 
     def cut_off(self) -> None:
         """This process ends: end the call now, with an error that its client understands."""

@@ -50,11 +50,14 @@ class Line(Protocol):
 
 
 class Visit:
-    """Implements exchange.call.Sink. It is over once it was given `answer`, `end` or `abort`, or its caller has left
-    and whoever serves it has been told; then all of its methods do nothing.
+    """Implements exchange.call.Sink.
 
-    `keeps`: the connection may serve another request after this one. `id`, `admission`, `under_way`, `counted` and
-    `held_bytes` are the service's: nobody else sets them.
+    It is over once the client has taken most of what was written until `answer` or `end`, once it was given `abort`, or
+    when its caller has left and whoever serves it has been told; then all of its methods do nothing.
+
+    `written`: all of the answer has been, and the client has not taken it yet. `keeps`: the connection may serve
+    another request after this one. `id`, `admission`, `under_way`, `counted` and `held_bytes` are the service's: nobody
+    else sets them.
     """
 
     __slots__ = (
@@ -73,11 +76,13 @@ class Visit:
         "request",
         "started",
         "under_way",
+        "written",
     )
 
     def __init__(self, line: Line, request: Request) -> None:
         self._line = line
         self._transport = line.transport  # None once nothing may be written any more
+        self.written = False
         self._before = b""  # the head of a chunked answer, until something goes out behind it
         self._on_lost: Callable[[], None] | None = None
         self.request = request
@@ -117,7 +122,10 @@ class Visit:
             else:
                 transport.write(head % lines)
                 transport.write(body)
-        self._finish()
+        if self.full and transport is not None:
+            self._await_taking()
+        else:
+            self._finish()
 
     def head(self, status: int, headers: bytes) -> None:
         port = self._line.port
@@ -148,17 +156,20 @@ class Visit:
                 self._write_first(last)
             elif last:
                 transport.write(last)
-        self._finish()
+        if self.full and transport is not None:
+            self._await_taking()
+        else:
+            self._finish()
 
     def abort(self) -> None:
-        if self._transport is not None:
+        if self._transport is not None or self.written:
             self.keeps = False
             # Without a length or chunks the end of the connection is the end of the answer: only a reset looks cut.
             self._line.cut(reset=self.request.http_1_0)
         self._finish()
 
     def when_room(self, call: Callable[[], None]) -> None:
-        if self.full and self._transport is not None:
+        if self.full and (self._transport is not None or self.written):
             self._line.when_room(call)
         else:
             call()
@@ -167,7 +178,7 @@ class Visit:
         if self.over:
             return
         self._on_lost = call
-        if self._transport is None and call is not None:
+        if self._transport is None and not self.written and call is not None:
             self._line.call_soon(self._tell_lost)
 
     def leave(self) -> None:
@@ -201,9 +212,16 @@ class Visit:
             transport.write(before)
             transport.write(data)
 
+    def _await_taking(self) -> None:
+        """Everything has been written: it is over once the client has taken most of it, and nothing follows."""
+        self._transport = None
+        self.written = True
+        self._line.when_room(self._finish)
+
     def _finish(self) -> None:
         if self.over:
             return
         self.over = True
+        self.written = False
         self._transport = self._on_lost = self.under_way = None
         self._line.visit_over(self)

@@ -225,7 +225,7 @@ class Attempt:
         self._answered = answered.usage
         self.committed = True
         reply.relay_answer(status, answered.content_type, self._headers, answered.body)
-        self._finish()
+        self._await_taking()
 
     def _read_error(self) -> None:
         """Raise what an answer that is not a good one means, or ask again without what was refused."""
@@ -252,7 +252,7 @@ class Attempt:
             reply.sink.write(sendable)
         if relay is not None and relay.ended:
             reply.sink.end()
-            self._finish()
+            self._await_taking()
         elif sendable and reply.sink.full:
             self._hold()
 
@@ -277,14 +277,24 @@ class Attempt:
             self._progress.resume(self._clocks.steady())
             self._errand.resume()
 
-    def _finish(self) -> None:
-        """All of the answer has been written."""
-        if self._usage_refused:
-            # Only now: the refusal may have quoted a caller's text, which must not change how others are served.
-            self._refusing.add(self._berth.target)
+    def _await_taking(self) -> None:
+        """All of the answer has been written: it has been given once the caller has taken most of it."""
+        sink, progress = self._reply.sink, self._progress
         if self._errand is not None:
             self._errand.release()
             self._errand = None
+        if progress is None or not sink.full:
+            self._finish()
+            return
+        if self._relay is None:
+            progress.commit(self._clocks.steady())
+        progress.pause()
+        sink.when_room(self._finish)
+
+    def _finish(self) -> None:
+        if self._usage_refused:
+            # Only now: the refusal may have quoted a caller's text, which must not change how others are served.
+            self._refusing.add(self._berth.target)
         self._end(None)
 
     def _end(self, failure: UpstreamFailure | None) -> None:
