@@ -69,7 +69,7 @@ def _healthy(health: ProviderHealth, facts: Facts, previous: Status) -> Conditio
 
 UNKNOWN_MESSAGES = {
     Reason.STALE: "no proxy has reported in the last 10 s",
-    Reason.NO_TRAFFIC: "no call was answered and no probe was made in the last 60 s",
+    Reason.NO_TRAFFIC: "no call was answered in the last 60 s, and no probe shows that one would be",
 }
 
 
