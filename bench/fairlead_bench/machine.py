@@ -13,7 +13,7 @@ from fairlead_bench.workloads.workload import GAUGE
 def describe() -> str:
     """Return processor, memory and system."""
     gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    return f"{os.cpu_count()} × {_processor()}, {gib:.0f} GiB, {platform.system()} {platform.release()}"
+    return f"{os.cpu_count()} × {_processor()}, {gib:.0f} GiB, {platform.system()} {platform.release().partition("-")[0]}"
 
 
 def steadiness(results: Iterable[Results]) -> str:
