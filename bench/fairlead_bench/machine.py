@@ -13,7 +13,8 @@ from fairlead_bench.workloads.workload import GAUGE
 def describe() -> str:
     """Return processor, memory and system."""
     gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    return f"{os.cpu_count()} × {_processor()}, {gib:.0f} GiB, {platform.system()} {platform.release().partition("-")[0]}"
+    kernel = platform.release().partition("-")[0]
+    return f"{os.cpu_count()} × {_processor()}, {gib:.0f} GiB, {platform.system()} {kernel}"
 
 
 def steadiness(results: Iterable[Results]) -> str:

@@ -22,9 +22,6 @@ from fairlead_proxy.upstream.attempt import Attempt
 from fairlead_proxy.upstream.berths import Berths
 from fairlead_proxy.upstream.reply import Reply
 
-_GONE = "the caller closed its connection"
-_CUT_OFF = "cut off: this proxy ends"
-
 
 class Gateway:
     """Serves calls, one `begin` each."""
@@ -92,7 +89,7 @@ class LiveCall:
     def cut_off(self) -> None:
         """See UnderWay."""
         self._drained = True
-        self._abandon(_CUT_OFF)
+        self._abandon("cut off: this proxy ends")
 
     def _advance(self, now: float) -> None:
         """Make the next attempt; where there is none to make, answer by ourselves."""
@@ -161,7 +158,7 @@ class LiveCall:
             attempt.interrupt(failure, "its provider has stopped answering")
 
     def _left(self) -> None:
-        self._abandon(_GONE)
+        self._abandon("the caller closed its connection")
 
     def _abandon(self, detail: str) -> None:
         """End whatever is under way, and with it the call."""
