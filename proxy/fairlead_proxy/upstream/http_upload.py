@@ -3,8 +3,8 @@
 import asyncio
 import select
 
-SLICE_BYTES = 64 * 1024
-SLICES_PER_TURN = 4
+SLICE_BYTES = 128 * 1024
+SLICES_PER_TURN = 2
 """How much is written before other calls get their turn. Defaults."""
 
 
