@@ -10,7 +10,7 @@ from fairlead_proxy.dialects.dialect import (
     ReadRequest,
     content_type_of,
 )
-from fairlead_proxy.dialects.openai_answer_forms import COMPLETION, GOOD, NULL, USAGE, Completion
+from fairlead_proxy.dialects.openai_answer_forms import COMPLETION, GOOD, USAGE, Completion
 from fairlead_proxy.dialects.openai_errors import (
     VendorError,
     classify_answer,
@@ -18,6 +18,7 @@ from fairlead_proxy.dialects.openai_errors import (
     read_vendor_error,
     vendor_error_of,
 )
+from fairlead_proxy.dialects.raw_values import NULL
 from fairlead_proxy.exchange.usage import Usage
 
 _NOTHING = frozenset({b"null", b'""', b"{}"})

@@ -6,9 +6,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from fairlead_proxy.dialects.openai_usage import OpenAIUsage
-
-NULL = Raw(b"null")
-"""Stands for what was not given, by identity."""
+from fairlead_proxy.dialects.raw_values import NULL
 
 
 class _GoodChoice(Struct):

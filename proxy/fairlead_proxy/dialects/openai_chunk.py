@@ -8,36 +8,35 @@ from msgspec import Raw, Struct
 
 from fairlead_proxy.dialects.openai_errors import failure_in_success, vendor_error_of
 from fairlead_proxy.dialects.openai_usage import OpenAIUsage
+from fairlead_proxy.dialects.raw_values import EMPTY, NULL, utf8_length
 from fairlead_proxy.exchange.errors import UpstreamFailure
 
-_NULL = Raw(b"null")
-_NOTHING = frozenset({b"null", b'""', b"[]", b"{}", b"false"})
 _CONTENT_FIELDS = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio")
 
 
 class Delta(Struct):
     """What a chunk adds; any of these counts as content unless it is empty."""
 
-    content: Raw = _NULL
-    reasoning_content: Raw = _NULL
-    reasoning: Raw = _NULL
-    refusal: Raw = _NULL
-    tool_calls: Raw = _NULL
-    function_call: Raw = _NULL
-    audio: Raw = _NULL
+    content: Raw = NULL
+    reasoning_content: Raw = NULL
+    reasoning: Raw = NULL
+    refusal: Raw = NULL
+    tool_calls: Raw = NULL
+    function_call: Raw = NULL
+    audio: Raw = NULL
 
 
 class Choice(Struct):
     index: int = 0
     delta: Delta | None = None
-    finish_reason: Raw = _NULL
-    error: Raw = _NULL
+    finish_reason: Raw = NULL
+    error: Raw = NULL
 
 
 class Chunk(Struct):
     choices: list[Choice] | None = None
     usage: OpenAIUsage | None = None
-    error: Raw = _NULL
+    error: Raw = NULL
 
 
 class _TokenDelta(Struct):
@@ -90,16 +89,11 @@ def content_length(delta: Delta) -> int:
         delta.function_call,
         delta.audio,
     ):
-        if raw is not _NULL:
+        if raw is not NULL:
             value = bytes(raw)
-            if value not in _NOTHING:
+            if value not in EMPTY:
                 length += _length_of(value)
     return length
-
-
-def is_given(raw: Raw) -> bool:
-    """Say whether a member is there and not empty."""
-    return raw is not _NULL and bytes(raw) not in _NOTHING
 
 
 def failure_in_stream(data: bytes) -> UpstreamFailure:
@@ -118,14 +112,10 @@ def _length_of(value: bytes) -> int:
         return len(value)
     if b"\\" in value:
         try:
-            return _utf8_length(TEXT.decode(value))
+            return utf8_length(TEXT.decode(value))
         except (msgspec.DecodeError, UnicodeDecodeError):  # half of a surrogate pair, or not UTF-8
             pass
     return len(value) - 2
-
-
-def _utf8_length(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
 
 
 def _read_odd_chunk(data: bytes) -> Chunk:

@@ -5,10 +5,9 @@ import re
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-_ESCAPE = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|[^u])")
+from fairlead_proxy.dialects.raw_values import NULL, is_given, utf8_length
 
-_NULL = Raw(b"null")
-"""Stands for what was not given, by identity."""
+_ESCAPE = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|[^u])")
 
 
 class _StreamOptions(Struct):
@@ -26,15 +25,15 @@ class Peek(Struct):
     messages: Raw | UnsetType = UNSET
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
-    tools: Raw = _NULL
-    functions: Raw = _NULL
-    response_format: Raw = _NULL
-    reasoning_effort: Raw = _NULL
-    reasoning: Raw = _NULL
-    modalities: Raw = _NULL
-    audio: Raw = _NULL
-    max_completion_tokens: Raw = _NULL
-    max_tokens: Raw = _NULL
+    tools: Raw = NULL
+    functions: Raw = NULL
+    response_format: Raw = NULL
+    reasoning_effort: Raw = NULL
+    reasoning: Raw = NULL
+    modalities: Raw = NULL
+    audio: Raw = NULL
+    max_completion_tokens: Raw = NULL
+    max_tokens: Raw = NULL
 
 
 class _Part(Struct):
@@ -53,7 +52,6 @@ class _Content(Struct):
 
 READ_FIELDS = frozenset(Peek.__struct_fields__)
 NO_NEEDS: frozenset[str] = frozenset()
-_EMPTY = frozenset({b"null", b"[]", b"{}", b'""', b"false"})
 _NEED_OF_PART = {"image_url": "vision", "input_image": "vision", "image": "vision", "input_audio": "audio"}
 
 CONTENTS = msgspec.json.Decoder(list[_Content])
@@ -87,13 +85,13 @@ def count_text_bytes(body: bytes) -> int:
 def needs_of(peek: Peek) -> frozenset[str]:
     """Return what a target must be capable of to serve this."""
     needs = _read_messages(peek.messages)[1] if peek.messages is not UNSET else set()
-    if _given(peek.tools) or _given(peek.functions):
+    if is_given(peek.tools) or is_given(peek.functions):
         needs.add("tools")
     if _format_of(peek.response_format) == "json_schema":
         needs.add("jsonSchema")
-    if _given(peek.reasoning) or (_given(peek.reasoning_effort) and bytes(peek.reasoning_effort) != b'"none"'):
+    if is_given(peek.reasoning) or (is_given(peek.reasoning_effort) and bytes(peek.reasoning_effort) != b'"none"'):
         needs.add("reasoning")
-    if _given(peek.audio) or (_given(peek.modalities) and b'"audio"' in bytes(peek.modalities)):
+    if is_given(peek.audio) or (is_given(peek.modalities) and b'"audio"' in bytes(peek.modalities)):
         needs.add("audio")
     return frozenset(needs) if needs else NO_NEEDS
 
@@ -121,32 +119,24 @@ def _read_messages(messages: Raw) -> tuple[int, set[str]]:
     for message in decoded:
         content = message.content
         if isinstance(content, str):
-            text_bytes += _utf8_length(content)
+            text_bytes += utf8_length(content)
         elif content is not None:
             for part in content:
-                text_bytes += _utf8_length(part.text or part.refusal or "")
+                text_bytes += utf8_length(part.text or part.refusal or "")
                 if part.type in _NEED_OF_PART:
                     needs.add(_NEED_OF_PART[part.type])
     return text_bytes, needs
 
 
-def _given(raw: Raw) -> bool:
-    return raw is not _NULL and bytes(raw) not in _EMPTY
-
-
 def _given_bytes(raw: Raw) -> int:
-    return len(bytes(raw)) if _given(raw) else 0
+    return len(bytes(raw)) if is_given(raw) else 0
 
 
 def _format_of(raw: Raw) -> str:
-    if raw is _NULL:
+    if raw is NULL:
         return ""
     try:
         decoded = _FORMAT.decode(raw)
     except (msgspec.MsgspecError, RecursionError):
         return ""
     return decoded.type if decoded else ""
-
-
-def _utf8_length(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())

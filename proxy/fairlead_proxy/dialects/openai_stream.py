@@ -10,10 +10,10 @@ from fairlead_proxy.dialects.openai_chunk import (
     Choice,
     content_length,
     failure_in_stream,
-    is_given,
     read_chunk,
 )
 from fairlead_proxy.dialects.openai_errors import read_vendor_error
+from fairlead_proxy.dialects.raw_values import is_given
 from fairlead_proxy.dialects.sse import MAX_LINE_BYTES, Event, SseParser
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage

@@ -2,8 +2,7 @@
 
 ProxyError
 ├── UpstreamFailure     one attempt failed, by class; the gateway decides what comes next
-├── CallRefused         the call gets an answer of our own: status, code, message
-└── ClientGone          the caller has closed its connection
+└── CallRefused         the call gets an answer of our own: status, code, message
 """
 
 from dataclasses import dataclass, field
@@ -70,7 +69,3 @@ class CallRefused(ProxyError):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.message)
         self.answer = answer
-
-
-class ClientGone(ProxyError):
-    """The caller has closed its connection; nobody is left to answer."""

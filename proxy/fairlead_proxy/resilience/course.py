@@ -26,7 +26,7 @@ class Course:
         "_steps",
         "timeouts",
         "total_at",
-    )  # fmt: skip
+    )
 
     def __init__(
         self,

@@ -28,11 +28,6 @@ class HeadReader:
         self._tail = b""
 
     @property
-    def seen(self) -> int:
-        """How many bytes have come."""
-        return self._seen
-
-    @property
     def complete(self) -> bool:
         return self._events.complete
 
