@@ -28,11 +28,20 @@ from fairlead_proxy.server.tenant import Tenant
 from fairlead_proxy.server.visit import Visit
 
 Script = Callable[[ClientCall, Sink], Awaitable[None]]
+EVENTS = b"content-type: text/event-stream\r\n"
 
 
 async def answer_ok(call: ClientCall, sink: Sink) -> None:
     """Answer with the body's length, as a plain answer of the gateway comes."""
     sink.answer(200, JSON_LINE, b'{"ok": %d}' % len(call.body))
+
+
+async def stream_three(call: ClientCall, sink: Sink) -> None:
+    """Stream three events, as a streamed answer of the gateway comes."""
+    sink.head(200, EVENTS)
+    for number in range(3):
+        sink.write(b"data: %d\n\n" % number)
+    sink.end()
 
 
 class ScriptUnderWay:

@@ -13,6 +13,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 }
 _ABOUT_SOCKETS = {
     "test_any_chunking.py",
+    "test_draining.py",
     "test_known_heads.py",
     "test_large_bodies.py",
     "test_malformed_requests.py",

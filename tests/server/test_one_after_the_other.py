@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from doubles.edge import (
     ClientWire,
+    Edge,
     PromptHandler,
     ScriptedHandler,
     answer_ok,
@@ -21,6 +22,7 @@ from doubles.edge import (
     read_all,
     status_of,
 )
+from doubles.eventually import eventually
 
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
@@ -50,29 +52,34 @@ def statuses(answers: bytes) -> list[bytes]:
     return [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]]
 
 
+def backlog_of(served: Edge) -> bytes:
+    """Return what the only connection keeps of requests that are not begun yet."""
+    return b"".join(connection._backlog for connection in served.server.connections)
+
+
+def answers_to(served: Edge, *pieces: bytes) -> bytes:
+    """Return what is written to a client whose bytes arrive in just these pieces."""
+    connection, wire = served.server.protocol(), ClientWire()
+    connection.connection_made(wire)
+    for piece in pieces:
+        connection.data_received(piece)
+    connection.connection_lost(None)
+    return bytes(wire.written)
+
+
 async def test_a_row_of_requests_is_the_same_wherever_it_is_torn(tmp_path: Path) -> None:
     row = b"".join(ROW)
     async with edge(tmp_path, handler=PromptHandler()) as served:
         for place in range(1, len(row)):
             served.handler.calls.clear()
-            reader, writer = await served.connect()
-            writer.write(row[:place])
-            await asyncio.sleep(0.001)
-            writer.write(row[place:])
-            answers = await read_all(reader)
-            await close(writer)
-            assert statuses(answers) == [b"200"] * 5
+            assert statuses(answers_to(served, row[:place], row[place:])) == [b"200"] * 5
             assert [call.body for call in served.handler.calls] == BODIES
 
 
 async def test_a_row_of_requests_comes_byte_for_byte(tmp_path: Path) -> None:
     async with edge(tmp_path, handler=PromptHandler()) as served:
-        connection, wire = served.server.protocol(), ClientWire()
-        connection.connection_made(wire)
-        for byte in b"".join(ROW):
-            connection.data_received(bytes([byte]))
-        connection.connection_lost(None)
-    assert statuses(bytes(wire.written)) == [b"200"] * 5
+        answers = answers_to(served, *[bytes([byte]) for byte in b"".join(ROW)])
+    assert statuses(answers) == [b"200"] * 5
     assert [call.body for call in served.handler.calls] == BODIES
 
 
@@ -88,7 +95,7 @@ async def test_an_answer_waits_for_those_before_it(tmp_path: Path) -> None:
         reader, writer = await served.connect()
         writer.write(post(b"1", closing=False) + post(b"12", closing=False))
         writer.write(post(b"123"))
-        await asyncio.sleep(0.05)
+        await eventually(lambda: backlog_of(served).endswith(b"123"))
         begun = len(served.handler.calls)
         release.set()
         answers = await read_all(reader)
@@ -109,9 +116,10 @@ async def test_little_is_read_of_what_comes_behind_a_call_and_nothing_of_it_is_l
         reader, writer = await served.connect()
         writer.write(post(b"1", closing=False))
         writer.write(post(bytes(24 << 20)))
-        await asyncio.sleep(0.2)
-        connection = next(iter(served.server.connections))
-        kept = len(connection._backlog)
+        await eventually(lambda: len(backlog_of(served)) > BACKLOG_BYTES)
+        for _ in range(100):
+            await asyncio.sleep(0)  # the loop could read on
+        kept = len(backlog_of(served))
         release.set()
         answers = await read_all(reader)
         await close(writer)
@@ -162,11 +170,9 @@ async def test_a_client_that_leaves_at_any_place_leaves_nothing_behind(tmp_path:
     async with edge(tmp_path) as served:
         _, writer = await served.connect()
         writer.write(post(b"{}")[:place])
-        await asyncio.sleep(0.01)
+        await eventually(lambda: served.server.connections)
         await close(writer)
-        async with asyncio.timeout(5):
-            while served.server.connections:
-                await asyncio.sleep(0.002)
+        await eventually(lambda: not served.server.connections)
         assert (served.serving.in_flight, served.tenant._held_bytes) == (0, 0)
     assert (served.handler.calls, served.refusals) == ([], [])
 
@@ -175,9 +181,7 @@ async def test_a_call_that_is_still_being_sent_when_the_time_to_drain_is_up_is_t
     async with edge(tmp_path, limits=HASTY) as served:
         reader, writer = await served.connect()
         writer.write(post(b"", closing=False).replace(b"Length: 0", b"Length: 100"))
-        async with asyncio.timeout(5):
-            while not served.serving.in_flight:
-                await asyncio.sleep(0.002)
+        await eventually(lambda: served.serving.in_flight)
         served.tenant.end_calls()
         answer = await read_all(reader)
         await close(writer)
@@ -201,20 +205,15 @@ async def test_a_fault_in_a_listener_of_leaving_is_logged_and_the_call_is_over(t
     async with edge(tmp_path, handler=Listening(wait)) as served:
         _, writer = await served.connect()
         writer.write(post())
-        async with asyncio.timeout(5):
-            while not served.serving.in_flight:
-                await asyncio.sleep(0.002)
-            await close(writer)
-            while served.serving.in_flight:
-                await asyncio.sleep(0.002)
+        await eventually(lambda: served.serving.in_flight)
+        await close(writer)
+        await eventually(lambda: not served.serving.in_flight)
 
 
 async def test_small_answers_are_not_held_back(tmp_path: Path) -> None:
     async with edge(tmp_path) as served:
         _, writer = await served.connect()
-        async with asyncio.timeout(5):
-            while not served.server.connections:
-                await asyncio.sleep(0.002)
+        await eventually(lambda: served.server.connections)
         connection = next(iter(served.server.connections))
         assert connection.transport is not None
         sock = connection.transport.get_extra_info("socket")
@@ -239,8 +238,6 @@ async def test_what_a_call_held_is_free_as_soon_as_it_ends(tmp_path: Path) -> No
             writer.write(piece)
             await reader.readuntil(b"}")
         await close(writer)
-        async with asyncio.timeout(5):
-            while served.server.connections:
-                await asyncio.sleep(0.002)
+        await eventually(lambda: not served.server.connections)
         left = [each for each in gc.get_objects() if isinstance(each, (Body, ClientConnection, HeadReader, Visit))]
     assert left == []

@@ -6,22 +6,14 @@ import struct
 from pathlib import Path
 
 import pytest
-from doubles.edge import Edge, body_of, close, edge, header_of, post, read_all, status_of
+from doubles.edge import EVENTS, Edge, body_of, close, edge, header_of, post, read_all, status_of, stream_three
+from doubles.eventually import eventually
 
 from fairlead_proxy.exchange.call import ClientCall, Sink
 from fairlead_proxy.exchange.header_lines import encode_lines
 from fairlead_proxy.server.limits import Limits
 
 HTTP_1_0 = b"POST /v1/chat/completions HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-EVENTS = b"content-type: text/event-stream\r\n"
-
-
-async def until(check: object, *, within: float = 5.0) -> None:
-    """Wait until `check()` is true."""
-    assert callable(check)
-    async with asyncio.timeout(within):
-        while not check():
-            await asyncio.sleep(0.002)
 
 
 async def leaving(sink: Sink) -> None:
@@ -31,18 +23,21 @@ async def leaving(sink: Sink) -> None:
     await left.wait()
 
 
+async def call_without_reading(served: Edge) -> socket.socket:
+    """Call as a client that takes no more of its answer than its kernel does by itself."""
+    loop, sock = asyncio.get_running_loop(), socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setblocking(False)
+    await loop.sock_connect(sock, ("127.0.0.1", served.port))
+    await loop.sock_sendall(sock, post())
+    return sock
+
+
 async def room(sink: Sink) -> None:
     """Return once there is room, or the caller has left."""
     there = asyncio.Event()
     sink.when_room(there.set)
     await there.wait()
-
-
-async def stream_three(call: ClientCall, sink: Sink) -> None:
-    sink.head(200, EVENTS)
-    for number in range(3):
-        sink.write(b"data: %d\n\n" % number)
-    sink.end()
 
 
 async def test_a_stream_comes_in_chunks_and_ends_properly(tmp_path: Path) -> None:
@@ -123,14 +118,14 @@ async def leave_politely(served: Edge) -> None:
     """Connect, call, and close while the answer is awaited."""
     _, writer = await served.connect()
     writer.write(post(closing=False))
-    await until(lambda: served.handler.calls)
+    await eventually(lambda: served.handler.calls)
     await close(writer)
 
 
 async def leave_by_reset(served: Edge) -> None:
     _, writer = await served.connect()
     writer.write(post(closing=False))
-    await until(lambda: served.handler.calls)
+    await eventually(lambda: served.handler.calls)
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
@@ -148,7 +143,7 @@ async def test_leaving_is_noticed_within_100_ms_while_nothing_is_written(tmp_pat
     async with edge(tmp_path, script=wait) as served:
         await leave(served)
         left = asyncio.get_running_loop().time()
-        await until(lambda: noticed)
+        await eventually(lambda: noticed)
     assert noticed[0] - left < 0.1
 
 
@@ -164,7 +159,7 @@ async def test_what_is_written_to_who_has_left_goes_nowhere_and_the_call_is_over
 
     async with edge(tmp_path, script=write_late) as served:
         await leave_politely(served)
-        await until(lambda: written and served.serving.in_flight == 0)
+        await eventually(lambda: written and served.serving.in_flight == 0)
 
 
 async def test_who_asks_late_is_still_told_that_the_caller_has_left(tmp_path: Path) -> None:
@@ -182,10 +177,10 @@ async def test_who_asks_late_is_still_told_that_the_caller_has_left(tmp_path: Pa
 
     async with edge(tmp_path, script=ask_late) as served:
         await leave_politely(served)
-        await until(lambda: not served.server.connections)
+        await eventually(lambda: not served.server.connections)
         assert served.serving.in_flight == 1
         gone.set()
-        await until(lambda: served.serving.in_flight == 0)
+        await eventually(lambda: served.serving.in_flight == 0)
     assert order == ["asked", "told"]
 
 
@@ -204,12 +199,8 @@ async def test_a_client_that_stops_reading_holds_little_and_is_dropped(tmp_path:
         ended.append(True)
 
     async with edge(tmp_path, script=flood, limits=Limits(write_seconds=0.3)) as served:
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", served.port))
-        await asyncio.get_running_loop().sock_sendall(sock, post())
-        await until(lambda: ended)
+        sock = await call_without_reading(served)
+        await eventually(lambda: ended)
         sock.close()
     # The kernel's own buffers of both ends are beyond us: a few MiB on loopback at most.
     assert sum(written) < 16 << 20
@@ -239,13 +230,9 @@ async def test_an_answer_that_nobody_takes_was_not_given(tmp_path: Path) -> None
         assert sink.full
 
     async with edge(tmp_path, script=much, limits=Limits(write_seconds=0.3)) as served:
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", served.port))
-        await asyncio.get_running_loop().sock_sendall(sock, post())
-        await until(lambda: served.serving.in_flight)
-        await until(lambda: left and not served.serving.in_flight)
+        sock = await call_without_reading(served)
+        await eventually(lambda: served.serving.in_flight)
+        await eventually(lambda: left and not served.serving.in_flight)
         sock.close()
 
 
@@ -312,116 +299,7 @@ async def test_a_client_that_leaves_within_its_body_is_no_call(tmp_path: Path) -
     async with edge(tmp_path) as served:
         _, writer = await served.connect()
         writer.write(post(b"").replace(b"Content-Length: 0", b"Content-Length: 100"))
-        await until(lambda: served.serving.in_flight == 1)
+        await eventually(lambda: served.serving.in_flight == 1)
         await close(writer)
-        await until(lambda: served.serving.in_flight == 0)
+        await eventually(lambda: served.serving.in_flight == 0)
     assert served.handler.calls == []
-
-
-async def test_while_draining_answers_end_their_connections(tmp_path: Path) -> None:
-    async with edge(tmp_path) as served:
-        served.serving.draining = True
-        answer = await served.exchange(post(closing=False))
-    assert (status_of(answer), header_of(answer, "connection")) == (200, "close")
-
-
-async def test_a_call_in_flight_when_draining_begins_tells_that_its_connection_ends(tmp_path: Path) -> None:
-    release = asyncio.Event()
-
-    async def wait(call: ClientCall, sink: Sink) -> None:
-        await release.wait()
-        await stream_three(call, sink)
-
-    async with edge(tmp_path, script=wait) as served:
-        reader, writer = await served.connect()
-        writer.write(post(closing=False))
-        await until(lambda: bool(served.handler.calls))
-        served.serving.draining = True
-        release.set()
-        assert header_of(await reader.read(), "connection") == "close"
-        await close(writer)
-
-
-async def test_a_connection_that_was_promised_to_go_on_serves_one_more_call_while_draining(tmp_path: Path) -> None:
-    release = asyncio.Event()
-
-    async def halt_within(call: ClientCall, sink: Sink) -> None:
-        sink.head(200, EVENTS)
-        sink.write(b"data: 0\n\n")
-        await release.wait()
-        sink.end()
-
-    async with edge(tmp_path, script=halt_within) as served:
-        reader, writer = await served.connect()
-        writer.write(post(closing=False))
-        assert header_of(await reader.readuntil(b"\r\n\r\n"), "connection") != "close"
-        served.serving.draining = True
-        release.set()
-        assert await reader.readuntil(b"\r\n0\r\n\r\n") == b"9\r\ndata: 0\n\n\r\n0\r\n\r\n"
-        writer.write(post(closing=False))
-        assert header_of(await reader.read(), "connection") == "close"
-        await close(writer)
-
-
-async def test_once_it_stops_accepting_idle_connections_end_and_busy_ones_go_on(tmp_path: Path) -> None:
-    release = asyncio.Event()
-
-    async def wait(call: ClientCall, sink: Sink) -> None:
-        await release.wait()
-        await stream_three(call, sink)
-
-    async with edge(tmp_path, script=wait) as served:
-        idle, idle_writer = await served.connect()
-        busy, busy_writer = await served.connect()
-        busy_writer.write(post(closing=False))
-        await until(lambda: served.handler.calls and len(served.server.connections) == 2)
-        served.serving.draining = True
-        await served.listener.stop_accepting()
-        assert await idle.read() == b""
-        release.set()
-        assert (await busy.read()).endswith(b"0\r\n\r\n")
-        await close(idle_writer)
-        await close(busy_writer)
-
-
-async def test_a_connection_that_was_made_in_time_is_served_though_the_port_has_closed(tmp_path: Path) -> None:
-    async with edge(tmp_path) as served:
-        # Made by the kernel alone: nothing here has run in between, so that nobody has accepted it.
-        client = socket.create_connection(("127.0.0.1", served.port))
-        stopping = asyncio.create_task(served.listener.stop_accepting())
-        await until(lambda: len(served.server.connections) == 1)
-        reader, writer = await asyncio.open_connection(sock=client)
-        writer.write(post())
-        assert status_of(await reader.read()) == 200
-        await stopping
-        await close(writer)
-
-
-async def test_calls_that_outlast_the_drain_end_with_an_error_that_their_client_understands(tmp_path: Path) -> None:
-    async def stall(call: ClientCall, sink: Sink) -> None:
-        sink.head(200, EVENTS)
-        sink.write(b"data: 0\n\n")
-        await asyncio.Event().wait()
-
-    async with edge(tmp_path, script=stall) as served:
-        answer = asyncio.create_task(served.exchange(post(closing=False)))
-        await until(lambda: served.handler.calls)
-        served.tenant.end_calls()
-        received = await answer
-    assert b'data: {"error"' in received
-    assert b"[DONE]" not in received
-    assert served.serving.in_flight == 0
-
-
-async def test_calls_that_were_not_answered_before_the_drain_ended_get_a_503(tmp_path: Path) -> None:
-    async def stall(call: ClientCall, sink: Sink) -> None:
-        await asyncio.Event().wait()
-
-    async with edge(tmp_path, script=stall) as served:
-        answer = asyncio.create_task(served.exchange(post(closing=False)))
-        await until(lambda: served.handler.calls)
-        served.tenant.end_calls()
-        received = await answer
-    assert status_of(received) == 503
-    assert b"shutting_down" in received
-    assert served.refusals == []  # the gateway books it

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from doubles.edge import ScriptedHandler, answer_ok, body_of, edge, get, header_of, post, status_of
+from doubles.eventually import eventually
 from doubles.mounted_config import CALLER_KEY, caller, gateway
 
 from fairlead_proxy.contract.keys import KeyRing
@@ -193,9 +194,7 @@ async def test_more_calls_than_fit_are_refused_while_the_others_go_on(tmp_path: 
 
     async with edge(tmp_path, script=wait, limits=Limits(max_in_flight=1)) as served:
         first = asyncio.create_task(served.exchange(post()))
-        async with asyncio.timeout(5):
-            while served.serving.in_flight < 1:
-                await asyncio.sleep(0.005)
+        await eventually(lambda: served.serving.in_flight >= 1)
         second = await served.exchange(post())
         release.set()
         await first
@@ -212,9 +211,7 @@ async def test_bodies_that_together_hold_too_much_are_refused_and_room_comes_bac
 
     async with edge(tmp_path, script=wait, limits=Limits(held_bytes=1000, linger_seconds=0.05)) as served:
         first = asyncio.create_task(served.exchange(post(b"x" * 600)))
-        async with asyncio.timeout(5):
-            while not served.handler.calls:
-                await asyncio.sleep(0.005)
+        await eventually(lambda: served.handler.calls)
         refused = await served.exchange(post(b"x" * 600))
         squeezed = await served.exchange(post(gzip.compress(b"x" * 600), "Content-Encoding: gzip"))
         release.set()
@@ -226,9 +223,7 @@ async def test_bodies_that_together_hold_too_much_are_refused_and_room_comes_bac
 async def test_more_connections_than_fit_are_refused_politely(tmp_path: Path) -> None:
     async with edge(tmp_path, limits=Limits(max_connections=1)) as served:
         _, idle = await served.connect()
-        async with asyncio.timeout(5):
-            while not served.server.connections:
-                await asyncio.sleep(0.005)
+        await eventually(lambda: served.server.connections)
         answer = await served.exchange(post(closing=False))
         idle.close()
     assert (status_of(answer), code_of(answer)) == (503, "overloaded")
