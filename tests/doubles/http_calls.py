@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
-import uvloop
 from doubles.raw_server import Peer, Script, answer
 
 from fairlead_proxy.contract.config import Egress, Provider
@@ -18,12 +17,6 @@ from fairlead_proxy.upstream.transport import Errand, Headers, Lane, Transport
 LOOPBACK = Egress(deny_private_ranges=False)
 BODY = b'{"model":"m"}'
 JSON = b"content-type: application/json"
-
-LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
-    "asyncio": asyncio.new_event_loop,
-    "uvloop": uvloop.new_event_loop,
-}
-"""Which loops the transport is held to: the one it runs on, and the one that every other test runs on."""
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-import uvloop
+from doubles.loops import LOOPS
 from doubles.proxy_process import ProxyProcess, proxy_process
 
-LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
-    "asyncio": asyncio.new_event_loop,
-    "uvloop": uvloop.new_event_loop,
-}
 _ABOUT_SOCKETS = {
     "test_any_chunking.py",
     "test_draining.py",

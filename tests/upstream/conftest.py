@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
-from doubles.http_calls import LOOPBACK, LOOPS
+from doubles.http_calls import LOOPBACK
+from doubles.loops import LOOPS
 
 from fairlead_proxy.upstream.http_transport import HttpTransport
 

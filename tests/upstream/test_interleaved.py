@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 from doubles.eventually import eventually
-from doubles.http_calls import LOOPBACK, LOOPS, Bowl, request_to, send
+from doubles.http_calls import LOOPBACK, Bowl, request_to, send
+from doubles.loops import LOOPS
 from doubles.raw_server import RawServer
 from doubles.whims import WHIMS, WhimsicalProvider, body_for, request_body
 from hypothesis import HealthCheck, Phase, given, settings
