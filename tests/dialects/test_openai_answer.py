@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
 from fairlead_proxy.dialects.dialect import Answered, ReadRequest
-from fairlead_proxy.dialects.openai_answer import read_any_answer
+from fairlead_proxy.dialects.openai.answer import read_any_answer
 from fairlead_proxy.dialects.registry import DIALECTS, OPENAI_CHAT
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fairlead_proxy.dialects.dialect import ReadRequest
-from fairlead_proxy.dialects.openai_request import members_in, read_any, rewrite_chat_request
-from fairlead_proxy.dialects.openai_request_usual import read_usual
+from fairlead_proxy.dialects.openai.request import members_in, read_any, rewrite_chat_request
+from fairlead_proxy.dialects.openai.request_usual import read_usual
 
 TEXT = {"role": "user", "content": "Why?"}
 CODE = {"role": "user", "content": 'if (a[0] == "{") { return "\\\\"; }\n' * 40}

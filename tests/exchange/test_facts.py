@@ -4,7 +4,7 @@ import pytest
 from doubles.gateway_rig import config, provider
 
 from fairlead_proxy.contract.names import Operation
-from fairlead_proxy.dialects.openai_request import read_chat_request
+from fairlead_proxy.dialects.openai.request import read_chat_request
 from fairlead_proxy.exchange.call import ClientCall
 from fairlead_proxy.exchange.facts import facts_of
 

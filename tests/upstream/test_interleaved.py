@@ -1,4 +1,4 @@
-"""Ten thousand calls at once over a few connections to a provider with whims: each gets its own answer or failure."""
+"""Ten thousand calls, a hundred at once, to a provider with whims: each gets its own answer or its own failure."""
 
 import asyncio
 import os

@@ -2,7 +2,7 @@
 
 from fairlead_proxy.contract.names import Operation
 from fairlead_proxy.dialects.dialect import Dialect
-from fairlead_proxy.dialects.openai_chat import OpenAIChat
+from fairlead_proxy.dialects.openai.chat import OpenAIChat
 
 OPENAI_CHAT: Dialect = OpenAIChat()
 

@@ -6,10 +6,10 @@ import msgspec
 
 from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
 from fairlead_proxy.dialects.dialect import Headers, ReadRequest, content_type_of
-from fairlead_proxy.dialects.openai_answer import read_chat_answer
-from fairlead_proxy.dialects.openai_errors import classify_answer, refuses_stream_options, render_openai_error
-from fairlead_proxy.dialects.openai_request import read_chat_request, rewrite_chat_request
-from fairlead_proxy.dialects.openai_stream import OpenAIChatRelay
+from fairlead_proxy.dialects.openai.answer import read_chat_answer
+from fairlead_proxy.dialects.openai.errors import classify_answer, refuses_stream_options, render_openai_error
+from fairlead_proxy.dialects.openai.request import read_chat_request, rewrite_chat_request
+from fairlead_proxy.dialects.openai.stream import OpenAIChatRelay
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
 
 PASSED_HEADERS = ("traceparent", "tracestate")

@@ -4,7 +4,7 @@ import msgspec
 
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN
-from fairlead_proxy.dialects.openai_chunk import (
+from fairlead_proxy.dialects.openai.chunk import (
     TEXT,
     TOKEN,
     Choice,
@@ -12,7 +12,7 @@ from fairlead_proxy.dialects.openai_chunk import (
     failure_in_stream,
     read_chunk,
 )
-from fairlead_proxy.dialects.openai_errors import read_vendor_error
+from fairlead_proxy.dialects.openai.errors import read_vendor_error
 from fairlead_proxy.dialects.raw_values import is_given
 from fairlead_proxy.dialects.sse import MAX_LINE_BYTES, Event, SseParser
 from fairlead_proxy.exchange.errors import UpstreamFailure

@@ -10,8 +10,8 @@ from fairlead_proxy.dialects.dialect import (
     ReadRequest,
     content_type_of,
 )
-from fairlead_proxy.dialects.openai_answer_forms import COMPLETION, GOOD, USAGE, Completion
-from fairlead_proxy.dialects.openai_errors import (
+from fairlead_proxy.dialects.openai.answer_forms import COMPLETION, GOOD, USAGE, Completion
+from fairlead_proxy.dialects.openai.errors import (
     VendorError,
     classify_answer,
     failure_in_success,

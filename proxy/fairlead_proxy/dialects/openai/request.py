@@ -17,8 +17,8 @@ from fairlead_proxy.dialects.json_members import (
     removal_of,
     splice,
 )
-from fairlead_proxy.dialects.openai_prompt import READ_FIELDS, Peek, count_text_bytes, needs_of, peek_at, whole_number
-from fairlead_proxy.dialects.openai_request_usual import read_usual
+from fairlead_proxy.dialects.openai.prompt import READ_FIELDS, Peek, count_text_bytes, needs_of, peek_at, whole_number
+from fairlead_proxy.dialects.openai.request_usual import read_usual
 
 MODEL = "model"
 STREAM_OPTIONS = "stream_options"

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from fairlead_proxy.dialects.openai_usage import OpenAIUsage
+from fairlead_proxy.dialects.openai.usage import OpenAIUsage
 from fairlead_proxy.dialects.raw_values import NULL
 
 

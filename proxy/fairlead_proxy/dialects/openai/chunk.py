@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from fairlead_proxy.dialects.openai_errors import failure_in_success, vendor_error_of
-from fairlead_proxy.dialects.openai_usage import OpenAIUsage
+from fairlead_proxy.dialects.openai.errors import failure_in_success, vendor_error_of
+from fairlead_proxy.dialects.openai.usage import OpenAIUsage
 from fairlead_proxy.dialects.raw_values import EMPTY, NULL, utf8_length
 from fairlead_proxy.exchange.errors import UpstreamFailure
 

@@ -1,0 +1,1 @@
+"""OpenAI's chat completions, which nearly every self-hosted model speaks too."""
