@@ -11,6 +11,9 @@ from fairlead_proxy.contract.names import (
     ProbeMode,
     ProviderType,
     Strategy,
+    WhenBroken,
+    WhenFiltered,
+    WhenTooLong,
 )
 
 
@@ -101,6 +104,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     `ca_pem`: PEM certificates that its certificate is verified against instead of the system's authorities; empty: the
     system's. `ca_secret`: where the compiler reads them, as `Secret/key` in the provider's namespace; the proxy has no
     use for it. `forward_proxy`: the http url of a proxy that every connection goes through by CONNECT; empty: none.
+    `api_version`: Azure's, empty: its versionless API. `project` and `region`: Vertex AI's project and location;
+    `region` alone: the AWS region of Bedrock.
     """
 
     id: str
@@ -109,6 +114,9 @@ class Provider(Struct, frozen=True, kw_only=True):
     ca_pem: str = ""
     ca_secret: str = ""
     forward_proxy: str = ""
+    api_version: str = ""
+    project: str = ""
+    region: str = ""
     credentials: tuple[Credential, ...] = (ANONYMOUS,)
     models: tuple[Model, ...] = ()
     failure_domain: str = ""
@@ -147,6 +155,9 @@ class Resilience(Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     retry: Retry = Retry()
     fallback_when: frozenset[FailureClass] = FALLBACK_CLASSES
+    too_long: WhenTooLong = WhenTooLong.TO_LARGER
+    filtered: WhenFiltered = WhenFiltered.DENY
+    broken: WhenBroken = WhenBroken.ERROR
 
 
 class Target(Struct, frozen=True, kw_only=True):

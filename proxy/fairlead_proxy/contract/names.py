@@ -6,16 +6,79 @@ from enum import StrEnum
 class ProviderType(StrEnum):
     OPENAI = "OpenAI"
     OPENAI_COMPATIBLE = "OpenAICompatible"
+    AZURE_OPENAI = "AzureOpenAI"
+    ANTHROPIC = "Anthropic"
+    GEMINI = "Gemini"
+    VERTEX_AI = "VertexAI"
+    BEDROCK = "Bedrock"
     SIMULATED = "Simulated"
 
 
+class DialectName(StrEnum):
+    """A wire format of chat. Its value is what logs, decision records and seals call it."""
+
+    OPENAI_CHAT = "openai-chat"
+    OPENAI_RESPONSES = "openai-responses"
+    ANTHROPIC = "anthropic-messages"
+    GEMINI = "gemini"
+    BEDROCK = "bedrock-converse"
+
+
 class Operation(StrEnum):
+    """What is asked. A model that lists chat or responses serves either, through translation where need be.
+
+    COUNT_TOKENS needs no mention in a model's operations: whoever chats in a dialect that can count, counts.
+    """
+
     CHAT = "chat"
+    RESPONSES = "responses"
+    COUNT_TOKENS = "countTokens"
+
+
+class Feature(StrEnum):
+    """What a request may use and a dialect may have no word for. Its value is what a refusal names."""
+
+    TOOLS = "tools"
+    TOOL_CHOICE = "tool choice"
+    TOOL_RESULT_MEDIA = "images or files in tool results"
+    IMAGE_DATA = "images as base64"
+    IMAGE_URL = "images by URL"
+    FILE_DATA = "files as base64"
+    FILE_URL = "files by URL"
+    AUDIO = "audio"
+    VIDEO = "video"
+    ANY_JSON = "JSON answers without a schema"
+    JSON_SCHEMA = "JSON schema"
+    REASONING = "reasoning"
+    LOGPROBS = "log probabilities"
+    CHOICES = "more than one choice"
+    STOP = "stop sequences"
 
 
 class Strategy(StrEnum):
     PRIORITY = "Priority"
     WEIGHTED = "Weighted"
+
+
+class WhenTooLong(StrEnum):
+    """What becomes of a call that a target finds too long for its model."""
+
+    TO_LARGER = "ToLarger"
+    DENY = "Deny"
+
+
+class WhenFiltered(StrEnum):
+    """What becomes of a call whose prompt, or whose answer before its first content, a provider filters."""
+
+    DENY = "Deny"
+    FALLBACK = "Fallback"
+
+
+class WhenBroken(StrEnum):
+    """What becomes of a stream that breaks after content: it ends with an error, or another target goes on with it."""
+
+    ERROR = "Error"
+    CONTINUE = "Continue"
 
 
 class ProbeMode(StrEnum):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fairlead_proxy.contract.linked import Step
-from fairlead_proxy.contract.names import FailureClass, Mode, Operation
+from fairlead_proxy.contract.names import DialectName, FailureClass, Mode, Operation
 
 INTENT_HEADER = "x-fairlead-intent"
 
@@ -20,11 +20,14 @@ class CallFacts:
 
     `max_tokens`: how long an answer the caller asks for at most; 0 where it does not say.
 
-    `needs` are capabilities that the request uses: tools, vision, jsonSchema, reasoning, audio.
+    `needs` are capabilities that the request uses: tools, vision, jsonSchema, reasoning, audio; empty where no target
+    of the model makes a claim. `dialect` is the caller's; `features` is what a target of another dialect must have
+    words for, empty where there is none.
     """
 
     __slots__ = (
-        "headers", "intent", "max_tokens", "mode", "model", "needs", "operation", "prompt_tokens", "tenant",
+        "dialect", "features", "headers", "intent", "max_tokens", "mode", "model", "needs", "operation",
+        "prompt_tokens", "tenant",
     )  # fmt: skip
 
     def __init__(
@@ -38,6 +41,8 @@ class CallFacts:
         max_tokens: int = 0,
         intent: str = "",
         needs: frozenset[str] = _NO_NEEDS,
+        dialect: DialectName = DialectName.OPENAI_CHAT,
+        features: frozenset[str] = _NO_NEEDS,
     ) -> None:
         self.tenant = tenant
         self.model = model
@@ -48,6 +53,8 @@ class CallFacts:
         self.max_tokens = max_tokens
         self.intent = intent
         self.needs = needs
+        self.dialect = dialect
+        self.features = features
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ class SkipReason(StrEnum):
     MODEL_MISSING = "ModelMissing"
     OPERATION_UNSUPPORTED = "OperationUnsupported"
     CAPABILITY_MISSING = "CapabilityMissing"
+    CANNOT_EXPRESS = "CannotExpress"
     CONTEXT_TOO_SMALL = "ContextTooSmall"
     NO_KEY = "NoKey"
     COOLING = "Cooling"

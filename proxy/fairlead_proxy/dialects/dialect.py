@@ -1,10 +1,21 @@
-"""The seam of the dialects: what the core asks of a wire format, whichever it is."""
+"""The seam of the dialects: what the core asks of a wire format, whichever it is.
+
+Same dialect on both sides: the bytes pass, and a Passage of that dialect looks after them. Else a Translated passage
+reads one side into the neutral vocabulary (`exchange/`) and writes the other from it: see `translated.py`.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from fairlead_proxy.contract.names import Mode, ProviderType
+from msgspec import Struct
+
+from fairlead_proxy.contract.names import DialectName, Mode, Operation
+from fairlead_proxy.dialects.sse import Event
+from fairlead_proxy.exchange.call import Named
+from fairlead_proxy.exchange.completion import Completion, StreamEvent
+from fairlead_proxy.exchange.conversation import Conversation
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
+from fairlead_proxy.exchange.features import features_of, needs_of
 from fairlead_proxy.exchange.usage import Usage
 
 Headers = tuple[tuple[str, str], ...]
@@ -13,14 +24,12 @@ Headers = tuple[tuple[str, str], ...]
 MAX_ERROR_BYTES = 64 * 1024
 """How much of an error answer is read, and may be relayed (design, section 11)."""
 
-_NO_NEEDS: frozenset[str] = frozenset()
-
 BYTES_PER_TOKEN = 4
 """An estimate for text, where nobody counted (design, section 5.1)."""
 
 
 class InvalidCall(Exception):
-    """A request that cannot be read; raised by `read_request`. Nothing was sent anywhere.
+    """A request that cannot be read; raised by `read_request` and `read_conversation`. Nothing was sent anywhere.
 
     `answer` is a 400 that names the parameter at fault in `param`.
     """
@@ -33,13 +42,14 @@ class InvalidCall(Exception):
 class ReadRequest:
     """What a request says, without its content. `model` is the virtual model that the caller named.
 
-    `wants_usage`: the caller itself asked for token counts (streams). What is left is the dialect's own: where the
-    model stands in `body`, whether it has stream options, and how the text in its messages and tools is counted.
+    `wants_usage`: the caller itself asked for token counts (streams). `needs` None: it is found out from the
+    conversation when somebody asks. What is left is the dialect's own: where the model stands in `body` (0, 0: not
+    there), whether it has stream options, how the text in its messages and tools is counted, and how the whole is read.
     """
 
     __slots__ = (
-        "_prompt_tokens", "body", "count_text_bytes", "has_stream_options", "max_tokens", "mode", "model", "model_end",
-        "model_start", "needs", "wants_usage",
+        "_conversation", "_needs", "_prompt_tokens", "body", "count_text_bytes", "has_stream_options", "max_tokens",
+        "mode", "model", "model_end", "model_start", "read_conversation", "wants_usage",
     )  # fmt: skip
 
     def __init__(
@@ -48,24 +58,27 @@ class ReadRequest:
         mode: Mode,
         body: bytes,
         wants_usage: bool = False,
-        needs: frozenset[str] = _NO_NEEDS,
+        needs: frozenset[str] | None = None,
         max_tokens: int | None = None,
         model_start: int = 0,
         model_end: int = 0,
         has_stream_options: bool = False,
         count_text_bytes: Callable[[bytes], int] = len,
+        read_conversation: "Callable[[ReadRequest], Conversation] | None" = None,
     ) -> None:
         self.model = model
         self.mode = mode
         self.body = body
         self.wants_usage = wants_usage
-        self.needs = needs
+        self._needs = needs
         self.max_tokens = max_tokens
         self.model_start = model_start
         self.model_end = model_end
         self.has_stream_options = has_stream_options
         self.count_text_bytes = count_text_bytes
+        self.read_conversation = read_conversation
         self._prompt_tokens = -1
+        self._conversation: Conversation | InvalidCall | None = None
 
     @property
     def prompt_tokens(self) -> int:
@@ -73,6 +86,40 @@ class ReadRequest:
         if self._prompt_tokens < 0:
             self._prompt_tokens = -(-self.count_text_bytes(self.body) // BYTES_PER_TOKEN)
         return self._prompt_tokens
+
+    @property
+    def conversation(self) -> Conversation:
+        """The whole request in neutral words, read when first asked for. Raises InvalidCall."""
+        found = self._conversation
+        if found is None:
+            try:
+                if self.read_conversation is None:
+                    raise InvalidCall("requests of this kind are not translated")
+                found = self.read_conversation(self)
+            except InvalidCall as invalid:
+                found = invalid
+            self._conversation = found
+        if isinstance(found, InvalidCall):
+            raise found
+        return found
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What a target of another dialect must have words for; see `exchange/features.py`.
+
+        A request that cannot be read whole can still be served in its own dialect, by whoever knows better.
+        """
+        try:
+            return features_of(self.conversation)
+        except InvalidCall as invalid:
+            return frozenset({f"what cannot be translated ({invalid})"})
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The capabilities that a model needs to serve it."""
+        if self._needs is None:
+            self._needs = needs_of(self.features)
+        return self._needs
 
 
 def content_type_of(headers: Headers) -> str:
@@ -100,6 +147,11 @@ class Relay(Protocol):
     Until `committed`, everything is held and nothing comes out. `feed` and `finish` may raise UpstreamFailure: the
     attempt has failed. If `committed` by then, the client is told: `take_rest`, then `render_stream_error`.
     """
+
+    @property
+    def content_type(self) -> str | None:
+        """What the client is told of the stream's form; None: what the provider said."""
+        ...
 
     @property
     def committed(self) -> bool:
@@ -133,36 +185,26 @@ class Relay(Protocol):
         ...
 
 
-class Dialect(Protocol):
-    """A wire format, for one operation. All of it is pure: bytes in, bytes out."""
+class Passage(Protocol):
+    """The way of calls of one caller's dialect to targets of one dialect, and of their answers back. All of it is pure.
 
-    path: str
-    """Appended to the provider's url for a call."""
-    models_path: str
-    """Appended to the provider's url for a ListModels probe (GET)."""
-
-    def read_request(self, body: bytes) -> ReadRequest:
-        """Read a client's request; raise InvalidCall."""
-        ...
+    Where both are the same dialect, the bytes pass.
+    """
 
     def rewrite_request(self, request: ReadRequest, *, model: str, include_usage: bool) -> bytes:
-        """Return the body for a target: `model` is its upstream name; every other byte stays.
+        """Return the body for a target; `model` is its upstream name.
 
         Streams only: `include_usage` asks for token counts; False (the target refuses to be asked, see
         `refuses_usage`) takes the question out, the client's own too.
         """
         ...
 
-    def upstream_headers(self, provider_type: ProviderType, key: str, *, mode: Mode) -> Headers:
-        """Return what every call with this key carries; raise CredentialRejected for a key that no header can carry."""
+    def losses(self, request: ReadRequest, *, model: str) -> tuple[str, ...]:
+        """Return what of the request such a target is not told, for want of words; nothing where the bytes pass."""
         ...
 
     def passed_headers(self, client_headers: Mapping[str, str]) -> Headers:
         """Return what one call carries besides: those of its client's headers that are the provider's business."""
-        ...
-
-    def probe_headers(self, provider_type: ProviderType, key: str) -> Headers:
-        """Return the headers of a ListModels probe."""
         ...
 
     def classify(self, status: int, headers: Headers, body: bytes, now: float) -> UpstreamFailure:
@@ -177,16 +219,69 @@ class Dialect(Protocol):
         ...
 
     def is_stream(self, status: int, headers: Headers) -> bool:
-        """Say whether this head opens a stream of this dialect."""
+        """Say whether this head opens a stream of the target's dialect."""
         ...
 
     def read_answer(self, status: int, headers: Headers, body: bytes, *, request: ReadRequest, now: float) -> Answered:
         """Read a whole plain answer; raise the UpstreamFailure that it means if it is not a good one."""
         ...
 
-    def open_relay(self, request: ReadRequest, *, include_usage: bool) -> Relay:
+    def open_relay(self, request: ReadRequest, *, include_usage: bool, now: float) -> Relay:
         """Return the relay of a streamed answer; `include_usage` as it was given to `rewrite_request`."""
         ...
+
+
+class StreamReader(Protocol):
+    """Reads one streamed answer of a provider, frame by frame; frames are what the dialect's parser hands out."""
+
+    @property
+    def ended(self) -> bool:
+        """Say whether `Ended` has been returned; whatever follows is ignored."""
+        ...
+
+    def take(self, frame: Event) -> list[StreamEvent]:
+        """Return what a frame says, in the order of `exchange/completion.py`; raise the UpstreamFailure that it means.
+
+        A vendor's frame or member that is not known says nothing.
+        """
+        ...
+
+    def finish(self) -> list[StreamEvent]:
+        """The body has ended cleanly: return what is left to say, up to Ended; raise StreamBroken if it was cut."""
+        ...
+
+
+class StreamWriter(Protocol):
+    """Writes one streamed answer to a caller, event by event, in the order of `exchange/completion.py`."""
+
+    def write(self, event: StreamEvent) -> bytes:
+        """Return the frames that say it, which may be none yet; with Ended, all that is left."""
+        ...
+
+
+class FrameParser(Protocol):
+    """Cuts a body into frames: SseParser, or another framing with the same face."""
+
+    def feed(self, chunk: bytes) -> list[Event]: ...
+
+    def finish(self) -> list[Event]: ...
+
+
+class CallerDialect(Protocol):
+    """A wire format as callers speak it, for one operation. All of it is pure: bytes in, bytes out."""
+
+    name: DialectName
+    operation: Operation
+
+    def read_request(self, body: bytes, named: Named | None = None) -> ReadRequest:
+        """Read a client's request; raise InvalidCall. `named`: what its path says, for dialects that name there."""
+        ...
+
+    def write_completion(self, completion: Completion, *, request: ReadRequest, now: float) -> bytes:
+        """Return a whole answer. `now`: Unix seconds, for want of a date of the provider's."""
+        ...
+
+    def open_writer(self, request: ReadRequest, *, now: float) -> StreamWriter: ...
 
     def render_error(self, answer: Answer) -> bytes:
         """Return the body of an error answer of ours."""
@@ -197,7 +292,61 @@ class Dialect(Protocol):
         ...
 
     def render_models(self, names: Iterable[str]) -> bytes:
-        """Return the list of virtual models as the dialect's ListModels answer."""
+        """Return the list of virtual models as the dialect's list of models."""
         ...
 
     def render_model(self, name: str) -> bytes: ...
+
+
+class Written(Struct, frozen=True):
+    """A request's body for a provider; `lost` names what of the conversation it does not say."""
+
+    body: bytes
+    lost: tuple[str, ...] = ()
+
+
+class Said(Struct, frozen=True):
+    """What a provider says of a call that it refuses: its words, and the member at fault, where it names one."""
+
+    message: str
+    param: str | None = None
+
+
+class ProviderDialect(Protocol):
+    """A wire format as providers speak it, for one operation. All of it is pure: bytes in, bytes out."""
+
+    name: DialectName
+    operation: Operation
+
+    def write_request(self, conversation: Conversation, *, model: str) -> Written:
+        """Return the body for a model of this upstream name.
+
+        The conversation uses no feature that `decision/expression.py` does not list for this dialect.
+        """
+        ...
+
+    def read_completion(self, body: bytes) -> Completion:
+        """Read the body of a 200; raise UpstreamFailure for what is no answer: ErrorInStream, MalformedResponse, or by
+        the vendor's code. Filtered before any content: ContentFiltered with `relayed` None.
+        """
+        ...
+
+    def open_parser(self) -> FrameParser: ...
+
+    def open_reader(self) -> StreamReader: ...
+
+    def text_bytes_of(self, frame: Event) -> int | None:
+        """Return about how many bytes of text a frame brings, where its looks alone say that it brings nothing but text
+        to a part that has begun; None: it must be read. So a stream that passes untouched costs little.
+        """
+        ...
+
+    def is_stream(self, status: int, headers: Headers) -> bool: ...
+
+    def classify(self, status: int, headers: Headers, body: bytes, now: float) -> UpstreamFailure:
+        """See Passage."""
+        ...
+
+    def read_refusal(self, body: bytes) -> Said:
+        """Return what an error answer's body says to its caller; an empty message where it says nothing readable."""
+        ...

@@ -3,7 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from fairlead_proxy.contract.names import Operation
+from msgspec import Struct
+
+from fairlead_proxy.contract.names import DialectName, Mode, Operation
+
+
+class Named(Struct, frozen=True):
+    """What the path of a request says, where a dialect puts it there: the virtual model, and how the answer comes."""
+
+    model: str
+    mode: Mode
 
 
 class ClientCall:
@@ -12,7 +21,7 @@ class ClientCall:
     `id` is ours (decision id = log field `call` = `x-fairlead-decision`); `request_id` is the client's, if it sent one.
     """
 
-    __slots__ = ("body", "headers", "id", "key_name", "operation", "request_id", "tenant")
+    __slots__ = ("body", "dialect", "headers", "id", "key_name", "named", "operation", "request_id", "tenant")
 
     def __init__(
         self,
@@ -23,6 +32,8 @@ class ClientCall:
         body: bytes,
         request_id: str = "",
         key_name: str = "",
+        dialect: DialectName = DialectName.OPENAI_CHAT,
+        named: Named | None = None,
     ) -> None:
         self.id = id
         self.tenant = tenant
@@ -31,6 +42,8 @@ class ClientCall:
         self.body = body
         self.request_id = request_id
         self.key_name = key_name
+        self.dialect = dialect
+        self.named = named
 
 
 class Sink(Protocol):
