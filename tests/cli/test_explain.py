@@ -79,6 +79,124 @@ def test_a_target_that_seems_too_small_is_first_where_no_other_can_serve(source:
     ]
 
 
+MIXED = """
+apiVersion: v1
+kind: Secret
+metadata: {name: keys}
+stringData: {plain: a-key}
+---
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelProvider
+metadata: {name: claude}
+spec: {type: Anthropic, models: [{name: opus}]}
+---
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelProvider
+metadata: {name: openai}
+spec: {type: OpenAI, models: [{name: gpt, operations: [chat, responses]}, {name: old}]}
+---
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelProvider
+metadata: {name: vertex}
+spec:
+  type: VertexAI
+  vertex: {project: my-project, location: global}
+  credentials: [{name: main, secretRef: {name: keys, key: plain}}]
+  models: [{name: opus, upstreamName: claude-opus-4-5}, {name: pro}]
+---
+apiVersion: fairlead.dev/v1alpha1
+kind: RoutePolicy
+metadata: {name: policy}
+spec:
+  gatewayRef: {name: main}
+  models: [smart]
+  rules:
+  - name: counting
+    match: [{operations: [countTokens]}]
+    route:
+      targets:
+      - {provider: {name: claude}, model: opus, priority: 0}
+      - {provider: {name: openai}, model: old, priority: 1}
+  - name: rest
+    route:
+      targets:
+      - {provider: {name: claude}, model: opus, priority: 0}
+      - {provider: {name: openai}, model: gpt, priority: 1}
+      - {provider: {name: openai}, model: old, priority: 2}
+      - {provider: {name: vertex}, model: opus, priority: 3}
+      - {provider: {name: vertex}, model: pro, priority: 4}
+"""
+
+
+@pytest.mark.parametrize(
+    ("dialect", "operation", "spoken"),
+    [
+        (
+            "openai-chat",
+            "chat",
+            ["anthropic-messages", "openai-chat", "openai-chat", "anthropic-messages", "gemini"],
+        ),
+        (
+            "openai-responses",
+            "responses",
+            ["anthropic-messages", "openai-responses", "openai-chat", "anthropic-messages", "gemini"],
+        ),
+        (
+            "anthropic-messages",
+            "chat",
+            ["anthropic-messages", "openai-chat", "openai-chat", "anthropic-messages", "gemini"],
+        ),
+        ("gemini", "chat", ["anthropic-messages", "openai-chat", "openai-chat", "anthropic-messages", "gemini"]),
+    ],
+)
+def test_a_caller_of_each_dialect_is_served_and_each_target_is_spoken_to_in_its_own(
+    tmp_path: Path, dialect: str, operation: str, spoken: list[str]
+) -> None:
+    (tmp_path / "mixed.yaml").write_text(MIXED)
+    question = ["--model", "smart", "--dialect", dialect]
+    explanation = explained(invoke("explain", "-f", tmp_path, "-o", "json", *question))
+    assert (explanation["dialect"], explanation["operation"], explanation["rule"]) == (dialect, operation, "rest")
+    assert [target["dialect"] for target in explanation["targets"]] == spoken
+
+
+def test_what_is_translated_says_into_what(tmp_path: Path) -> None:
+    (tmp_path / "mixed.yaml").write_text(MIXED)
+    result = invoke("explain", "-f", tmp_path, "--model", "smart", "--dialect", "anthropic-messages")
+    assert "call      model smart of namespace default, chat in anthropic-messages\n" in result.stdout
+    assert "  1. default/claude/opus  priority 0  first\n" in result.stdout
+    assert "  2. default/openai/gpt   priority 1  fallback, translated to openai-chat\n" in result.stdout
+
+
+def test_tokens_are_counted_by_who_can(tmp_path: Path) -> None:
+    (tmp_path / "mixed.yaml").write_text(MIXED)
+    question = ["--model", "smart", "--dialect", "gemini", "--operation", "countTokens"]
+    result = invoke("explain", "-f", tmp_path, *question)
+    assert "rule      counting, Priority\n" in result.stdout
+    assert "  1. default/claude/opus  priority 0  first, translated to anthropic-messages\n" in result.stdout
+    assert "  2. default/openai/old   priority 1  skipped    OperationUnsupported: countTokens\n" in result.stdout
+
+
+def test_a_target_whose_dialect_has_no_words_for_a_feature_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "mixed.yaml").write_text(MIXED)
+    question = ["--model", "smart", "--feature", "audio", "--feature", "log probabilities"]
+    targets = explained(invoke("explain", "-f", tmp_path, "-o", "json", *question))["targets"]
+    assert {target["target"]: target["skipped"] for target in targets} == {
+        "default/openai/gpt": None,
+        "default/openai/old": None,
+        "default/vertex/pro": None,
+        "default/claude/opus": "CannotExpress: audio, log probabilities",
+        "default/vertex/opus": "CannotExpress: audio, log probabilities",
+    }
+
+
+def test_a_feature_that_no_target_has_words_for_refuses_the_call(source: Path) -> None:
+    result = invoke("explain", "-f", source, "--model", "smart", "--dialect", "gemini", "--feature", "video")
+    assert result.exit_code == 1
+    assert "refused   capability_missing: no target of the model 'smart' offers what this request needs: video" in (
+        result.stdout
+    )
+
+
 def test_an_unknown_model_is_refused_and_those_that_exist_are_named(source: Path) -> None:
     result = invoke("explain", "-f", source, "--model", "smarter")
     assert result.exit_code == 1
@@ -98,7 +216,22 @@ def test_a_policy_that_is_not_in_force_is_named_with_the_cause(source: Path) -> 
         (["--down", "default/none"], "--down default/none: no such provider in this gateway; it holds default/fast"),
         (["--down", "default/fast=Broken"], "--down default/fast=Broken: not a failure class of a provider"),
         (["--header", "x-task"], "--header x-task: not a header; write NAME=VALUE"),
-        (["--operation", "sing"], "--operation sing: not an operation; there is chat"),
+        (["--operation", "sing"], "--operation sing: not an operation; there is chat, responses, countTokens"),
+        (
+            ["--dialect", "bedrock-converse"],
+            "--dialect bedrock-converse: not a dialect of callers; there are openai-chat, openai-responses, "
+            "anthropic-messages, gemini",
+        ),
+        (
+            ["--operation", "countTokens"],
+            "--operation countTokens: no call of openai-chat asks for it; write --dialect with openai-responses, "
+            "anthropic-messages, gemini",
+        ),
+        (
+            ["--dialect", "gemini", "--operation", "responses"],
+            "--operation responses: no call of gemini asks for it; write --dialect with openai-responses",
+        ),
+        (["--feature", "telepathy"], "--feature telepathy: not a feature; there are tools, tool choice, "),
         (["--gateway", "default/none"], "--gateway default/none: no such ModelGateway in the files"),
     ],
 )

@@ -1,5 +1,6 @@
 """Every example is valid and serves, as its README says."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,25 @@ from doubles.processes import Standalone, eventually, scripted_upstream, standal
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
 HELLO: Any = [{"role": "user", "content": "Hello"}]
+ACCOUNTS = {
+    "OPENAI_API_KEY": "sk-test",
+    "ANTHROPIC_API_KEY": "sk-ant-test",
+    "GEMINI_API_KEY": "AIza-test",
+    "AZURE_OPENAI_ENDPOINT": "https://example.openai.azure.com/",
+    "AZURE_OPENAI_API_KEY": "azure-test",
+    "AWS_ACCESS_KEY_ID": "AKIA-test",
+    "AWS_SECRET_ACCESS_KEY": "aws/test+secret",
+    "VERTEX_KEY_FILE": json.dumps(
+        {
+            "type": "service_account",
+            "client_email": "gateway@my-project.iam.gserviceaccount.com",
+            "private_key": "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\n",
+            "token_uri": "https://oauth2.googleapis.com/token",
+        },
+        indent=2,
+    ),
+}
+"""What the examples take from the environment."""
 
 
 def client(gateway: Standalone, key: str = "none") -> openai.OpenAI:
@@ -26,8 +46,27 @@ def served_by(gateway: Standalone, model: str, key: str = "none", **headers: str
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_has_nothing_to_complain_about(name: str) -> None:
-    result = invoke("validate", "-f", EXAMPLES / name, environ={"OPENAI_API_KEY": "sk-test"})
-    assert "nothing to complain about" in result.stdout
+    result = invoke("validate", "-f", EXAMPLES / name, environ=ACCOUNTS)
+    assert "nothing to complain about" in result.stdout, result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "targets"),
+    [
+        ("anthropic", {"anthropic/opus": "anthropic-messages", "anthropic/haiku": "anthropic-messages"}),
+        ("azure", {"azure/large": "openai-responses", "azure/small": "openai-responses"}),
+        ("bedrock", {"bedrock/opus": "bedrock-converse", "bedrock/nova": "bedrock-converse"}),
+        ("gemini", {"gemini/pro": "gemini", "gemini/flash": "gemini"}),
+        ("vertex", {"vertex/opus": "anthropic-messages", "vertex/pro": "gemini"}),
+    ],
+)
+def test_an_example_of_each_provider_serves_callers_of_another_api(name: str, targets: dict[str, str]) -> None:
+    question = ["--model", "smart", "--dialect", "openai-responses", "-o", "json"]
+    result = invoke("explain", "-f", EXAMPLES / name, *question, environ=ACCOUNTS)
+    explained = json.loads(result.stdout)["targets"]
+    assert [(each["target"], each["dialect"]) for each in explained if each["used"]] == [
+        (f"default/{target}", dialect) for target, dialect in targets.items()
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -83,7 +83,8 @@ def test_defaults_of_a_spec_that_says_little() -> None:
     [
         (
             {"type": "openai"},
-            'spec.type: "openai" is not one of OpenAI, OpenAICompatible, Simulated; did you mean OpenAI?',
+            'spec.type: "openai" is not one of OpenAI, OpenAICompatible, AzureOpenAI, Anthropic, Gemini, VertexAI, '
+            "Bedrock, Simulated; did you mean OpenAI?",
         ),
         ({"modells": []}, "spec.modells: there is no such field; did you mean models?"),
         (

@@ -14,13 +14,35 @@ def explain(
     header: Annotated[
         list[str] | None, typer.Option("--header", metavar="NAME=VALUE", help="A request header; repeatable.")
     ] = None,
-    operation: Annotated[str, typer.Option(metavar="OP", help="What the call asks for.")] = "chat",
+    dialect: Annotated[
+        str,
+        typer.Option(
+            metavar="DIALECT",
+            help="The API that the caller speaks: openai-chat, openai-responses, anthropic-messages or gemini.",
+        ),
+    ] = "openai-chat",
+    operation: Annotated[
+        str,
+        typer.Option(
+            metavar="OP",
+            help="What the call asks for: chat, responses or countTokens; by default what its dialect is for.",
+            show_default=False,
+        ),
+    ] = "",
     prompt_tokens: Annotated[int, typer.Option("--prompt-tokens", min=0, help="The prompt's size.")] = 0,
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=0, help="How long an answer the call asks for.")] = 0,
     intent: Annotated[str, typer.Option(metavar="INTENT", help="As in the header x-fairlead-intent.")] = "",
     needs: Annotated[
         list[str] | None,
         typer.Option("--needs", metavar="CAPABILITY", help="What the call uses, such as tools or vision; repeatable."),
+    ] = None,
+    feature: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--feature",
+            metavar="FEATURE",
+            help="What the call uses that not every dialect has words for, such as 'images by URL'; repeatable.",
+        ),
     ] = None,
     stream: Annotated[bool, typer.Option("--stream", help="The call is a streaming one.")] = False,
     down: Annotated[
@@ -45,11 +67,13 @@ def explain(
             namespace,
             model,
             headers=header or [],
+            dialect=dialect,
             operation=operation,
             prompt_tokens=prompt_tokens,
             max_tokens=max_tokens,
             intent=intent,
             needs=needs or [],
+            features=feature or [],
             stream=stream,
         )
         explanation = explain_call(sources, config, facts, world_of(config, down or []))

@@ -7,8 +7,18 @@ from random import Random
 from fairlead_operator.cli.sources import Sources
 from fairlead_operator.resources.meta import Kind
 from fairlead_operator.verdict import Truth
+from fairlead_proxy.contract.config import Target
+from fairlead_proxy.contract.dialects import dialect_of, sort_of
 from fairlead_proxy.contract.linked import GatewayConfig
-from fairlead_proxy.contract.names import FALLBACK_CLASSES, FailureClass, Mode, Operation, Strategy
+from fairlead_proxy.contract.names import (
+    FALLBACK_CLASSES,
+    DialectName,
+    FailureClass,
+    Feature,
+    Mode,
+    Operation,
+    Strategy,
+)
 from fairlead_proxy.decision.decide import decide
 from fairlead_proxy.decision.facts import INTENT_HEADER, AssumedWorld, CallFacts
 from fairlead_proxy.decision.plan import Considered, Plan, RefusalKind
@@ -22,7 +32,7 @@ class QuestionRefused(Exception):
 class TargetView:
     """One target. `share`: the part of the calls that try it first, from 0 to 1; `skipped`: why it is not tried.
 
-    `late`: why it comes after the other targets.
+    `late`: why it comes after the other targets. `dialect`: in which it is spoken to, empty where in none.
     """
 
     target: str
@@ -31,6 +41,7 @@ class TargetView:
     share: float
     skipped: str
     late: str
+    dialect: str
 
     @property
     def role(self) -> str:
@@ -57,22 +68,29 @@ class Explanation:
     hints: tuple[str, ...] = ()
 
     def as_text(self) -> str:
-        lines = [f"call      model {self.facts.model} of namespace {self.facts.tenant}, {self.facts.operation}"]
+        asked = f"{self.facts.operation} in {self.facts.dialect}"
+        lines = [f"call      model {self.facts.model} of namespace {self.facts.tenant}, {asked}"]
         if self.rule:
             lines += [f"policy    {self.policy}", f"rule      {self.rule}, {self.strategy}", "targets"]
         width = max((len(view.target) for view in self.targets), default=0)
         for position, view in enumerate(self.targets, 1):
             rank = f"weight {view.weight}" if self.strategy == Strategy.WEIGHTED else f"priority {view.priority}"
-            lines.append(f"  {position}. {view.target.ljust(width)}  {rank}  {view.role}")
+            lines.append(f"  {position}. {view.target.ljust(width)}  {rank}  {view.role}{self._translation(view)}")
         if self.refusal:
             lines.append(f"refused   {self.code}: {self.refusal}")
         lines += [f"hint      {hint}" for hint in self.hints]
         return "".join(f"{line}\n" for line in lines)
 
+    def _translation(self, view: TargetView) -> str:
+        translated = not view.skipped and view.dialect != self.facts.dialect
+        return f", translated to {view.dialect}" if translated else ""
+
     def as_json(self) -> dict[str, object]:
         return {
             "namespace": self.facts.tenant,
             "model": self.facts.model,
+            "operation": self.facts.operation,
+            "dialect": self.facts.dialect,
             "policy": self.policy or None,
             "rule": self.rule or None,
             "strategy": self.strategy or None,
@@ -85,6 +103,7 @@ class Explanation:
                     "share": round(view.share, 4),
                     "skipped": view.skipped or None,
                     "late": view.late or None,
+                    "dialect": view.dialect or None,
                 }
                 for view in self.targets
             ],
@@ -98,11 +117,13 @@ def facts_of(
     model: str,
     *,
     headers: Sequence[str],
+    dialect: str,
     operation: str,
     prompt_tokens: int,
     max_tokens: int,
     intent: str,
     needs: Sequence[str],
+    features: Sequence[str],
     stream: bool,
 ) -> CallFacts:
     """Return the facts of the call that the options describe. Raises QuestionRefused."""
@@ -112,19 +133,46 @@ def facts_of(
         if not equals or not name:
             raise QuestionRefused(f"--header {text}: not a header; write NAME=VALUE")
         given[name.strip().lower()] = value
-    if operation not in set(Operation):
-        raise QuestionRefused(f"--operation {operation}: not an operation; there is {', '.join(Operation)}")
+    for text in features:
+        if text not in set(Feature):
+            raise QuestionRefused(f"--feature {text}: not a feature; there are {', '.join(Feature)}")
+    spoken, asked = _asked_in(dialect, operation)
     return CallFacts(
         tenant=namespace,
         model=model,
-        operation=Operation(operation),
+        operation=asked,
         mode=Mode.STREAM if stream else Mode.PLAIN,
         headers=given,
         prompt_tokens=prompt_tokens,
         max_tokens=max_tokens,
         intent=intent or given.get(INTENT_HEADER, ""),
         needs=frozenset(needs),
+        dialect=spoken,
+        features=frozenset(features),
     )
+
+
+_ASKED: dict[DialectName, tuple[Operation, ...]] = {
+    DialectName.OPENAI_CHAT: (Operation.CHAT,),
+    DialectName.OPENAI_RESPONSES: (Operation.RESPONSES, Operation.COUNT_TOKENS),
+    DialectName.ANTHROPIC: (Operation.CHAT, Operation.COUNT_TOKENS),
+    DialectName.GEMINI: (Operation.CHAT, Operation.COUNT_TOKENS),
+}
+"""What callers of each dialect can ask for; what they ask for by default comes first."""
+
+
+def _asked_in(dialect: str, operation: str) -> tuple[DialectName, Operation]:
+    """Return both as the engine knows them. Raises QuestionRefused, also for what no caller can ask."""
+    spoken = next((each for each in _ASKED if each == dialect), None)
+    if spoken is None:
+        raise QuestionRefused(f"--dialect {dialect}: not a dialect of callers; there are {', '.join(_ASKED)}")
+    if operation and operation not in set(Operation):
+        raise QuestionRefused(f"--operation {operation}: not an operation; there is {', '.join(Operation)}")
+    asked = Operation(operation) if operation else _ASKED[spoken][0]
+    if asked not in _ASKED[spoken]:
+        able = ", ".join(each for each, operations in _ASKED.items() if asked in operations)
+        raise QuestionRefused(f"--operation {operation}: no call of {spoken} asks for it; write --dialect with {able}")
+    return spoken, asked
 
 
 def world_of(config: GatewayConfig, down: Sequence[str]) -> AssumedWorld:
@@ -152,14 +200,14 @@ def explain_call(sources: Sources, config: GatewayConfig, facts: CallFacts, worl
         policy=plan.policy.id if plan.policy else "",
         rule=plan.rule.name if plan.rule else "",
         strategy=plan.rule.strategy if plan.rule else "",
-        targets=_views(plan),
+        targets=_views(plan, config, facts),
         refusal=refusal.message if refusal else "",
         code=refusal.kind if refusal else "",
         hints=_hints(sources, config, facts) if unknown else (),
     )
 
 
-def _views(plan: Plan) -> tuple[TargetView, ...]:
+def _views(plan: Plan, config: GatewayConfig, facts: CallFacts) -> tuple[TargetView, ...]:
     """Return the targets in order of trial: used ones before skipped, late ones last, likelier ones before others."""
     shares = _shares(plan)
     views = [
@@ -170,6 +218,7 @@ def _views(plan: Plan) -> tuple[TargetView, ...]:
             shares.get(position, 0.0),
             str(entry.skip) if entry.skip else "",
             str(entry.late) if entry.late else "",
+            _dialect_of(entry.target, config, facts),
         )
         for position, entry in enumerate(plan.considered)
     ]
@@ -179,6 +228,14 @@ def _views(plan: Plan) -> tuple[TargetView, ...]:
         return bool(view.skipped), bool(view.late), view.priority if ranked else 0, -view.weight, view.target
 
     return tuple(sorted(views, key=place))
+
+
+def _dialect_of(target: Target, config: GatewayConfig, facts: CallFacts) -> str:
+    provider = config.providers.get(target.provider)
+    model = provider.model(target.model) if provider else None
+    if provider is None or model is None:
+        return ""
+    return dialect_of(sort_of(provider, model), facts.dialect, facts.operation) or ""
 
 
 def _shares(plan: Plan) -> Mapping[int, float]:

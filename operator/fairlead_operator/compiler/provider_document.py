@@ -25,7 +25,16 @@ from fairlead_proxy.contract.config import (
 )
 from fairlead_proxy.contract.names import ProbeMode, ProviderType
 
-DEFAULT_URLS = {ProviderType.OPENAI: "https://api.openai.com/v1"}
+DEFAULT_URLS = {
+    ProviderType.OPENAI: "https://api.openai.com/v1",
+    ProviderType.ANTHROPIC: "https://api.anthropic.com/v1",
+    ProviderType.GEMINI: "https://generativelanguage.googleapis.com/v1beta",
+}
+"""Those of types that have one address for all; see also `vertex_url` and `bedrock_url`."""
+_MULTI_REGIONS = frozenset({"us", "eu"})
+_AWS_SUFFIXES = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu"}
+"""Domains of the partitions of AWS that stand apart, China and the European Sovereign Cloud, by how regions begin."""
+
 PROBED_BY_DEFAULT = frozenset({ProviderType.OPENAI, ProviderType.OPENAI_COMPATIBLE})
 
 
@@ -37,10 +46,13 @@ def provider_document(
     return Provider(
         id=provider_id,
         type=spec.type,
-        url=(endpoint.url or DEFAULT_URLS.get(spec.type, "")).rstrip("/"),
+        url=(endpoint.url or _own_url(spec)).rstrip("/"),
         ca_pem=authorities,
         ca_secret=ca_secret_of(spec),
         forward_proxy=(endpoint.forward_proxy or "").rstrip("/"),
+        api_version=(spec.azure.api_version or "") if spec.azure else "",
+        project=spec.vertex.project if spec.vertex else "",
+        region=_region(spec),
         credentials=tuple(_credential(credential) for credential in spec.credentials) or (ANONYMOUS,),
         models=tuple(_model(model) for model in spec.models),
         failure_domain=spec.placement.failure_domain or provider_id,
@@ -51,10 +63,43 @@ def provider_document(
     )
 
 
+def vertex_url(location: str) -> str:
+    """Return where Vertex AI is called: everywhere, in a multi-region, or in a region.
+
+    Source: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations
+    """
+    if location == "global":
+        return "https://aiplatform.googleapis.com/v1"
+    if location in _MULTI_REGIONS:
+        return f"https://aiplatform.{location}.rep.googleapis.com/v1"
+    return f"https://{location}-aiplatform.googleapis.com/v1"
+
+
+def bedrock_url(region: str) -> str:
+    """Return where Bedrock's models are called. Source: https://docs.aws.amazon.com/general/latest/gr/bedrock.html"""
+    suffix = next((each for begin, each in _AWS_SUFFIXES.items() if region.startswith(begin)), "amazonaws.com")
+    return f"https://bedrock-runtime.{region}.{suffix}"
+
+
 def ca_secret_of(spec: ModelProviderSpec) -> str:
     """Return where the certificates of the provider's authorities stand, as `Secret/key`; empty: the system's."""
     reference = spec.endpoint.ca_ref if spec.endpoint else None
     return f"{reference.name}/{reference.key}" if reference else ""
+
+
+def _own_url(spec: ModelProviderSpec) -> str:
+    """Return the address of a type that has its own; empty for one that has none."""
+    if spec.vertex:
+        return vertex_url(spec.vertex.location)
+    if spec.bedrock:
+        return bedrock_url(spec.bedrock.region)
+    return DEFAULT_URLS.get(spec.type, "")
+
+
+def _region(spec: ModelProviderSpec) -> str:
+    if spec.vertex:
+        return spec.vertex.location
+    return spec.bedrock.region if spec.bedrock else ""
 
 
 def _credential(spec: CredentialSpec) -> Credential:

@@ -16,6 +16,7 @@ from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.provider import ModelProviderSpec
 from fairlead_operator.verdict import Reason, Ruling, Truth, Verdict
 from fairlead_proxy.contract.config import Consumers, Provider
+from fairlead_proxy.contract.names import ProviderType
 from fairlead_proxy.contract.snapshot import Fragment
 
 
@@ -76,7 +77,7 @@ def _inputs(
         spec=spec,
         gateways={gateway: consumers.resolve(gateway, spec.consumers) for gateway in gateways},
         unheld=tuple(unheld),
-        keys=_keys_of(found, secrets, scope),
+        keys=_keys_of(found, spec.type, secrets, scope),
         authorities=_authorities_of(found, ca_secret_of(spec), scope),
     )
 
@@ -114,7 +115,7 @@ def _last_good(found: Found[ModelProviderSpec], accepted: Ruling, scope: Scope) 
         return ProviderResult(Verdict.on(found, accepted, NOT_LOOKED_AT, withdrawn=True))
     newest, fragment = max(documents.values(), key=lambda kept: kept[1].header.generation)
     secrets = {credential.name: credential.secret for credential in newest.credentials if credential.secret}
-    keys, missing = _sorted_out(found.ref.id, _keys_of(found, secrets, scope))
+    keys, missing = _sorted_out(found.ref.id, _keys_of(found, newest.type, secrets, scope))
     resolved = resolution(missing, serves=bool(keys)) if missing else NOT_LOOKED_AT
     verdict = Verdict.on(found, accepted, resolved, _hashes(documents), rolled_back_to=fragment.header.generation)
     return ProviderResult(verdict, _held(documents, keys), keys)
@@ -139,10 +140,13 @@ def _gateways_of(
     return sorted(held), failures
 
 
-def _keys_of(found: Found[ModelProviderSpec], secrets: Mapping[str, str], scope: Scope) -> dict[str, str | Ruling]:
+def _keys_of(
+    found: Found[ModelProviderSpec], provider_type: ProviderType, secrets: Mapping[str, str], scope: Scope
+) -> dict[str, str | Ruling]:
     """Return, for each of these credentials with its `Secret/key`, the key or why there is none."""
     return {
-        name: find_key(scope.inventory, found.ref.namespace, secret, scope.account) for name, secret in secrets.items()
+        name: find_key(scope.inventory, found.ref.namespace, secret, scope.account, provider_type)
+        for name, secret in secrets.items()
     }
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fairlead_operator.compiler.key_material import KeyFault, read_key
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.verdict import Reason, Ruling, Truth
 from fairlead_proxy.contract.config import Gateway, Provider, Target
+from fairlead_proxy.contract.names import ProviderType
 
 SECRET_READER = "fairlead-secret-reader"  # noqa: S105 (the name of a ClusterRole)
 _SHOWN_MODELS = 8
@@ -70,7 +72,9 @@ def find_target(
     return provider
 
 
-def find_key(inventory: Inventory, namespace: str, secret: str, account: str) -> str | Ruling:
+def find_key(
+    inventory: Inventory, namespace: str, secret: str, account: str, provider_type: ProviderType
+) -> str | Ruling:
     """Return the key that `Secret/key` of this namespace holds, or why there is none. Nothing of it is ever quoted.
 
     `account`: the operator's ServiceAccount as `namespace:name`, for the command that permits it to read.
@@ -78,13 +82,11 @@ def find_key(inventory: Inventory, namespace: str, secret: str, account: str) ->
     value = find_value(inventory, namespace, secret, account, wanted="the API key")
     if isinstance(value, Ruling):
         return value
-    if any(not 0x20 < byte < 0x7F for byte in value):
+    found = read_key(provider_type, value)
+    if isinstance(found, KeyFault):
         name, _, key = secret.partition("/")
-        return _failed(
-            Reason.SECRET_KEY_MISSING,
-            f"the key {key} of the Secret {name} holds spaces, control or non-ASCII characters, which no API key has",
-        )
-    return value.decode("ascii")
+        return _failed(Reason.SECRET_KEY_MISSING, f"the key {key} of the Secret {name} {found.message}")
+    return found
 
 
 def find_value(inventory: Inventory, namespace: str, secret: str, account: str, *, wanted: str) -> bytes | Ruling:

@@ -7,10 +7,14 @@ from fairlead_proxy.contract.config import Resilience, Retry, Timeouts
 
 def merge_resilience(spec: ResilienceSpec, base: Resilience) -> Resilience:
     """Return `base` with everything that the spec gives put over it, field by field."""
+    given = spec.fallback
     return Resilience(
         timeouts=_timeouts(spec, base.timeouts),
         retry=_retry(spec, base.retry),
-        fallback_when=base.fallback_when if spec.fallback.when is None else frozenset(spec.fallback.when),
+        fallback_when=base.fallback_when if given.when is None else frozenset(given.when),
+        too_long=given.context_length or base.too_long,
+        filtered=given.content_filter or base.filtered,
+        broken=given.mid_stream or base.broken,
     )
 
 

@@ -9,7 +9,14 @@ from fairlead_operator.resources.checks import SET, Checked
 from fairlead_operator.resources.fields import within
 from fairlead_operator.resources.meta import Duration, Name, ObjectReference, Resource
 from fairlead_operator.resources.provider import ModelName
-from fairlead_proxy.contract.names import FailureClass, Operation, Strategy
+from fairlead_proxy.contract.names import (
+    FailureClass,
+    Operation,
+    Strategy,
+    WhenBroken,
+    WhenFiltered,
+    WhenTooLong,
+)
 
 VIRTUAL_MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"
 INTENT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -65,7 +72,15 @@ class MatchSpec(Resource):
         ),
         HEADER_NAMES,
     ] = {}
-    operations: Annotated[list[Operation], Field(description="Operations; omitted: any.", max_length=8), SET] = []
+    operations: Annotated[
+        list[Operation],
+        Field(
+            description="What the caller asks for: chat, by OpenAI's chat completions or Anthropic's or Gemini's API; "
+            "responses, by OpenAI's Responses API; countTokens, by whichever of them. Omitted: any.",
+            max_length=8,
+        ),
+        SET,
+    ] = []
     prompt_tokens: Annotated[
         TokenRange | None,
         Field(description="Bounds on the prompt's tokens. They are estimated: bytes of text divided by 4."),
@@ -124,13 +139,37 @@ class RetrySpec(Resource):
 
 
 class FallbackSpec(Resource):
-    """When the next target is tried."""
+    """When the next target is tried: for failures of providers, and for three that lie in the nature of a call."""
 
     when: Annotated[
         Annotated[list[FailureClass], SET] | None,
         Field(
             description="Failure classes that move on to the next target; omitted: every one that blames the provider.",
             max_length=13,
+        ),
+    ] = None
+    context_length: Annotated[
+        WhenTooLong | None,
+        Field(
+            description="What becomes of a call that a target finds too long. ToLarger: targets follow whose "
+            "contextWindow is larger, or is not stated. Deny: the caller gets the provider's refusal. Built in: "
+            "ToLarger."
+        ),
+    ] = None
+    content_filter: Annotated[
+        WhenFiltered | None,
+        Field(
+            description="What becomes of a call that a provider's filter stops before content flows. Fallback: the "
+            "next target is asked. Deny: the caller gets the provider's refusal. Built in: Deny."
+        ),
+    ] = None
+    mid_stream: Annotated[
+        WhenBroken | None,
+        Field(
+            description="What becomes of a stream that breaks after content has flowed. Error: it ends with a typed "
+            "error. Continue: the next target gets the conversation and what was said so far, and the stream goes on, "
+            "with a comment event at the place; text only, never within a tool call or structured output, where it "
+            "ends as with Error. Two models' words may not fit together. Built in: Error."
         ),
     ] = None
 

@@ -18,6 +18,8 @@ from fairlead_operator.resources.meta import (
 )
 from fairlead_operator.resources.policy import INTENT_PATTERN, VIRTUAL_MODEL_PATTERN
 from fairlead_operator.resources.provider import (
+    AWS_REGION_PATTERN,
+    AZURE_VERSION_PATTERN,
     CAPABILITY_PATTERN,
     CURRENCY_PATTERN,
     FAILURE_DOMAIN_PATTERN,
@@ -25,6 +27,8 @@ from fairlead_operator.resources.provider import (
     SECRET_KEY_PATTERN,
     SECRET_NAME_PATTERN,
     UPSTREAM_NAME_PATTERN,
+    VERTEX_LOCATION_PATTERN,
+    VERTEX_PROJECT_PATTERN,
 )
 
 Schema = Mapping[str, Any]
@@ -57,6 +61,10 @@ _REMEDIES: dict[str, str] = {
     CURRENCY_PATTERN: "write an ISO 4217 code such as USD or EUR",
     FAILURE_DOMAIN_PATTERN: "begin with a letter or digit, then letters, digits and . _ / -",
     UPSTREAM_NAME_PATTERN: "write it in ASCII without spaces",
+    AZURE_VERSION_PATTERN: "write a date such as 2024-10-21 or 2025-04-01-preview, or omit it for Azure's v1 API",
+    VERTEX_PROJECT_PATTERN: "write the id or the number of a project, such as my-project",
+    VERTEX_LOCATION_PATTERN: "write a region such as europe-west4, a multi-region such as eu, or global",
+    AWS_REGION_PATTERN: "write an AWS region such as eu-central-1",
 }
 """How to write what a pattern asks for."""
 

@@ -1,6 +1,6 @@
 """ModelProvider: one upstream account, as its owner writes it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,13 @@ CAPABILITY_PATTERN = r"^[a-z][A-Za-z]*$"
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
 FAILURE_DOMAIN_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
 UPSTREAM_NAME_PATTERN = r"^[!-~]+$"
+AZURE_VERSION_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$"
+VERTEX_PROJECT_PATTERN = r"^[a-z0-9]([-a-z0-9.:]*[a-z0-9])?$"
+VERTEX_LOCATION_PATTERN = r"^[a-z]+(-[a-z]+[0-9]+)?$"
+"""Regions, multi-regions and `global`: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations"""
+AWS_REGION_PATTERN = r"^[a-z]{2,4}(-[a-z]+)+-[0-9]+$"
+"""Source: https://docs.aws.amazon.com/general/latest/gr/bedrock.html"""
+ModelOperation = Literal[Operation.CHAT, Operation.RESPONSES]
 ModelName = Annotated[str, Field(min_length=1, max_length=128, pattern=MODEL_NAME_PATTERN)]
 Amount = Annotated[str, Field(max_length=20, pattern=DECIMAL_PATTERN)]
 
@@ -52,8 +59,9 @@ class Endpoint(Resource):
     url: Annotated[
         Annotated[str, Field(max_length=512, pattern=URL_PATTERN), BASE_URL] | None,
         Field(
-            description="What an SDK calls base_url, for example https://api.openai.com/v1: the operation's path is "
-            "appended. No query, no fragment, no user. Required for OpenAICompatible; omitted: the type's own.",
+            description="What the operation's path is appended to, for example https://api.openai.com/v1; for "
+            "AzureOpenAI the address of the resource, https://NAME.openai.azure.com. No query, no fragment, no user. "
+            "Required for OpenAICompatible and AzureOpenAI; omitted: the type's own.",
         ),
     ] = None
     ca_ref: Annotated[
@@ -99,10 +107,20 @@ class SecretKeyReference(Resource):
 
 
 class CredentialSpec(Resource):
-    """One API key of the account; each has its own health."""
+    """One key of the account; each has its own health."""
 
     name: Annotated[Name, Field(description="Name of the credential, unique in this provider.")]
-    secret_ref: Annotated[SecretKeyReference, Field(description="The Secret of this namespace that holds the key.")]
+    secret_ref: Annotated[
+        SecretKeyReference,
+        Field(
+            description="The Secret of this namespace that holds the key. What stands there is the API key as text; "
+            "for VertexAI the JSON key file of a service account, or an access token or API key; for Bedrock JSON "
+            '{"accessKeyId", "secretAccessKey", "sessionToken"}, of which the last may be left out, or a Bedrock API '
+            'key; for AzureOpenAI the key, or JSON {"tenantId", "clientId", "clientSecret"} of an application in Entra '
+            "ID. The token of a service account is fetched from its token_uri, that of an application from "
+            "login.microsoftonline.com: egress.allowHosts of the gateway, where it is given, must list that host too."
+        ),
+    ]
     weight: Annotated[
         int,
         Field(description="Share of the calls among the credentials; 0: only when no other serves.", ge=0, le=1000),
@@ -146,15 +164,24 @@ class ModelSpec(Resource):
     upstream_name: Annotated[
         str | None,
         Field(
-            description="How the provider calls it; omitted: the same.",
+            description="How the provider calls it; omitted: the same. For AzureOpenAI the name of the deployment; for "
+            "Bedrock the id of a model or an inference profile, or an ARN. On VertexAI a name that begins with claude "
+            "or anthropic/claude is a model of Anthropic's.",
             min_length=1,
             max_length=256,
             pattern=UPSTREAM_NAME_PATTERN,
         ),
     ] = None
     operations: Annotated[
-        list[Operation],
-        Field(description="What the model can be asked to do.", min_length=1, max_length=8),
+        list[ModelOperation],
+        Field(
+            description="What the provider offers for the model: chat, and for the types OpenAI, OpenAICompatible and "
+            "AzureOpenAI also responses, which is OpenAI's Responses API. With either of them the model serves callers "
+            "of both, and of Anthropic's and Gemini's APIs, by translation. Counting tokens needs no mention: it is "
+            "served by whoever can.",
+            min_length=1,
+            max_length=8,
+        ),
         SET,
     ] = [Operation.CHAT]
     capabilities: Annotated[
@@ -245,6 +272,57 @@ class SimulatedSpec(Resource):
     outages: Annotated[list[OutageSpec], Field(description="Scheduled outages.", max_length=16)] = []
 
 
+class AzureSpec(Resource):
+    """How a provider of type AzureOpenAI is called."""
+
+    api_version: Annotated[
+        str | None,
+        Field(
+            description="Version of Azure's dated API, such as 2024-10-21 or 2025-04-01-preview: chat calls then go to "
+            "/openai/deployments/ and the model's upstreamName. Omitted: Azure's v1 API, which has no versions.",
+            max_length=32,
+            pattern=AZURE_VERSION_PATTERN,
+        ),
+    ] = None
+
+
+class VertexSpec(Resource):
+    """Where in Google Cloud a provider of type VertexAI is called."""
+
+    project: Annotated[
+        str,
+        Field(
+            description="Id or number of the project that is charged.",
+            min_length=1,
+            max_length=64,
+            pattern=VERTEX_PROJECT_PATTERN,
+        ),
+    ]
+    location: Annotated[
+        str,
+        Field(
+            description="A region such as europe-west4, a multi-region such as eu, or global.",
+            min_length=1,
+            max_length=32,
+            pattern=VERTEX_LOCATION_PATTERN,
+        ),
+    ]
+
+
+class BedrockSpec(Resource):
+    """Where in AWS a provider of type Bedrock is called."""
+
+    region: Annotated[
+        str,
+        Field(
+            description="The AWS region, such as eu-central-1; requests are signed for it.",
+            min_length=1,
+            max_length=32,
+            pattern=AWS_REGION_PATTERN,
+        ),
+    ]
+
+
 class ModelProviderSpec(Resource):
     """One upstream account: endpoint, keys, models, prices, health policy, and who may use it."""
 
@@ -252,12 +330,21 @@ class ModelProviderSpec(Resource):
     endpoint: Annotated[
         Endpoint | None,
         Field(
-            description="Where and how it is reached. Required for OpenAICompatible; OpenAI: https://api.openai.com/v1."
+            description="Where and how it is reached. Required for OpenAICompatible and AzureOpenAI. Else the url is, "
+            "where none is given: OpenAI https://api.openai.com/v1, Anthropic https://api.anthropic.com/v1, Gemini "
+            "https://generativelanguage.googleapis.com/v1beta, VertexAI that of its location, Bedrock that of its "
+            "region."
         ),
     ] = None
+    azure: Annotated[AzureSpec | None, Field(description="Only for type AzureOpenAI.")] = None
+    vertex: Annotated[VertexSpec | None, Field(description="For type VertexAI, which needs it, and no other.")] = None
+    bedrock: Annotated[BedrockSpec | None, Field(description="For type Bedrock, which needs it, and no other.")] = None
     credentials: Annotated[
         list[CredentialSpec],
-        Field(description="API keys; none: calls go out without one.", max_length=32),
+        Field(
+            description="API keys; none: calls go out without one. VertexAI and Bedrock need one at least.",
+            max_length=32,
+        ),
         BY_NAME,
     ] = []
     placement: Annotated[Placement, Field(description="Where the provider stands.")] = Placement()

@@ -1,12 +1,11 @@
-"""Rules over several fields, each written once: `cel` for the API server, `breaks` for us, one message for both.
+"""Every rule over several fields, those of policies and gateways among them, and which of them an object breaks.
 
-The rules of one field alone stand beside that field (`fields.py`).
+The rules of providers stand in `provider_rules.py`, those of one field alone beside that field (`fields.py`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, get_args
 
 from fairlead_operator.resources.checks import repeated
 from fairlead_operator.resources.gateway import ADMIN_PORT, ListenerSpec, ModelGatewaySpec, ReplicasSpec
@@ -21,31 +20,8 @@ from fairlead_operator.resources.policy import (
     RouteSpec,
     TokenRange,
 )
-from fairlead_operator.resources.provider import (
-    Endpoint,
-    ModelProviderSpec,
-    OutageSpec,
-    PassiveHealthSpec,
-    SimulatedSpec,
-)
-from fairlead_proxy.contract.names import FailureClass, ProviderType
-
-M = TypeVar("M", bound=Resource)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule(Generic[M]):
-    """One rule on every object of type `on`; `cel` sees that object as `self`.
-
-    `breaks` says whether it is broken: by a truth value, or by the values that are at fault, which are then shown.
-    `field` is where the fault lies, as YAML names it; empty: the object itself.
-    """
-
-    on: type[M]
-    field: str
-    message: str
-    breaks: Callable[[M], bool | Sequence[str]]
-    cel: str
+from fairlead_operator.resources.provider_rules import PROVIDER_RULES
+from fairlead_operator.resources.rule import Rule, given_or
 
 
 def broken_rules(spec: Resource, path: str) -> Iterator[str]:
@@ -86,99 +62,12 @@ def rules_of(model: type[Resource]) -> tuple[Rule[Any], ...]:
     return _BY_TYPE.get(model, ())
 
 
-def _or(name: str, default: str) -> str:
-    """A field as CEL reads it where the CRD itself has no default, as within lists."""
-    return f"(has(self.{name}) ? self.{name} : {default})"
-
-
 def _seconds(text: str | None) -> float | None:
     return None if text is None else duration_seconds(text)
 
 
 def _exceeds(least: float | None, most: float | None) -> bool:
     return least is not None and most is not None and least > most
-
-
-PROVIDER_RULES: tuple[Rule[Any], ...] = (
-    Rule(
-        ModelProviderSpec,
-        "endpoint",
-        "type OpenAICompatible has no address of its own; set endpoint.url",
-        lambda spec: spec.type == ProviderType.OPENAI_COMPATIBLE and (spec.endpoint is None or not spec.endpoint.url),
-        "self.type != 'OpenAICompatible' || (has(self.endpoint) && has(self.endpoint.url))",
-    ),
-    Rule(
-        Endpoint,
-        "caRef",
-        "nothing is verified over http://; write an https:// url or remove caRef",
-        lambda spec: spec.ca_ref is not None and spec.url is not None and spec.url.startswith("http://"),
-        "!has(self.caRef) || !has(self.url) || !self.url.startsWith('http://')",
-    ),
-    Rule(
-        ModelProviderSpec,
-        "simulated",
-        "only a provider of type Simulated takes it; remove it or set type to Simulated",
-        lambda spec: spec.type != ProviderType.SIMULATED and spec.simulated is not None,
-        "self.type == 'Simulated' || !has(self.simulated)",
-    ),
-    Rule(
-        ModelProviderSpec,
-        "endpoint",
-        "a provider of type Simulated connects to nothing; remove endpoint",
-        lambda spec: spec.type == ProviderType.SIMULATED and spec.endpoint is not None,
-        "self.type != 'Simulated' || !has(self.endpoint)",
-    ),
-    Rule(
-        ModelProviderSpec,
-        "credentials",
-        "a provider of type Simulated needs no key; remove credentials",
-        lambda spec: spec.type == ProviderType.SIMULATED and bool(spec.credentials),
-        "self.type != 'Simulated' || !has(self.credentials) || size(self.credentials) == 0",
-    ),
-    Rule(
-        ModelProviderSpec,
-        "credentials",
-        "one credential at least needs a weight above 0",
-        lambda spec: bool(spec.credentials) and all(credential.weight == 0 for credential in spec.credentials),
-        "!has(self.credentials) || size(self.credentials) == 0 || "
-        "self.credentials.exists(one, !has(one.weight) || one.weight > 0)",
-    ),
-    Rule(
-        ModelProviderSpec,
-        "gatewayRefs",
-        "a gateway is named more than once; name each once",
-        lambda spec: repeated(f"{ref.namespace or ''}/{ref.name}".lstrip("/") for ref in spec.gateway_refs or []),
-        "!has(self.gatewayRefs) || self.gatewayRefs.all(one, self.gatewayRefs.exists_one(other, one == other))",
-    ),
-    Rule(
-        PassiveHealthSpec,
-        "baseCooldown",
-        "must not be longer than maxCooldown",
-        lambda spec: duration_seconds(spec.base_cooldown) > duration_seconds(spec.max_cooldown),
-        "duration(" + _or("baseCooldown", "'5s'") + ") <= duration(" + _or("maxCooldown", "'5m'") + ")",
-    ),
-    Rule(
-        OutageSpec,
-        "every",
-        "must be longer than `for`, else the outage never ends",
-        lambda spec: spec.every is not None and duration_seconds(spec.every) <= duration_seconds(spec.for_),
-        "!has(self.every) || duration(self.every) > duration(self.__for__)",
-    ),
-    Rule(
-        SimulatedSpec,
-        "failure",
-        "ClientGone is what a caller does, not a provider; choose another failure",
-        lambda spec: spec.failure == FailureClass.CLIENT_GONE,
-        "!has(self.failure) || self.failure != 'ClientGone'",
-    ),
-    Rule(
-        OutageSpec,
-        "failure",
-        "ClientGone is what a caller does, not a provider; choose another failure",
-        lambda spec: spec.failure == FailureClass.CLIENT_GONE,
-        "!has(self.failure) || self.failure != 'ClientGone'",
-    ),
-)
 
 
 def _unknown_models(spec: RoutePolicySpec) -> list[str]:
@@ -258,7 +147,7 @@ POLICY_RULES: tuple[Rule[Any], ...] = (
     Rule(
         FallbackSpec,
         "when",
-        f"{_NEVER} are the nature of the call, not of a provider; remove them",
+        f"{_NEVER} are the nature of the call, not of a provider; remove them, and see contextLength and contentFilter",
         _never_fallback,
         "!has(self.when) || self.when.all(name, !(name in ["
         + ", ".join(f"'{name.value}'" for name in NEVER_FALLBACK)
@@ -272,7 +161,7 @@ GATEWAY_RULES: tuple[Rule[Any], ...] = (
         "max",
         "must not be less than min",
         lambda spec: spec.max < spec.min,
-        f"!has(self.max) || {_or('min', '2')} <= self.max",
+        f"!has(self.max) || {given_or('min', '2')} <= self.max",
     ),
     Rule(
         ModelGatewaySpec,

@@ -13,7 +13,8 @@ from fairlead_operator.resources.gateway import ModelGatewaySpec
 from fairlead_operator.resources.meta import GROUP, NAME_PATTERN, VERSION, Kind, Resource
 from fairlead_operator.resources.policy import RoutePolicySpec
 from fairlead_operator.resources.provider import ModelProviderSpec
-from fairlead_operator.resources.rules import RULES, Rule, rules_of
+from fairlead_operator.resources.rule import Rule
+from fairlead_operator.resources.rules import RULES, rules_of
 from fairlead_operator.resources.status_schema import (
     CommonStatus,
     ModelGatewayStatus,
