@@ -7,8 +7,8 @@ from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.decision.decide import decide
-from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
-from fairlead_proxy.dialects.registry import DIALECTS
+from fairlead_proxy.dialects.dialect import CallerDialect, InvalidCall, ReadRequest
+from fairlead_proxy.dialects.telling import Sequel
 from fairlead_proxy.exchange.answers import INTERNAL_ERROR, exhausted, refused
 from fairlead_proxy.exchange.call import ClientCall, Sink
 from fairlead_proxy.exchange.errors import UpstreamFailure
@@ -33,12 +33,15 @@ class Gateway:
         """See Gear."""
         self._gear.adopt(config, keys)
 
-    def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> "LiveCall":
-        """Serve a call, errors included: from here on its sink gets all that there is to get.
+    def begin(
+        self, config: GatewayConfig, keys: KeyRing, dialect: CallerDialect, call: ClientCall, sink: Sink
+    ) -> "LiveCall":
+        """Serve a call that came in this dialect, errors included: from here on its sink gets all that there is to get.
 
         `config` and `keys` are those it was admitted under: it goes on with them, whatever is in force by now.
         """
-        live = LiveCall(self._gear, call, CallRecord.of(call, config.revision, self._gear.unix()), sink)
+        record = CallRecord.of(call, config.revision, self._gear.unix())
+        live = LiveCall(self._gear, call, record, Reply(dialect, sink, record))
         live.begin(config, keys)
         return live
 
@@ -48,7 +51,7 @@ class LiveCall:
 
     __slots__ = (
         "_attempt", "_berths", "_call", "_course", "_drained", "_gear", "_pause",
-        "_record", "_reply", "_request", "_rule", "_watch",
+        "_record", "_reply", "_request", "_rule", "_sequel", "_watch",
     )  # fmt: skip
 
     _request: ReadRequest
@@ -56,9 +59,9 @@ class LiveCall:
     _berths: Berths
     _course: Course
 
-    def __init__(self, gear: Gear, call: ClientCall, record: CallRecord, sink: Sink) -> None:
-        self._gear, self._call, self._record = gear, call, record
-        self._reply = Reply(DIALECTS[call.operation], sink, record)
+    def __init__(self, gear: Gear, call: ClientCall, record: CallRecord, reply: Reply) -> None:
+        self._gear, self._call, self._record, self._reply = gear, call, record, reply
+        self._sequel: Sequel | None = None
         self._attempt: Attempt | None = None
         self._watch: Watch | None = None
         self._pause: asyncio.TimerHandle | None = None
@@ -69,7 +72,7 @@ class LiveCall:
         gear, record, reply, now = self._gear, self._record, self._reply, self._record.started_at
         gear.call_began()
         try:
-            request = self._request = reply.dialect.read_request(self._call.body)
+            request = self._request = reply.dialect.read_request(self._call.body, self._call.named)
             facts = record.facts = facts_of(self._call, request, config)
             plan = record.plan = decide(config, facts, gear.breakers.world(keys, now), gear.rng)
             if plan.route is None or not plan.steps:
@@ -99,8 +102,10 @@ class LiveCall:
         if step is None:
             return self._give_up(now)
         berth = self._berths.of(step, self._request.mode, self._rule, reply.dialect)
-        more = reply.dialect.passed_headers(call.headers)
-        attempt = self._attempt = Attempt(berth, self._request, more, reply, gear, gear.refusing_usage, self._ended)
+        passage = berth.passage if self._sequel is None else berth.sequel_passage(self._sequel)
+        more = passage.passed_headers(call.headers)
+        attempt = Attempt(berth, passage, self._request, more, reply, gear, gear.refusing_usage, self._ended)
+        self._attempt = attempt
         watch = self._watch = gear.watch(berth.cell, call.operation, course, attempt.interrupt, self._move_on)
         watch.start(steady, now)
         attempt.begin(watch)
@@ -119,29 +124,25 @@ class LiveCall:
             elif attempt.failure is None:
                 self._close(now)
             else:
-                self._go_on(attempt.failure, now)
+                self._go_on(attempt, attempt.failure, now)
         except Exception as fault:
             self._fail(fault)
 
-    def _go_on(self, failure: UpstreamFailure, now: float) -> None:
+    def _go_on(self, attempt: Attempt, failure: UpstreamFailure, now: float) -> None:
         """Go on after a failure: repeat, move to the next step, or end the call."""
         gear, reply, course = self._gear, self._reply, self._course
         if failure.failure is FailureClass.CLIENT_GONE:
-            self._leave(now)
-        elif reply.sink.started:
-            reply.break_off(failure.failure)
-            self._close(now)
-        elif failure.relayed is not None:
-            reply.relay_refusal(failure.relayed, failure.failure)
-            self._close(now)
-        elif not course.falls_back(failure.failure):
-            self._give_up(now)
+            return self._leave(now)
+        reply.note(failure)
+        if reply.sink.started:
+            self._sequel = gear.sequel(attempt, self._sequel, course)
+        if self._sequel is None if reply.sink.started else not course.falls_back(failure.failure):
+            return self._give_up(now)
+        delay = course.repeat_delay(failure, gear.steady(), gear.rng)
+        if delay is None:
+            self._advance(now)
         else:
-            delay = course.repeat_delay(failure, gear.steady(), gear.rng)
-            if delay is None:
-                self._advance(now)
-            else:
-                self._pause = gear.loop.call_later(delay, self._try_again)
+            self._pause = gear.loop.call_later(delay, self._try_again)
 
     def _try_again(self) -> None:
         self._pause = None
@@ -176,10 +177,10 @@ class LiveCall:
         self._close(now)
 
     def _give_up(self, now: float) -> None:
-        """Answer a call that no target answered."""
-        record = self._record
-        answer = exhausted(record.virtual_model, record.outcomes, self._course.retry_at(now), now)
-        self._reply.answer(answer)
+        """End a call that no target answered, or whose answer nobody goes on with."""
+        record, reply = self._record, self._reply
+        if not reply.end_with_what_there_is():
+            reply.answer(exhausted(record.virtual_model, record.outcomes, self._course.retry_at(now), now))
         self._close(now)
 
     def _fail(self, fault: Exception) -> None:

@@ -5,9 +5,12 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from fairlead_proxy.contract.cell import Cell
+from fairlead_proxy.contract.dialects import dialect_of_step
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig, Route, Step
 from fairlead_proxy.contract.names import Mode, Operation
+from fairlead_proxy.decision.expression import missing_words
+from fairlead_proxy.dialects.telling import Sequel
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.health.observer import HealthObserver
@@ -19,7 +22,8 @@ from fairlead_proxy.resilience.wheel import Wheel
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
-from fairlead_proxy.upstream.berths import Berths, TransportChoice
+from fairlead_proxy.upstream.attempt import Attempt
+from fairlead_proxy.upstream.berths import Berths, SignerChoice, TransportChoice
 
 
 class Gear:
@@ -29,6 +33,7 @@ class Gear:
         self,
         *,
         transports: TransportChoice,
+        signers: SignerChoice,
         breakers: Breakers,
         health: HealthObserver,
         metrics: Metrics,
@@ -41,10 +46,10 @@ class Gear:
         self.loop = asyncio.get_running_loop()
         self.unix, self.steady, self.rng = unix, self.loop.time, rng
         self.breakers = breakers
-        self._transports = transports
+        self._transports, self._signers = transports, signers
         self._wheel = Wheel(self.loop)
         self._budget = RetryBudget()
-        self._berths = Berths(KeyRing(), transports)
+        self._berths = Berths(KeyRing(), transports, signers)
         self.refusing_usage: set[tuple[str, str]] = set()
         """Targets (provider, model) known to refuse the question for token counts."""
         self._health, self._metrics, self._decisions, self._journal = health, metrics, decisions, journal
@@ -53,7 +58,7 @@ class Gear:
     def adopt(self, config: GatewayConfig, keys: KeyRing) -> None:
         """Take over what is in force now; to be called at each swap, and by nobody else."""
         if keys is not self._berths.keys or config is not self._config:
-            self._berths = Berths(keys, self._transports)
+            self._berths = Berths(keys, self._transports, self._signers)
         if config is self._config:
             return
         self._journal.catch_up()
@@ -68,7 +73,7 @@ class Gear:
         """Return the berths of a call that was admitted under these; of its own, if they are not in force any more."""
         if config is self._config and keys is self._berths.keys:
             return self._berths
-        return Berths(keys, self._transports)
+        return Berths(keys, self._transports, self._signers)
 
     def course(self, route: Route, steps: Sequence[Step], mode: Mode, attempts: int, record: CallRecord) -> Course:
         """Return the way of a call that begins now through these steps, with so many attempts at most."""
@@ -76,8 +81,7 @@ class Gear:
         return Course(
             steps,
             mode,
-            resilience.timeouts,
-            resilience.fallback_when,
+            resilience,
             attempts=attempts,
             began=steady,
             breakers=self.breakers,
@@ -100,6 +104,25 @@ class Gear:
             interrupt=interrupt,
             on_hopeless=on_hopeless,
         )
+
+    def sequel(self, attempt: Attempt, before: Sequel | None, course: Course) -> Sequel | None:
+        """Return how another target goes on with the stream of an attempt that broke off, None: nobody does; narrow the
+        course to those that can. `before`: what this attempt itself was.
+        """
+        failure = attempt.failure
+        if failure is None or not course.goes_on(failure.failure):
+            return None
+        sequel, words, caller = attempt.sequel(before), attempt.features, attempt.caller
+        if sequel is None:
+            return None
+
+        def can_say(step: Step) -> bool:
+            dialect = dialect_of_step(step.provider, step.model, caller.name, caller.operation)
+            return not missing_words(dialect, words)
+
+        course.narrow(can_say)
+        attempt.hand_over()
+        return sequel
 
     def call_began(self) -> None:
         self._metrics.in_flight += 1

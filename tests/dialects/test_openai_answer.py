@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_proxy.contract.names import FailureClass, Mode, ProviderType
+from fairlead_proxy.contract.names import DialectName, FailureClass, Mode, ProviderType
 from fairlead_proxy.dialects.dialect import Answered, ReadRequest
+from fairlead_proxy.dialects.framing import call_headers, probe_headers
 from fairlead_proxy.dialects.openai.answer import read_any_answer
-from fairlead_proxy.dialects.registry import DIALECTS, OPENAI_CHAT
+from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
 
@@ -129,7 +130,7 @@ def test_a_stream_is_told_by_its_head(status: int, content_type: str, stream: bo
 
 
 def headers_of(key: str, mode: Mode = Mode.PLAIN) -> dict[str, str]:
-    return dict(OPENAI_CHAT.upstream_headers(ProviderType.OPENAI, key, mode=mode))
+    return dict(call_headers(ProviderType.OPENAI, DialectName.OPENAI_CHAT, key, mode))
 
 
 def test_a_call_carries_key_and_kind_and_asks_for_no_compression() -> None:
@@ -175,7 +176,7 @@ def test_a_key_that_no_header_can_carry_is_a_rejected_credential(key: str) -> No
 
 
 def test_a_probe_carries_the_key_and_no_body() -> None:
-    assert dict(OPENAI_CHAT.probe_headers(ProviderType.OPENAI, "k")) == {
+    assert dict(probe_headers(ProviderType.OPENAI, "k")) == {
         "accept": "application/json",
         "accept-encoding": "identity",
         "authorization": "Bearer k",
@@ -213,7 +214,3 @@ def test_models_are_listed_in_openais_form() -> None:
     model = {"id": "smart", "object": "model", "created": 0, "owned_by": "fairlead"}
     assert json.loads(OPENAI_CHAT.render_models(["smart"])) == {"object": "list", "data": [model]}
     assert json.loads(OPENAI_CHAT.render_model("smart")) == model
-
-
-def test_every_dialect_has_its_paths() -> None:
-    assert all(dialect.path.startswith("/") and dialect.models_path for dialect in DIALECTS.values())

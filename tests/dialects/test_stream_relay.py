@@ -33,7 +33,7 @@ USAGE = event(choices=[], usage={"prompt_tokens": 3, "completion_tokens": 4, "to
 
 
 def relay(request: ReadRequest = REQUEST, *, include_usage: bool = True) -> Relay:
-    return OPENAI_CHAT.open_relay(request, include_usage=include_usage)
+    return OPENAI_CHAT.open_relay(request, include_usage=include_usage, now=0.0)
 
 
 def run(chunks: list[bytes], opened: Relay | None = None) -> bytes:

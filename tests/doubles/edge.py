@@ -13,6 +13,8 @@ from fairlead_proxy.config_source import ConfigSource, Loaded
 from fairlead_proxy.contract.config import Gateway
 from fairlead_proxy.contract.keys import CallerKey, KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
+from fairlead_proxy.contract.names import Operation
+from fairlead_proxy.dialects.dialect import CallerDialect
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.answers import INTERNAL_ERROR, SHUTTING_DOWN
 from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay
@@ -76,7 +78,9 @@ class ScriptedHandler:
     script: Script = answer_ok
     calls: list[ClientCall] = field(default_factory=list)
 
-    def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> UnderWay:
+    def begin(
+        self, config: GatewayConfig, keys: KeyRing, dialect: CallerDialect, call: ClientCall, sink: Sink
+    ) -> UnderWay:
         self.calls.append(call)
         return ScriptUnderWay(self.script, call, sink)
 
@@ -84,7 +88,9 @@ class ScriptedHandler:
 class PromptHandler(ScriptedHandler):
     """Answers from within `begin`, as the gateway does what it can answer by itself."""
 
-    def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> UnderWay:
+    def begin(
+        self, config: GatewayConfig, keys: KeyRing, dialect: CallerDialect, call: ClientCall, sink: Sink
+    ) -> UnderWay:
         self.calls.append(call)
         sink.answer(200, JSON_LINE, b'{"ok": %d}' % len(call.body))
         return self
@@ -226,7 +232,14 @@ async def edge(
     serving, refusals = Serving(), []
     handler = handler or ScriptedHandler(script)
 
-    def record(call: str, request_id: str, identity: Identity | None, loaded: Loaded | None, answer: Answer) -> None:
+    def record(
+        call: str,
+        request_id: str,
+        operation: Operation,
+        identity: Identity | None,
+        loaded: Loaded | None,
+        answer: Answer,
+    ) -> None:
         refusals.append(answer)
 
     tenant = Tenant(

@@ -31,6 +31,7 @@ from fairlead_proxy.contract.config import (
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import Operation, ProviderType
+from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.call import ClientCall
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
@@ -94,6 +95,13 @@ class _Ring(DecisionRing):
         self._awaited.pop(record.call).set_result(None)
 
 
+class NoSigners:
+    """Every key is simply a header."""
+
+    def of(self, provider: Provider, key: str) -> None:
+        return None
+
+
 @dataclass
 class Rig:
     """Make it inside `run_virtual`."""
@@ -117,6 +125,7 @@ class Rig:
         self.journal.hand_to(self.breakers.after_calls, self.health.record_calls, self.metrics.count, log.tell)
         gear = Gear(
             transports=self.transport,
+            signers=NoSigners(),
             breakers=self.breakers,
             health=self.health,
             metrics=self.metrics,
@@ -141,7 +150,7 @@ class Rig:
         call = ClientCall(f"d-{self._calls}", TENANT, Operation.CHAT, {}, body, request_id="from-the-client")
         self.gateway.adopt(self.config, self.keys)
         over = self.decisions.await_record(call.id)
-        self.under_way = self.gateway.begin(self.config, self.keys, call, caller)
+        self.under_way = self.gateway.begin(self.config, self.keys, OPENAI_CHAT, call, caller)
         try:
             await over
         finally:

@@ -60,7 +60,32 @@ class ScriptedUpstream:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{self.root}/v1"
+
+    @property
+    def root(self) -> str:
+        """Where every vendor's paths begin: what the SDKs of Anthropic, of Google (Gemini API) and of Amazon take."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def azure_url(self) -> str:
+        """What `/deployments/{name}` and `/v1` are appended to."""
+        return f"{self.root}/openai"
+
+    @property
+    def vertex_url(self) -> str:
+        """Where Vertex AI's paths begin with `projects/{project}/locations/{location}`."""
+        return f"{self.root}/v1"
+
+    @property
+    def google_token_url(self) -> str:
+        """The `token_uri` of a service account."""
+        return f"{self.root}/token"
+
+    @property
+    def entra_url(self) -> str:
+        """The authority, to which `/{tenant}/oauth2/v2.0/token` is appended."""
+        return self.root
 
     def behave(self, kind: str = "ok", **more: Any) -> None:
         """Answer every call so from now on; `more` are fields of Behaviour."""
@@ -77,6 +102,11 @@ class ScriptedUpstream:
     def calls(self) -> list[dict[str, Any]]:
         """Return the chat requests seen so far."""
         return [request for request in self.seen()["requests"] if request["path"].endswith("/chat/completions")]
+
+    def bill(self) -> dict[str, Any]:
+        """Return the invoice's last line; see Bill."""
+        last: dict[str, Any] = self.seen()["invoice"][-1]
+        return last
 
 
 @contextmanager

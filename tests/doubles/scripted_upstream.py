@@ -1,4 +1,4 @@
-"""A provider that speaks OpenAI's chat API on a real socket and misbehaves as it is told; keeps its own invoice.
+"""A provider that speaks every vendor's dialect on a real socket and misbehaves as it is told; keeps its own invoice.
 
 It imports nothing of the product. `python -m doubles.scripted_upstream` prints one line, `PORT CONTROL_PORT`, and
 serves on 127.0.0.1, or on `--host`. The control port, on 127.0.0.1, takes `PUT /script` (a Script as JSON) and answers
@@ -10,31 +10,20 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from typing import Any
 
-from doubles.scripted_kinds import ANY_KINDS, PLAIN_KINDS, STREAM_KINDS
-from doubles.scripted_texts import Behaviour, Bill, prompt_tokens
-from doubles.scripted_wire import Connection, Request
-
-
-@dataclass
-class Script:
-    """What the provider does now. `keys` overrides the behaviour for one API key. `down`: nothing listens."""
-
-    behaviour: Behaviour = field(default_factory=Behaviour)
-    keys: dict[str, Behaviour] = field(default_factory=dict)
-    models_status: int = 200
-    down: bool = False
-
-    @classmethod
-    def of(cls, content: dict[str, Any]) -> "Script":
-        return cls(
-            behaviour=Behaviour(**content.get("behaviour", {})),
-            keys={key: Behaviour(**each) for key, each in content.get("keys", {}).items()},
-            models_status=content.get("models_status", 200),
-            down=content.get("down", False),
-        )
+from doubles.scripted.answers import answer
+from doubles.scripted.behaviour import Behaviour, Bill
+from doubles.scripted.credentials import check_credential
+from doubles.scripted.dialects import DIALECTS
+from doubles.scripted.kinds import ANY_KINDS, PLAIN_KINDS, STREAM_KINDS, hang, reset
+from doubles.scripted.model_lists import is_model_list, model_list
+from doubles.scripted.places import dialect_near, place_of
+from doubles.scripted.script import Script
+from doubles.scripted.tokens import Tokens, is_token_endpoint
+from doubles.scripted.turn import Place, Question, Turn, Unfit
+from doubles.scripted.wire import Connection, Request
 
 
 class Upstream:
@@ -42,6 +31,7 @@ class Upstream:
         """`port` 0: whichever is free; it stays the same over an outage."""
         self.host, self.port = host, port
         self.script = Script()
+        self.tokens = Tokens()
         self.seen: list[dict[str, Any]] = []
         self.invoice: list[Bill] = []
         self.connections = 0
@@ -86,29 +76,90 @@ class Upstream:
     async def answer(self, connection: Connection, request: Request) -> bool:
         """Answer one request; return whether the connection goes on."""
         self.note(request)
-        if request.path.endswith("/models") and request.method == "GET":
-            return await self.list_models(connection)
-        asked = json.loads(request.body)
-        stream = bool(asked.get("stream"))
-        behaviour = self.behaviour_of(request.key, stream)
-        bill = Bill(request.key, asked.get("model", ""), stream, behaviour.kind, prompt_tokens(asked), at=time.time())
-        self.invoice.append(bill)
+        if is_model_list(request):
+            return await self.list_models(connection, request)
+        if is_token_endpoint(request):
+            status, body = self.tokens.answer(request, self.script, time.time())
+            await connection.whole(status, body)
+            return True
+        try:
+            place = place_of(request) if request.method == "POST" else None
+            if place is None:
+                raise Unfit(f"Nothing stands at {request.method} {request.place}", 404)
+        except Unfit as unfit:
+            headers, body = DIALECTS[dialect_near(request.place)].speaker.error(unfit.http_status, unfit.error)
+            await connection.whole(unfit.http_status, body, headers)
+            return True
+        return await self.answer_call(connection, request, place)
+
+    async def answer_call(self, connection: Connection, request: Request, place: Place) -> bool:
+        dialect = DIALECTS[place.dialect]
+        try:
+            check_credential(place, request, self.script, self.tokens, time.time())
+            question = self.read(place, request)
+        except Unfit as unfit:
+            told = str(unfit)
+            bill = Bill(request.key, place.model, bool(place.stream), "refused", 0, at=time.time(), refused=told)
+            bill.dialect = place.dialect
+            self.invoice.append(bill)
+            headers, body = dialect.speaker.error(unfit.http_status, unfit.error)
+            await connection.whole(unfit.http_status, body, headers)
+            return True
+        behaviour = self.behaviour_of(request.key, question.stream)
+        bill = self.bill(request, place, question, behaviour)
         if behaviour.delay:
             await asyncio.sleep(behaviour.delay)
-        kinds = ANY_KINDS | (STREAM_KINDS if stream else PLAIN_KINDS)
+        speaker = dialect.speaker(Turn(behaviour, question, bill, *answer(behaviour, question)))
+        kinds = ANY_KINDS | (STREAM_KINDS if question.stream else PLAIN_KINDS)
         act = kinds.get(behaviour.kind, kinds["ok"])
         try:
-            return await act(connection, behaviour, asked, bill)
+            return await act(connection, speaker)
         except ConnectionError:
             bill.cut_at = time.monotonic()
             raise
 
-    async def list_models(self, connection: Connection) -> bool:
+    def read(self, place: Place, request: Request) -> Question:
+        """Return what a request says; raise Unfit where its vendor would not take it."""
+        try:
+            asked = json.loads(request.body)
+        except (ValueError, RecursionError):
+            asked = None
+        if not isinstance(asked, dict):
+            raise Unfit("We could not parse the JSON body of your request.")
+        try:
+            return replace(DIALECTS[place.dialect].read(place, asked), counts=place.counts)
+        except Unfit:
+            if not self.script.lenient:
+                raise
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
+            # The rules look at what they need only; whatever is of another type than that is refused as well.
+            if not self.script.lenient:
+                raise Unfit(f"The request is not of the form that the API documents: {error!r}") from error
+        stream = bool(asked.get("stream")) if place.stream is None else place.stream
+        return Question(asked, place.model or str(asked.get("model", "")), stream, counts=place.counts, sse=place.sse)
+
+    def bill(self, request: Request, place: Place, question: Question, behaviour: Behaviour) -> Bill:
+        cached, written = behaviour.cached_tokens, behaviour.cache_write_tokens
+        bill = Bill(
+            request.key,
+            question.model,
+            question.stream,
+            behaviour.kind,
+            question.prompt_tokens + cached + written,
+            at=time.time(),
+            dialect=place.dialect,
+            cached_tokens=cached,
+            cache_write_tokens=written,
+            media=question.media,
+        )
+        self.invoice.append(bill)
+        return bill
+
+    async def list_models(self, connection: Connection, request: Request) -> bool:
         kind = self.script.behaviour.kind
         if kind in ("hang", "reset"):
-            return await ANY_KINDS[kind](connection, self.script.behaviour, {}, Bill("", "", False, kind, 0))
-        body = json.dumps({"object": "list", "data": [{"id": "scripted", "object": "model"}]}).encode()
-        await connection.whole(self.script.models_status, body)
+            return await (hang if kind == "hang" else reset)(connection)
+        await connection.whole(self.script.models_status, model_list(request))
         return True
 
     def note(self, request: Request) -> None:
@@ -118,9 +169,9 @@ class Upstream:
     def behaviour_of(self, key: str, stream: bool) -> Behaviour:
         behaviour = self.script.keys.get(key, self.script.behaviour)
         if behaviour.only and behaviour.only != ("stream" if stream else "plain"):
-            return Behaviour(tokens=behaviour.tokens, pace=behaviour.pace)
+            return behaviour.well(pace=behaviour.pace)
         if behaviour.times < 0:
-            return Behaviour(tokens=behaviour.tokens)
+            return behaviour.well()
         if behaviour.times > 0:
             behaviour.times = behaviour.times - 1 or -1
         return behaviour

@@ -41,6 +41,7 @@ from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
+from fairlead_proxy.upstream.signing.signers import Signers
 from fairlead_proxy.upstream.transports import Transports
 
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
@@ -132,8 +133,10 @@ class SocketlessProxy:
         self.journal.hand_to(breakers.after_calls, health.record_calls, metrics.count, log.tell)
         self._directory = PlainDirectory(directory)
         self._source = ConfigSource(directory, on_swap=self._swapped, on_refused=lambda refused: None)
+        transports = Transports(self._egress)
         gear = Gear(
-            transports=Transports(self._egress),
+            transports=transports,
+            signers=Signers(transports.network, self._unix),
             breakers=breakers,
             health=health,
             metrics=metrics,

@@ -21,7 +21,7 @@ from doubles.scripted_transport import (
 from doubles.virtual_time import EPOCH, run_virtual
 
 from fairlead_proxy.contract.config import Resilience
-from fairlead_proxy.contract.names import FALLBACK_CLASSES, FailureClass
+from fairlead_proxy.contract.names import FALLBACK_CLASSES, FailureClass, WhenTooLong
 from fairlead_proxy.exchange.errors import UpstreamFailure
 
 CUT = UpstreamFailure(FailureClass.STREAM_BROKEN, "the connection was cut")
@@ -118,7 +118,8 @@ def test_fault_of_the_call_itself_is_answered_in_the_providers_words(
     failure: str, answer: Answer, streamed: bool
 ) -> None:
     async def main() -> None:
-        rig = Rig(config([provider("a"), provider("b")]), {"a": [answer], "b": [plain()]})
+        denying = Resilience(too_long=WhenTooLong.DENY)
+        rig = Rig(config([provider("a"), provider("b")], resilience=denying), {"a": [answer], "b": [plain()]})
         caller = await rig.call(stream=streamed)
         assert (caller.status, caller.body) == (answer.status, answer.body[0])
         assert rig.outcomes_of() == [failure]

@@ -11,6 +11,7 @@ from doubles.virtual_time import run_virtual
 
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.names import Operation
+from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.call import ClientCall
 
 SECRET = "what the user said"
@@ -146,7 +147,7 @@ def test_call_admitted_before_a_swap_undoes_nothing_of_it() -> None:
         await rig.call()
         late = ClientCall("late", TENANT, Operation.CHAT, {}, b'{"model":"smart","messages":[]}')
         over = rig.decisions.await_record("late")
-        rig.gateway.begin(before, rig.keys, late, RecordingSink())
+        rig.gateway.begin(before, rig.keys, OPENAI_CHAT, late, RecordingSink())
         await over
         assert [cell.provider for cell in rig.breakers.noteworthy()] == ["team/b"]
         assert rig.sample("fairlead_attempts_total", provider="team/b") == 1

@@ -26,6 +26,7 @@ from doubles.eventually import eventually
 
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
+from fairlead_proxy.dialects.dialect import CallerDialect
 from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay
 from fairlead_proxy.server.client_connection import BACKLOG_BYTES, ClientConnection
 from fairlead_proxy.server.limits import Limits
@@ -195,9 +196,11 @@ async def test_a_fault_in_a_listener_of_leaving_is_logged_and_the_call_is_over(t
         raise ValueError
 
     class Listening(ScriptedHandler):
-        def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> UnderWay:
+        def begin(
+            self, config: GatewayConfig, keys: KeyRing, dialect: CallerDialect, call: ClientCall, sink: Sink
+        ) -> UnderWay:
             sink.when_lost(fail)
-            return super().begin(config, keys, call, sink)
+            return super().begin(config, keys, dialect, call, sink)
 
     async def wait(call: ClientCall, sink: Sink) -> None:
         await asyncio.Event().wait()

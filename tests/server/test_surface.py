@@ -12,6 +12,7 @@ from doubles.mounted_config import CALLER_KEY, caller, gateway
 
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
+from fairlead_proxy.dialects.dialect import CallerDialect
 from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay
 from fairlead_proxy.server.limits import Limits
 
@@ -306,7 +307,9 @@ async def test_an_http_1_0_client_is_answered_and_its_connection_closed(tmp_path
 
 async def test_an_unexpected_fault_is_a_500_without_details(tmp_path: Path) -> None:
     class Broken(ScriptedHandler):
-        def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> UnderWay:
+        def begin(
+            self, config: GatewayConfig, keys: KeyRing, dialect: CallerDialect, call: ClientCall, sink: Sink
+        ) -> UnderWay:
             raise ValueError("secret detail")
 
     async with edge(tmp_path, handler=Broken()) as served:

@@ -5,7 +5,7 @@ from random import Random
 
 import msgspec
 import pytest
-from doubles.gateway_rig import config, provider
+from doubles.gateway_rig import NoSigners, config, provider
 from doubles.scripted_transport import HANG, Answer, ScriptedTransport, error, hanging, unreachable
 from doubles.virtual_time import EPOCH, run_virtual, unix_now
 
@@ -40,6 +40,7 @@ class Rig:
         self.keys = KeyRing(credentials={f"team/a/{name}": f"sk-{name}" for name in keys})
         self.prober = Prober(
             transports=self.transport,
+            signers=NoSigners(),
             config=lambda: (self.config, self.keys),
             duties=lambda: self.duties,
             ailing=lambda: self.ailing,

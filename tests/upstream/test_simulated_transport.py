@@ -48,7 +48,7 @@ def provider_of(simulation: Simulation | None = None, name: str = "ai/sim") -> P
 
 def request_of(provider: Provider, **members: object) -> Request:
     body = json.dumps({"model": "upstream-small", "messages": MESSAGES, **members}).encode()
-    return Request(Lane(provider, "POST", OPENAI_CHAT.path, ()), body)
+    return Request(Lane(provider, "POST", "/chat/completions", ()), body)
 
 
 def transport_on(clock: ManualTime) -> SimulatedTransport:
@@ -95,7 +95,7 @@ async def test_a_stream_says_the_same_as_a_plain_reply_and_is_a_good_stream() ->
     members: dict[str, object] = {"stream": True, "stream_options": {"include_usage": True}}
     body = await read(await send(transport_on(ManualTime()), request_of(provider_of(), **members)))
     request = OPENAI_CHAT.read_request(json.dumps({"model": "m", "messages": MESSAGES, **members}).encode())
-    relay = OPENAI_CHAT.open_relay(request, include_usage=True)
+    relay = OPENAI_CHAT.open_relay(request, include_usage=True, now=0.0)
     assert relay.feed(body) + relay.finish() == body
     chunks = [json.loads(line[6:]) for line in body.decode().split("\n\n")[:-2]]
     text = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks[:-1])
@@ -135,7 +135,7 @@ async def test_a_plain_reply_takes_as_long_as_its_stream_would() -> None:
 
 
 async def test_models_are_listed() -> None:
-    request = Request(Lane(provider_of(), "GET", OPENAI_CHAT.models_path, ()))
+    request = Request(Lane(provider_of(), "GET", "/models", ()))
     listed = json.loads(await read(await send(transport_on(ManualTime()), request)))
     assert [model["id"] for model in listed["data"]] == ["sim/small", "sim/large"]
 
@@ -145,7 +145,7 @@ async def test_models_are_listed() -> None:
     [(b"{", 400), (b"[]", 400), (b"{}", 400), (b'{"messages":[],"model":"none"}', 404), (b'{"messages":[]}', 404)],
 )
 async def test_a_bad_request_is_refused(body: bytes, status: int) -> None:
-    request = Request(Lane(provider_of(), "POST", OPENAI_CHAT.path, ()), body)
+    request = Request(Lane(provider_of(), "POST", "/chat/completions", ()), body)
     assert (await send(transport_on(ManualTime()), request)).status == status
 
 
@@ -153,7 +153,7 @@ async def outcome_of(failure: FailureClass, mode: Mode) -> FailureClass | str | 
     """Return the class in which a call ends that a simulation fails, as the gateway would see it."""
     clock = ManualTime()
     request = OPENAI_CHAT.read_request(b'{"model":"m","messages":[],"stream":true}')
-    relay = OPENAI_CHAT.open_relay(request, include_usage=True)
+    relay = OPENAI_CHAT.open_relay(request, include_usage=True, now=0.0)
     going = asyncio.ensure_future(ended_in(Simulation(error_rate=1, failure=failure), clock, mode, relay))
     hanging = asyncio.ensure_future(clock.hung.wait())
     await asyncio.wait([going, hanging], return_when=asyncio.FIRST_COMPLETED)
@@ -269,7 +269,7 @@ async def test_a_rate_limit_asks_for_the_rest_of_its_outage() -> None:
 )
 async def test_an_outage_shows_in_a_probe_unless_only_answers_can_show_it(failure: FailureClass, status: int) -> None:
     simulation = Simulation(outages=(Outage(after_seconds=0, lasts_seconds=20, failure=failure),))
-    request = Request(Lane(provider_of(simulation), "GET", OPENAI_CHAT.models_path, ()))
+    request = Request(Lane(provider_of(simulation), "GET", "/models", ()))
     assert (await send(transport_on(ManualTime()), request)).status == status
 
 

@@ -67,6 +67,16 @@ def dialect_of(sort: TargetSort, caller: DialectName, operation: Operation) -> D
     return DialectName.ANTHROPIC if claude else _DIALECT_OF_TYPE[type_]
 
 
+def dialect_of_type(type_: ProviderType) -> DialectName:
+    """Return a dialect that every provider of this type speaks."""
+    return _DIALECT_OF_TYPE.get(type_, DialectName.OPENAI_CHAT)
+
+
+def dialect_of_step(provider: Provider, model: Model, caller: DialectName, operation: Operation) -> DialectName:
+    """Return the same for a step of a plan: a target that serves the operation, or it would not be there."""
+    return dialect_of(sort_of(provider, model), caller, operation) or caller
+
+
 @lru_cache(maxsize=4096)
 def foreign_callers(sorts: frozenset[TargetSort]) -> frozenset[DialectName]:
     """Return the callers' dialects that some of these targets are not spoken to in."""

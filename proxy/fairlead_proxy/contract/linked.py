@@ -16,7 +16,8 @@ from fairlead_proxy.contract.config import (
     Rule,
     Target,
 )
-from fairlead_proxy.contract.names import Mode, Strategy
+from fairlead_proxy.contract.dialects import TargetSort, foreign_callers, sort_of
+from fairlead_proxy.contract.names import DialectName, Mode, Strategy
 
 
 class Shelf:
@@ -26,11 +27,12 @@ class Shelf:
     whether it still holds.
     """
 
-    __slots__ = ("kind", "plain_berth", "stream_berth", "tally")
+    __slots__ = ("kind", "other_berths", "plain_berth", "stream_berth", "tally")
 
     def __init__(self) -> None:
         self.plain_berth: object = None
         self.stream_berth: object = None
+        self.other_berths: object = None
         self.kind: object = None
         self.tally: object = None
 
@@ -62,7 +64,8 @@ class Step:
 class LinkedTarget:
     """A target with what it refers to; None where the snapshot does not hold it, or it has no such model.
 
-    `permitted`: the provider's owner lets the policy's namespace use it. `steps`: one for each credential.
+    `permitted`: the provider's owner lets the policy's namespace use it. `steps`: one for each credential. `sort`: what
+    of it decides in which dialect it is spoken to.
     """
 
     target: Target
@@ -70,6 +73,7 @@ class LinkedTarget:
     model: Model | None
     permitted: bool
     steps: tuple[Step, ...]
+    sort: TargetSort | None = None
 
 
 class Remembered:
@@ -110,11 +114,15 @@ class Offer:
 
     `usual`: the route of a call that brings neither a header nor an intent that a rule looks at, unless the length of
     its prompt counts (`weighs_prompt`) or what it asks for does (`weighs_operation`); None where no rule serves it.
+    `weighs_needs`: some model states what it is capable of. `foreign`: the callers' dialects that some target is not
+    spoken to in, so that it counts what such a call uses.
     """
 
     routes: tuple[Route, ...]
     weighs_prompt: bool
     weighs_operation: bool
+    weighs_needs: bool
+    foreign: frozenset[DialectName]
     usual: Route | None
 
     @classmethod
@@ -123,6 +131,8 @@ class Offer:
             routes,
             any(route.weighs_prompt for route in routes),
             any(entry.operations for route in routes for entry in route.entries),
+            any(linked.model and linked.model.capabilities is not None for route in routes for linked in route.targets),
+            foreign_callers(frozenset(linked.sort for route in routes for linked in route.targets if linked.sort)),
             next((route for route in routes if _takes_any(route)), None),
         )
 
@@ -222,7 +232,7 @@ def _link(target: Target, namespace: str, provider: Provider | None) -> LinkedTa
     if model is None:
         return LinkedTarget(target, provider, None, permitted, steps=())
     steps = tuple(Step.of(target, provider, model, credential) for credential in provider.credentials)
-    return LinkedTarget(target, provider, model, permitted, steps)
+    return LinkedTarget(target, provider, model, permitted, steps, sort_of(provider, model))
 
 
 def _routes_of(policy: Policy, linked: Iterable[tuple[Rule, tuple[LinkedTarget, ...]]], model: str) -> Iterable[Route]:

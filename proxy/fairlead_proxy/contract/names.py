@@ -3,7 +3,13 @@
 from enum import StrEnum
 
 
-class ProviderType(StrEnum):
+class Name(StrEnum):
+    """A choice, hashed as the text that it is: Python's own enumerations are hashed by a function of theirs."""
+
+    __hash__ = str.__hash__
+
+
+class ProviderType(Name):
     OPENAI = "OpenAI"
     OPENAI_COMPATIBLE = "OpenAICompatible"
     AZURE_OPENAI = "AzureOpenAI"
@@ -14,7 +20,7 @@ class ProviderType(StrEnum):
     SIMULATED = "Simulated"
 
 
-class DialectName(StrEnum):
+class DialectName(Name):
     """A wire format of chat. Its value is what logs, decision records and seals call it."""
 
     OPENAI_CHAT = "openai-chat"
@@ -24,7 +30,7 @@ class DialectName(StrEnum):
     BEDROCK = "bedrock-converse"
 
 
-class Operation(StrEnum):
+class Operation(Name):
     """What is asked. A model that lists chat or responses serves either, through translation where need be.
 
     COUNT_TOKENS needs no mention in a model's operations: whoever chats in a dialect that can count, counts.
@@ -35,7 +41,7 @@ class Operation(StrEnum):
     COUNT_TOKENS = "countTokens"
 
 
-class Feature(StrEnum):
+class Feature(Name):
     """What a request may use and a dialect may have no word for. Its value is what a refusal names."""
 
     TOOLS = "tools"
@@ -55,51 +61,51 @@ class Feature(StrEnum):
     STOP = "stop sequences"
 
 
-class Strategy(StrEnum):
+class Strategy(Name):
     PRIORITY = "Priority"
     WEIGHTED = "Weighted"
 
 
-class WhenTooLong(StrEnum):
+class WhenTooLong(Name):
     """What becomes of a call that a target finds too long for its model."""
 
     TO_LARGER = "ToLarger"
     DENY = "Deny"
 
 
-class WhenFiltered(StrEnum):
+class WhenFiltered(Name):
     """What becomes of a call whose prompt, or whose answer before its first content, a provider filters."""
 
     DENY = "Deny"
     FALLBACK = "Fallback"
 
 
-class WhenBroken(StrEnum):
+class WhenBroken(Name):
     """What becomes of a stream that breaks after content: it ends with an error, or another target goes on with it."""
 
     ERROR = "Error"
     CONTINUE = "Continue"
 
 
-class ProbeMode(StrEnum):
+class ProbeMode(Name):
     NONE = "None"
     LIST_MODELS = "ListModels"
 
 
-class Mode(StrEnum):
+class Mode(Name):
     """How an answer comes: in one piece, or as a stream. Each has its own breaker."""
 
     PLAIN = "plain"
     STREAM = "stream"
 
 
-class BreakerState(StrEnum):
+class BreakerState(Name):
     CLOSED = "Closed"
     OPEN = "Open"
     HALF_OPEN = "HalfOpen"
 
 
-class FailureClass(StrEnum):
+class FailureClass(Name):
     """Every way in which an attempt can fail; fallback is decided by class, never by a bare status."""
 
     UNREACHABLE = "Unreachable"
@@ -121,7 +127,7 @@ class FailureClass(StrEnum):
     CLIENT_GONE = "ClientGone"
 
 
-class HealthReason(StrEnum):
+class HealthReason(Name):
     """What the `Healthy` condition says of a provider that does not serve."""
 
     UNREACHABLE = "Unreachable"

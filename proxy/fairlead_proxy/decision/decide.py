@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from random import Random
 
 from fairlead_proxy.contract.config import Model
+from fairlead_proxy.contract.dialects import dialect_of
 from fairlead_proxy.contract.linked import GatewayConfig, LinkedTarget, Step
+from fairlead_proxy.decision.expression import missing_words
 from fairlead_proxy.decision.facts import CallFacts, World
 from fairlead_proxy.decision.match import is_usual, match_route
 from fairlead_proxy.decision.plan import Considered, Plan, Refusal, RefusalKind, Skip, SkipReason
 from fairlead_proxy.decision.strategies import STRATEGIES, draw
 
 _NO_CREDENTIAL = Skip(SkipReason.NO_KEY, "the provider has no credential")
-_LASTING = frozenset({SkipReason.OPERATION_UNSUPPORTED, SkipReason.CAPABILITY_MISSING})
-"""What the owner of a model says of it. Everything else may pass: a key comes, a provider returns."""
+_LASTING = frozenset({SkipReason.OPERATION_UNSUPPORTED, SkipReason.CAPABILITY_MISSING, SkipReason.CANNOT_EXPRESS})
+"""What a model or its dialect is not able to do. Everything else may pass: a key comes, a provider returns."""
 
 
 def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -> Plan:
@@ -23,7 +25,7 @@ def decide(config: GatewayConfig, facts: CallFacts, world: World, rng: Random) -
     route = offer.usual if is_usual(offer, facts) else match_route(offer.routes, facts)
     if route is None:
         return _refused(RefusalKind.NO_RULE, f"no rule for the model {facts.model!r} matches this call")
-    under = world.settled(facts.operation) if route.settled and not facts.needs else None
+    under = world.settled(facts.operation) if route.settled and not (facts.needs or facts.features) else None
     remembered = route.remembered
     if under is not None and remembered.under is under and isinstance(remembered.plan, Plan):
         return remembered.plan
@@ -57,11 +59,16 @@ def _misfit(linked: LinkedTarget, facts: CallFacts) -> Skip | None:
         return Skip(SkipReason.NOT_PERMITTED)
     if model is None:
         return Skip(SkipReason.MODEL_MISSING)
-    if facts.operation not in model.operations:
+    dialect = None if linked.sort is None else dialect_of(linked.sort, facts.dialect, facts.operation)
+    if dialect is None:
         return Skip(SkipReason.OPERATION_UNSUPPORTED, facts.operation)
     missing = _missing(model, facts) if facts.needs else None
     if missing:
         return Skip(SkipReason.CAPABILITY_MISSING, ", ".join(missing))
+    if facts.features and dialect is not facts.dialect:
+        missing = missing_words(dialect, facts.features)
+        if missing:
+            return Skip(SkipReason.CANNOT_EXPRESS, ", ".join(missing))
     return None
 
 
@@ -112,7 +119,7 @@ def _foremost(passed_over: Sequence[tuple[str, Skip]]) -> Skip:
 def _refusal_of(facts: CallFacts, considered: Sequence[Considered]) -> Refusal:
     """Blame the call only where every target is known to lack what it needs; else some target may serve it later."""
     skips = [entry.skip for entry in considered if entry.skip is not None]
-    lacking = {skip.detail for skip in skips if skip.reason is SkipReason.CAPABILITY_MISSING}
+    lacking = {skip.detail for skip in skips if skip.reason in _LASTING}
     if lacking and all(skip.reason in _LASTING for skip in skips):
         return Refusal(
             RefusalKind.CAPABILITY_MISSING,

@@ -39,17 +39,26 @@ class InvalidCall(Exception):
         self.answer = Answer(400, code, message, param)
 
 
+class Written(Struct, frozen=True):
+    """A request's body for a provider; `lost` names what of the conversation it does not say."""
+
+    body: bytes
+    lost: tuple[str, ...] = ()
+
+
 class ReadRequest:
     """What a request says, without its content. `model` is the virtual model that the caller named.
 
     `wants_usage`: the caller itself asked for token counts (streams). `needs` None: it is found out from the
-    conversation when somebody asks. What is left is the dialect's own: where the model stands in `body` (0, 0: not
-    there), whether it has stream options, how the text in its messages and tools is counted, and how the whole is read.
+    conversation when somebody asks. `written` is how it was last written for a model of another dialect, `written_for`:
+    for which; both are the Translated passage's. What is left is the dialect's own: where the model stands in `body`
+    (0, 0: not there), whether it has stream options, how the text in its messages and tools is counted, and how the
+    whole is read.
     """
 
     __slots__ = (
         "_conversation", "_needs", "_prompt_tokens", "body", "count_text_bytes", "has_stream_options", "max_tokens",
-        "mode", "model", "model_end", "model_start", "read_conversation", "wants_usage",
+        "mode", "model", "model_end", "model_start", "read_conversation", "wants_usage", "written", "written_for",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +88,8 @@ class ReadRequest:
         self.read_conversation = read_conversation
         self._prompt_tokens = -1
         self._conversation: Conversation | InvalidCall | None = None
+        self.written: Written | None = None
+        self.written_for: object = None
 
     @property
     def prompt_tokens(self) -> int:
@@ -296,13 +307,6 @@ class CallerDialect(Protocol):
         ...
 
     def render_model(self, name: str) -> bytes: ...
-
-
-class Written(Struct, frozen=True):
-    """A request's body for a provider; `lost` names what of the conversation it does not say."""
-
-    body: bytes
-    lost: tuple[str, ...] = ()
 
 
 class Said(Struct, frozen=True):

@@ -1,9 +1,79 @@
-"""Every dialect that this proxy speaks, by the operation that it serves."""
+"""Every dialect that this proxy speaks, and the passages between them."""
 
-from fairlead_proxy.contract.names import Operation
-from fairlead_proxy.dialects.dialect import Dialect
-from fairlead_proxy.dialects.openai.chat import OpenAIChat
+from functools import lru_cache
 
-OPENAI_CHAT: Dialect = OpenAIChat()
+from fairlead_proxy.contract.names import DialectName, Operation, ProviderType
+from fairlead_proxy.dialects.anthropic.dialect import PASSED_HEADERS as ANTHROPIC_PASSED
+from fairlead_proxy.dialects.anthropic.dialect import AnthropicCount, AnthropicMessages
+from fairlead_proxy.dialects.bedrock.dialect import BedrockConverse, BedrockCount
+from fairlead_proxy.dialects.dialect import CallerDialect, Headers, Passage, ProviderDialect, ReadRequest, Relay
+from fairlead_proxy.dialects.framing import ANTHROPIC_VERSION
+from fairlead_proxy.dialects.gemini.dialect import GeminiCount, GeminiGenerate
+from fairlead_proxy.dialects.openai.chat import PASSED_HEADERS, OpenAIChat
+from fairlead_proxy.dialects.responses.dialect import OpenAIInputTokens, OpenAIResponses
+from fairlead_proxy.dialects.telling import FollowedRelay, Sequel, Telling
+from fairlead_proxy.dialects.translated import Translated, telling_of
+from fairlead_proxy.dialects.untouched import Untouched
 
-DIALECTS: dict[Operation, Dialect] = {Operation.CHAT: OPENAI_CHAT}
+OPENAI_CHAT = OpenAIChat()
+OPENAI_RESPONSES = OpenAIResponses()
+OPENAI_INPUT_TOKENS = OpenAIInputTokens()
+ANTHROPIC = AnthropicMessages()
+ANTHROPIC_COUNT = AnthropicCount()
+GEMINI = GeminiGenerate()
+GEMINI_COUNT = GeminiCount()
+
+CALLERS: tuple[CallerDialect, ...] = (
+    OPENAI_CHAT,
+    OPENAI_RESPONSES,
+    OPENAI_INPUT_TOKENS,
+    ANTHROPIC,
+    ANTHROPIC_COUNT,
+    GEMINI,
+    GEMINI_COUNT,
+)
+
+_TALKING: dict[DialectName, ProviderDialect] = {
+    DialectName.OPENAI_CHAT: OPENAI_CHAT,
+    DialectName.OPENAI_RESPONSES: OPENAI_RESPONSES,
+    DialectName.ANTHROPIC: ANTHROPIC,
+    DialectName.GEMINI: GEMINI,
+    DialectName.BEDROCK: BedrockConverse(),
+}
+_COUNTING: dict[DialectName, ProviderDialect] = {
+    DialectName.OPENAI_RESPONSES: OPENAI_INPUT_TOKENS,
+    DialectName.ANTHROPIC: ANTHROPIC_COUNT,
+    DialectName.GEMINI: GEMINI_COUNT,
+    DialectName.BEDROCK: BedrockCount(),
+}
+_PASSED: dict[DialectName, tuple[str, ...]] = {DialectName.ANTHROPIC: ANTHROPIC_PASSED}
+_ALWAYS: dict[DialectName, Headers] = {DialectName.ANTHROPIC: (("anthropic-version", ANTHROPIC_VERSION),)}
+
+
+def provider_dialect(name: DialectName, operation: Operation) -> ProviderDialect:
+    """Return the dialect in which targets are asked for this; which dialects count, `contract/dialects.py` knows."""
+    return (_COUNTING if operation is Operation.COUNT_TOKENS else _TALKING)[name]
+
+
+@lru_cache(maxsize=256)
+def passage_of(caller: CallerDialect, target: DialectName, type_: ProviderType) -> Passage:
+    """Return the way of a caller's calls to targets of this dialect at providers of this type."""
+    provider = provider_dialect(target, caller.operation)
+    if caller is OPENAI_CHAT and provider is OPENAI_CHAT:
+        return OPENAI_CHAT
+    if caller.name is target:
+        return Untouched(provider, type_, _PASSED.get(target, PASSED_HEADERS), _ALWAYS.get(target, ()))
+    return Translated(caller, provider, type_, _ALWAYS.get(target, ()))
+
+
+def follow(relay: Relay, caller: CallerDialect, request: ReadRequest, now: float) -> Relay:
+    """Return a relay that remembers what its caller was told, in case another target is to go on."""
+    if telling_of(relay) is not None:
+        return relay
+    provider = provider_dialect(caller.name, caller.operation)
+    return FollowedRelay(relay, provider, Telling(caller.open_writer(request, now=now)))
+
+
+def sequel_passage(caller: CallerDialect, target: DialectName, type_: ProviderType, sequel: Sequel) -> Passage:
+    """Return the way of the rest of an answer, whichever dialect the target speaks."""
+    return Translated(caller, provider_dialect(target, caller.operation), type_, _ALWAYS.get(target, ()), sequel)

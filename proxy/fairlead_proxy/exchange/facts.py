@@ -12,6 +12,7 @@ MAX_TEXT = 256
 
 _NO_HEADERS: dict[str, str] = {}
 """Shared by all calls that no rule looks at the headers of."""
+_NOTHING: frozenset[str] = frozenset()
 
 
 class Asked(Protocol):
@@ -27,6 +28,9 @@ class Asked(Protocol):
     def needs(self) -> frozenset[str]: ...
 
     @property
+    def features(self) -> frozenset[str]: ...
+
+    @property
     def prompt_tokens(self) -> int: ...
 
     @property
@@ -36,7 +40,8 @@ class Asked(Protocol):
 def facts_of(call: ClientCall, asked: Asked, config: GatewayConfig) -> CallFacts:
     """Return the facts of a call; of its headers only those that some rule matches on.
 
-    The prompt is counted only where a rule of the model looks at its length: that is work on every byte of it.
+    The prompt is counted only where a rule of the model looks at its length: that is work on every byte of it. So is
+    finding out what a target of another dialect must have words for, where there is one.
     """
     header_names = config.header_names
     model, intent = asked.model, call.headers.get(INTENT_HEADER, "")
@@ -44,6 +49,8 @@ def facts_of(call: ClientCall, asked: Asked, config: GatewayConfig) -> CallFacts
         model, intent = _cut(model), _cut(intent)
     offer = config.offers.get((call.tenant, model))
     headers = call.headers
+    weighs_needs = offer is not None and offer.weighs_needs
+    translates = offer is not None and call.dialect in offer.foreign
     return CallFacts(
         call.tenant,
         model,
@@ -53,7 +60,9 @@ def facts_of(call: ClientCall, asked: Asked, config: GatewayConfig) -> CallFacts
         asked.prompt_tokens if offer is not None and offer.weighs_prompt else None,
         max(0, asked.max_tokens or 0),
         intent,
-        asked.needs,
+        asked.needs if weighs_needs else _NOTHING,
+        call.dialect,
+        asked.features if translates else _NOTHING,
     )
 
 

@@ -13,10 +13,11 @@ class Outcome:
 
     `cell` is the step's own, in the call's mode. `first_byte_at` is the first byte of the answer's body,
     `first_token_at` its first content (streams only). `committed`: something of this attempt reached the client.
+    `lost`: what of the request this target was not told, for want of words in its dialect.
     """
 
     __slots__ = (
-        "cell", "committed", "detail", "ended_at", "failure", "first_byte_at", "first_token_at", "operation",
+        "cell", "committed", "detail", "ended_at", "failure", "first_byte_at", "first_token_at", "lost", "operation",
         "retry_after_seconds", "started_at", "status", "step", "usage",
     )  # fmt: skip
 
@@ -35,6 +36,7 @@ class Outcome:
         retry_after_seconds: float | None = None,
         committed: bool = False,
         usage: Usage | None = None,
+        lost: tuple[str, ...] = (),
     ) -> None:
         self.step = step
         self.cell = cell
@@ -49,6 +51,7 @@ class Outcome:
         self.retry_after_seconds = retry_after_seconds
         self.committed = committed
         self.usage = usage
+        self.lost = lost
 
     @property
     def provider(self) -> str:

@@ -106,7 +106,13 @@ class CallRecord:
     def ttft_seconds(self) -> float | None:
         """From the call's start to its first content (streams only), so it holds what failed attempts cost."""
         last = self.last
-        return None if last is None or last.first_token_at is None else last.first_token_at - self.started_at
+        if last is None:
+            return None
+        first = last.first_token_at
+        if self.earlier:
+            # Of a stream that another target went on with, the first content counts.
+            first = next((each.first_token_at for each in self.earlier if each.first_token_at is not None), first)
+        return None if first is None else first - self.started_at
 
     def cost_in(self, currency: str) -> Decimal | None:
         """Return what the attempts cost that were priced in this currency; None where none was."""

@@ -27,7 +27,7 @@ def write_seal(seal: Seal, own: DialectName) -> str:
 def read_seal(text: str, own: DialectName) -> Seal:
     """Return the seal that a field of the dialect `own` holds; what bears no mark of ours comes from there."""
     origin, _, packed = text.removeprefix(_MARK).partition(".")
-    if text.startswith(_MARK) and origin in DialectName:
+    if text.startswith(_MARK) and origin in list(DialectName):
         try:
             value = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
         except (binascii.Error, ValueError):

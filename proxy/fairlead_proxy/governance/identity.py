@@ -18,7 +18,7 @@ KEY_CHARACTERS = 4096
 UNAUTHORIZED = Answer(
     401,
     "invalid_api_key",
-    "Incorrect or missing API key. Send it as `Authorization: Bearer <key>`.",
+    "Incorrect or missing API key. Send it as `Authorization: Bearer <key>`, x-api-key or x-goog-api-key.",
     headers=(("www-authenticate", "Bearer"),),
 )
 """The one answer to an unknown, expired, disabled or foreign key, so that nothing can be learnt from it."""
@@ -28,6 +28,8 @@ BAD_NAMESPACE = Answer(
 )
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_BARE_KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
+"""Anthropic's, Azure's and Google's clients; OpenAI's, and Anthropic's newest, send a bearer token."""
 _NOBODY = CallerKey(sha256="0" * 64, tenant="", name="")
 
 
@@ -52,15 +54,23 @@ def index_callers(keys: KeyRing) -> dict[str, CallerKey]:
 
 
 def identify(
-    callers: Mapping[str, CallerKey], gateway: Gateway, headers: Mapping[str, str], now: float, *, open_standalone: bool
+    callers: Mapping[str, CallerKey],
+    gateway: Gateway,
+    headers: Mapping[str, str],
+    now: float,
+    *,
+    open_standalone: bool,
+    query_key: str = "",
 ) -> Identity | Answer:
     """Return who is calling, or the answer that refuses the call. `headers` holds lower-case names.
+
+    `query_key`: the key that the request's target brings, where it brings one.
 
     `open_standalone` serves a gateway that has no authentication method; without it such a gateway refuses everyone.
     """
     if not gateway.api_keys:
         return _standalone_identity(headers) if open_standalone else UNAUTHORIZED
-    presented = _presented_key(headers)
+    presented = _presented_key(headers) or query_key[:KEY_CHARACTERS]
     if not presented:
         return UNAUTHORIZED
     fingerprint = hashlib.sha256(presented.encode("utf-8", "surrogateescape")).hexdigest()
@@ -83,5 +93,8 @@ def _presented_key(headers: Mapping[str, str]) -> str:
     """Return the key that came along; empty where there is none, or none that could be one."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
-    presented = bearer or headers.get("x-api-key", "").strip() or headers.get("api-key", "").strip()
+    presented = bearer
+    if not presented:
+        given = (headers.get(name, "").strip() for name in _BARE_KEY_HEADERS)
+        presented = next((key for key in given if key), "")
     return presented if len(presented) <= KEY_CHARACTERS else ""

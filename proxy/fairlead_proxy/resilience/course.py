@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
-from fairlead_proxy.contract.config import Timeouts
+from fairlead_proxy.contract.config import Resilience
 from fairlead_proxy.contract.linked import Step
-from fairlead_proxy.contract.names import FailureClass, Mode
+from fairlead_proxy.contract.names import FailureClass, Mode, WhenBroken, WhenFiltered, WhenTooLong
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.resilience.retry import Repeats
@@ -16,13 +16,14 @@ class Course:
 
     __slots__ = (
         "_breakers",
-        "_fallback_when",
+        "_fits",
         "_left",
         "_mode",
         "_pass_by",
         "_position",
         "_repeat",
         "_repeats",
+        "_resilience",
         "_steps",
         "timeouts",
         "total_at",
@@ -32,8 +33,7 @@ class Course:
         self,
         steps: Sequence[Step],
         mode: Mode,
-        timeouts: Timeouts,
-        fallback_when: frozenset[FailureClass],
+        resilience: Resilience,
         *,
         attempts: int,
         began: float,
@@ -47,19 +47,23 @@ class Course:
         """
         self._steps = steps
         self._mode = mode
-        self._fallback_when = fallback_when
+        self._resilience = resilience
+        self._fits: Callable[[Step], bool] | None = None
         self._left = attempts
         self._breakers = breakers
         self._repeats = repeats
         self._position = self._repeat = 0
-        self.timeouts = timeouts
-        self.total_at = began + timeouts.total_seconds
+        self.timeouts = resilience.timeouts
+        self.total_at = began + resilience.timeouts.total_seconds
         self._pass_by = pass_by
 
     def take(self, now: float, steady: float) -> Step | None:
         """Return the step to try now, whose breaker lets it through; None where nothing is left."""
         while self._position < len(self._steps) and self._left > 0 and steady < self.total_at:
             step = self._steps[self._position]
+            if self._fits is not None and not self._fits(step):
+                self._position += 1
+                continue
             if self._breakers.try_acquire(step.cell(self._mode), now):
                 self._left -= 1
                 return step
@@ -68,8 +72,24 @@ class Course:
         return None
 
     def falls_back(self, failure: FailureClass) -> bool:
-        """Say whether such a failure may be followed by another attempt."""
-        return failure in self._fallback_when
+        """Say whether such a failure may be followed by another attempt; after one for length, at a larger target."""
+        if failure is FailureClass.CONTEXT_LENGTH_EXCEEDED:
+            if self._resilience.too_long is WhenTooLong.DENY:
+                return False
+            self.narrow(_larger_than(self._steps[self._position]))
+            return True
+        if failure is FailureClass.CONTENT_FILTERED:
+            return self._resilience.filtered is WhenFiltered.FALLBACK
+        return failure in self._resilience.fallback_when
+
+    def goes_on(self, failure: FailureClass) -> bool:
+        """Say whether another target may go on with a stream that broke after content."""
+        return self._resilience.broken is WhenBroken.CONTINUE and failure in self._resilience.fallback_when
+
+    def narrow(self, fits: Callable[[Step], bool]) -> None:
+        """From here on try only such steps, and of those only what was let through before."""
+        before = self._fits
+        self._fits = fits if before is None else lambda step: fits(step) and before(step)
 
     def repeat_delay(self, failure: UpstreamFailure, steady: float, rng: Random) -> float | None:
         """Go on after a failure: return how long to wait before the same step is tried again, None: the next one is."""
@@ -86,9 +106,22 @@ class Course:
         """Say whether an attempt that is ended as this class makes room for a later step that may answer."""
         if not self.falls_back(failure) or self._left <= 0 or steady >= self.total_at:
             return False
-        later = self._steps[self._position + 1 :]
+        later = [step for step in self._steps[self._position + 1 :] if self._fits is None or self._fits(step)]
         return any(self._breakers.admits(step.cell(self._mode), now) for step in later)
 
     def retry_at(self, now: float) -> float | None:
         """Return the soonest instant at which any of the steps may be tried again; None where all may be now."""
         return self._breakers.retry_at([step.cell(self._mode) for step in self._steps], now)
+
+
+def _larger_than(step: Step) -> Callable[[Step], bool]:
+    """Return what says of a step whether its model may hold more; who states no window may."""
+    failed = step.model
+    window = failed.context_window
+
+    def fits(other: Step) -> bool:
+        if other.model is failed:
+            return False
+        return window is None or other.model.context_window is None or other.model.context_window > window
+
+    return fits

@@ -4,8 +4,9 @@ from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.errors import Answer
 from fairlead_proxy.exchange.header_lines import encode_lines
 from fairlead_proxy.server.answer_head import CLOSE_LINE, JSON_LINE, STATUS_LINES
+from fairlead_proxy.server.surfaces import SERVED
 
-SUPPORTED = "POST /v1/chat/completions, GET /v1/models, GET /v1/models/{model}"
+SUPPORTED = ", ".join(SERVED)
 
 NOT_READY = Answer(503, "not_ready", "This proxy has no configuration yet.", headers=(("retry-after", "1"),))
 OVERLOADED = Answer(503, "overloaded", "This proxy serves as many calls as it can.", headers=(("retry-after", "1"),))

@@ -45,6 +45,7 @@ from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
 from fairlead_proxy.upstream.prober import Prober
+from fairlead_proxy.upstream.signing.signers import Signers
 from fairlead_proxy.upstream.transports import Transports
 
 DECISIONS_KEPT = 10_000
@@ -98,8 +99,10 @@ class Proxy:
         )
         self._source = ConfigSource(settings.config, on_swap=self._swapped, on_refused=self._refused)
         self._transports = Transports(self._egress)
+        self._signers = Signers(self._transports.network, self._clock)
         gear = Gear(
             transports=self._transports,
+            signers=self._signers,
             breakers=self._breakers,
             health=self._health,
             metrics=self._metrics,
@@ -111,6 +114,7 @@ class Proxy:
         self._gateway = Gateway(gear)
         self._prober = Prober(
             transports=self._transports,
+            signers=self._signers,
             config=self._config_and_keys,
             duties=lambda: self._duties.probes(time.monotonic()),
             ailing=lambda: self._duties.ailing(time.monotonic()),
@@ -191,6 +195,7 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for listener in reversed(self._listeners):
             await listener.close()
+        await self._signers.close()
         await self._transports.close()
         self._journal.catch_up()
         await self._lines.close()
@@ -248,7 +253,13 @@ class Proxy:
         return loaded.config.gateway.egress if loaded else Egress()
 
     def _record_refusal(
-        self, call: str, request_id: str, identity: Identity | None, loaded: Loaded | None, answer: Answer
+        self,
+        call: str,
+        request_id: str,
+        operation: Operation,
+        identity: Identity | None,
+        loaded: Loaded | None,
+        answer: Answer,
     ) -> None:
         """Book a call that was refused at the edge like any other call, but for the ring: refusals would flood it."""
         now = self._clock()
@@ -258,7 +269,7 @@ class Proxy:
             tenant=identity.tenant if identity else "",
             caller=identity.key_name if identity else "",
             revision=loaded.revision if loaded else "",
-            operation=Operation.CHAT,
+            operation=operation,
             started_at=now,
             ended_at=now,
             code=answer.status,

@@ -8,7 +8,7 @@ from fairlead_proxy.server.request import HTTP_1_0, HTTP_1_1, Request
 
 REQUEST_ID_CHARACTERS = 128
 
-KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"})
+KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"})
 """What says who is calling. None of it goes further than the question who that is."""
 
 FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
@@ -28,6 +28,7 @@ _SINGLE = frozenset(
         "x-api-key",
         "x-fairlead-intent",
         "x-fairlead-namespace",
+        "x-goog-api-key",
     }
 )
 """Headers of which a second one would leave open which of the two counts."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from random import Random
 from typing import Final, Protocol
-from urllib.parse import unquote
 
 import msgspec
 
@@ -11,7 +10,7 @@ from fairlead_proxy.config_source import ConfigSource, Loaded
 from fairlead_proxy.contract.keys import CallerKey, KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import Operation
-from fairlead_proxy.dialects.registry import OPENAI_CHAT
+from fairlead_proxy.dialects.dialect import CallerDialect
 from fairlead_proxy.exchange.answers import INTERNAL_ERROR, SHUTTING_DOWN
 from fairlead_proxy.exchange.call import ClientCall, Sink, UnderWay
 from fairlead_proxy.exchange.errors import Answer, CallRefused
@@ -24,13 +23,20 @@ from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.request import Request
 from fairlead_proxy.server.request_checks import FRAMING_HEADERS, KEY_HEADERS, request_id_of
 from fairlead_proxy.server.serving import Serving
+from fairlead_proxy.server.surfaces import (
+    SERVED,
+    Listing,
+    Surface,
+    call_surface,
+    error_dialect,
+    is_call,
+    listing_of,
+    query_key,
+)
 from fairlead_proxy.server.visit import Visit
 from fairlead_proxy.telemetry.faults import log_fault
 
-ROOT = "/"
-CHAT: Final = "/v1/chat/completions"
-MODELS = "/v1/models"
-MODEL = "/v1/models/"
+ROOT: Final = "/"
 DECISION_HEADER = "x-fairlead-decision"
 
 _KEPT_BACK = KEY_HEADERS | FRAMING_HEADERS
@@ -39,13 +45,17 @@ _KEPT_BACK = KEY_HEADERS | FRAMING_HEADERS
 class CallHandler(Protocol):
     """What serves calls: `Gateway`."""
 
-    def begin(self, config: GatewayConfig, keys: KeyRing, call: ClientCall, sink: Sink) -> UnderWay:
+    def begin(
+        self, config: GatewayConfig, keys: KeyRing, dialect: CallerDialect, call: ClientCall, sink: Sink
+    ) -> UnderWay:
         """Begin to serve a call; its answer may be whole when this returns. Never raises."""
         ...
 
 
-RecordRefusal = Callable[[str, str, Identity | None, Loaded | None, Answer], None]
-"""Books a call that was refused here: its id, the caller's own id, who called, what was in force, the answer."""
+RecordRefusal = Callable[[str, str, Operation, Identity | None, Loaded | None, Answer], None]
+"""Books a call that was refused here: its id, the caller's own id, what it asked for, who called, what was in force,
+the answer.
+"""
 
 
 class Tenant:
@@ -77,25 +87,25 @@ class Tenant:
         self._callers_of: KeyRing | None = None
         self._held_bytes = 0
         self._calls: set[Visit] = set()
-        self._surfaces: dict[str, dict[str, Callable[[Visit], None]]] = {
-            ROOT: {"GET": self._describe, "HEAD": self._describe},
-            CHAT: {"POST": self._admit_call},
-            MODELS: {"GET": self._list_models},
-            MODEL: {"GET": self._show_model},
-        }
 
     def admit(self, visit: Visit) -> None:
         if visit.shed:
             visit.end_connection_after()
             raise CallRefused(answers.OVERLOADED)
-        path = visit.request.path
-        surface = self._surfaces.get(MODEL if path.startswith(MODEL) else path)
-        if surface is None:
+        request = visit.request
+        surface = call_surface(request)
+        if surface is not None:
+            _check_method(request, ("POST",))
+            visit.admission = self._identify(visit, surface)
+            self._count(visit)
+        elif request.path == ROOT:
+            _check_method(request, ("GET", "HEAD"))
+            self._describe(visit)
+        elif (listing := listing_of(request)) is not None:
+            _check_method(request, ("GET",))
+            self._show_models(visit, listing)
+        else:
             raise CallRefused(answers.UNKNOWN_PATH)
-        take = surface.get(visit.request.method)
-        if take is None:
-            raise CallRefused(answers.wrong_method(tuple(surface)))
-        take(visit)
 
     def readmit(self, visit: Visit, admission: Admission, size: int) -> bool:
         if self._source.current() is not admission.loaded:
@@ -119,12 +129,22 @@ class Tenant:
     def serve(self, visit: Visit, body: bytes) -> None:
         admission = visit.admission
         assert admission is not None
-        identity, loaded = admission.identity, admission.loaded
+        identity, loaded, surface = admission.identity, admission.loaded, admission.surface
+        assert surface is not None
+        dialect = surface.dialect
         call = ClientCall(
-            visit.id, identity.tenant, Operation.CHAT, admission.headers, body, admission.request_id, identity.key_name
+            visit.id,
+            identity.tenant,
+            dialect.operation,
+            admission.headers,
+            body,
+            admission.request_id,
+            identity.key_name,
+            dialect.name,
+            surface.named,
         )
         try:
-            under_way = self._handler.begin(loaded.config, loaded.keys, call, visit)
+            under_way = self._handler.begin(loaded.config, loaded.keys, dialect, call, visit)
         except Exception as error:  # not booked as a refusal: what the handler was given, it books
             log_fault(visit.id, error)
             self._answer_error(visit, INTERNAL_ERROR)
@@ -133,11 +153,12 @@ class Tenant:
                 visit.under_way = under_way
 
     def refuse(self, visit: Visit, answer: Answer) -> None:
-        if visit.request.path == CHAT:
+        if is_call(visit.request):
             admission = visit.admission
             self._record_refusal(
                 self._name(visit),
                 request_id_of(visit.request.headers),
+                error_dialect(visit.request).operation,
                 admission.identity if admission else None,
                 admission.loaded if admission else self._source.current(),
                 answer,
@@ -165,26 +186,21 @@ class Tenant:
                 visit.abort()
 
     def _describe(self, visit: Visit) -> None:
-        body = msgspec.json.encode({"service": "fairlead", "serves": answers.SUPPORTED.split(", ")})
+        body = msgspec.json.encode({"service": "fairlead", "serves": SERVED})
         self._answer(visit, body)
 
-    def _list_models(self, visit: Visit) -> None:
-        admission = self._identify(visit)
-        names = admission.loaded.config.virtual_models(admission.identity.tenant)
-        self._answer(visit, OPENAI_CHAT.render_models(names))
-
-    def _show_model(self, visit: Visit) -> None:
-        admission = self._identify(visit)
-        name = unquote(visit.request.path.removeprefix(MODEL))
-        if (admission.identity.tenant, name) not in admission.loaded.config.offers:
+    def _show_models(self, visit: Visit, listing: Listing) -> None:
+        """Show all virtual models of the caller's namespace, or one."""
+        admission, name = self._identify(visit, None), listing.model
+        if not name:
+            names = admission.loaded.config.virtual_models(admission.identity.tenant)
+            self._answer(visit, listing.dialect.render_models(names))
+        elif (admission.identity.tenant, name) in admission.loaded.config.offers:
+            self._answer(visit, listing.dialect.render_model(name))
+        else:
             raise CallRefused(answers.UNKNOWN_MODEL)
-        self._answer(visit, OPENAI_CHAT.render_model(name))
 
-    def _admit_call(self, visit: Visit) -> None:
-        visit.admission = self._identify(visit)
-        self._count(visit)
-
-    def _identify(self, visit: Visit) -> Admission:
+    def _identify(self, visit: Visit, surface: Surface | None) -> Admission:
         """Return what is in force and who is calling; raise CallRefused."""
         loaded = self._source.current()
         if loaded is None or not loaded.complete:
@@ -194,11 +210,18 @@ class Tenant:
             _refuse_web_pages(visit.request)
         if loaded.keys is not self._callers_of:
             self._callers, self._callers_of = index_callers(loaded.keys), loaded.keys
-        found = identify(self._callers, gateway, headers, self._clock(), open_standalone=self._open_standalone)
+        found = identify(
+            self._callers,
+            gateway,
+            headers,
+            self._clock(),
+            open_standalone=self._open_standalone,
+            query_key=query_key(visit.request) if "?" in visit.request.target else "",
+        )
         if isinstance(found, Answer):
             raise CallRefused(found)
         handed_on = {name: value for name, value in headers.items() if name not in _KEPT_BACK}
-        return Admission(loaded, found, handed_on, request_id_of(headers))
+        return Admission(loaded, found, handed_on, request_id_of(headers), surface)
 
     def _count(self, visit: Visit) -> None:
         """Take up a call, if there is room for one more."""
@@ -217,9 +240,10 @@ class Tenant:
             visit.abort()
             return
         headers = [*answer.headers, self._echo(visit)]
-        if visit.request.path == CHAT:
+        if is_call(visit.request):
             headers.append((DECISION_HEADER, self._name(visit)))
-        visit.answer(answer.status, JSON_LINE + encode_lines(headers), OPENAI_CHAT.render_error(answer))
+        body = error_dialect(visit.request).render_error(answer)
+        visit.answer(answer.status, JSON_LINE + encode_lines(headers), body)
 
     def _echo(self, visit: Visit) -> tuple[str, str]:
         return "x-request-id", request_id_of(visit.request.headers) or self._name(visit)
@@ -229,6 +253,11 @@ class Tenant:
         if not visit.id:
             visit.id = f"{self._random_bits(80):020x}"
         return visit.id
+
+
+def _check_method(request: Request, allowed: tuple[str, ...]) -> None:
+    if request.method not in allowed:
+        raise CallRefused(answers.wrong_method(allowed))
 
 
 def _refuse_web_pages(request: Request) -> None:

@@ -86,8 +86,9 @@ def line_of(record: CallRecord) -> AccessLine:
     if last is not None:
         provider, _, model, _ = last.cell
         cost = record.cost_in("USD")
-        if last.first_token_at is not None:
-            ttft = int((last.first_token_at - record.started_at) * 1e6 + 0.5) / 1e6
+        seconds = record.ttft_seconds
+        if seconds is not None:
+            ttft = int(seconds * 1e6 + 0.5) / 1e6
         usage = last.usage
         if usage is not None:
             input_tokens, output_tokens = usage.input_tokens, usage.output_tokens

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from fairlead_proxy.contract.names import FailureClass, Mode, Operation
+from fairlead_proxy.contract.names import DialectName, FailureClass, Mode, Operation
 from fairlead_proxy.decision.plan import Considered
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
@@ -22,7 +22,10 @@ class TargetView(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AttemptView(Struct, frozen=True, kw_only=True):
-    """One attempt, ended. Seconds count from its own start; without a price `cost` is null, `currency` empty."""
+    """One attempt, ended. Seconds count from its own start; without a price `cost` is null, `currency` empty.
+
+    `lost`: what of the request the target was not told, for want of words in its dialect.
+    """
 
     target: str
     credential: str
@@ -38,10 +41,14 @@ class AttemptView(Struct, frozen=True, kw_only=True):
     usage: Usage | None
     cost: Decimal | None
     currency: str
+    lost: tuple[str, ...] = ()
 
 
 class DecisionRecord(Struct, frozen=True, kw_only=True):
-    """What `/debug/decisions/<id>` shows. Of the headers that rules match on, only the names are kept."""
+    """What `/debug/decisions/<id>` shows. Of the headers that rules match on, only the names are kept.
+
+    `features`: what a target of another dialect had to have words for; none where every target speaks the caller's.
+    """
 
     call: str
     request_id: str
@@ -50,12 +57,14 @@ class DecisionRecord(Struct, frozen=True, kw_only=True):
     caller: str
     revision: str
     operation: Operation
+    dialect: DialectName | None
     mode: Mode | None
     model: str
     prompt_tokens: int | None
     max_tokens: int
     intent: str
     needs: tuple[str, ...]
+    features: tuple[str, ...]
     headers: tuple[str, ...]
     policy: str
     rule: str
@@ -97,12 +106,14 @@ def view_of(record: CallRecord) -> DecisionRecord:
         caller=record.caller,
         revision=record.revision,
         operation=record.operation,
+        dialect=facts.dialect if facts else None,
         mode=facts.mode if facts else None,
         model=record.virtual_model,
         prompt_tokens=facts.prompt_tokens if facts else None,
         max_tokens=facts.max_tokens if facts else 0,
         intent=facts.intent if facts else "",
         needs=tuple(sorted(facts.needs)) if facts else (),
+        features=tuple(sorted(facts.features)) if facts else (),
         headers=tuple(sorted(facts.headers)) if facts else (),
         policy=record.policy,
         rule=record.rule,
@@ -151,4 +162,5 @@ def _attempt_view(outcome: Outcome) -> AttemptView:
         usage=outcome.usage,
         cost=outcome.cost,
         currency=outcome.currency,
+        lost=outcome.lost,
     )

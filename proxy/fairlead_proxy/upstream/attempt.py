@@ -4,12 +4,16 @@ from collections.abc import Callable
 from typing import Protocol
 
 from fairlead_proxy.contract.names import FailureClass, Mode
-from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, ReadRequest, Relay
+from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, CallerDialect, InvalidCall, Passage, ReadRequest, Relay
+from fairlead_proxy.dialects.registry import follow
+from fairlead_proxy.dialects.telling import Sequel, sum_of
+from fairlead_proxy.dialects.translated import telling_of
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.upstream.berths import Berth
 from fairlead_proxy.upstream.reply import Reply
+from fairlead_proxy.upstream.signed import send_signed
 from fairlead_proxy.upstream.transport import Errand, Headers
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -57,9 +61,9 @@ class Attempt:
         "_headers",
         "_more",
         "_on_end",
+        "_passage",
         "_progress",
         "_refusing",
-        "_relay",
         "_reply",
         "_request",
         "_size",
@@ -70,11 +74,13 @@ class Attempt:
         "fault",
         "first_byte_at",
         "first_token_at",
+        "relay",
     )
 
     def __init__(
         self,
         berth: Berth,
+        passage: Passage,
         request: ReadRequest,
         more: Headers,
         reply: Reply,
@@ -82,11 +88,12 @@ class Attempt:
         refusing: set[tuple[str, str]],
         on_end: Callable[[], None],
     ) -> None:
-        """`more`: headers of this call alone.
+        """`passage`: the berth's, or another for the rest of an answer. `more`: headers of this call alone.
 
         `refusing`: targets (provider, model) known to refuse the question for token counts; it may add its own.
         """
         self._berth = berth
+        self._passage = passage
         self._request = request
         self._more = more
         self._reply = reply
@@ -95,7 +102,7 @@ class Attempt:
         self._on_end: Callable[[], None] | None = on_end
         self._progress: Progress | None = None
         self._errand: Errand | None = None
-        self._relay: Relay | None = None
+        self.relay: Relay | None = None
         self._answered: Usage | None = None
         self._status: int | None = None
         self._headers: Headers = ()
@@ -127,8 +134,11 @@ class Attempt:
         """See Receiver."""
         self._status = status
         self._headers = headers
-        if self._request.mode is Mode.STREAM and self._reply.dialect.is_stream(status, headers):
-            self._relay = self._reply.dialect.open_relay(self._request, include_usage=self._asks_usage)
+        if self._request.mode is Mode.STREAM and self._passage.is_stream(status, headers):
+            reply, request, now = self._reply, self._request, self._reply.record.started_at
+            self.relay = self._passage.open_relay(request, include_usage=self._asks_usage, now=now)
+            if self._berth.follows:
+                self.relay = follow(self.relay, reply.dialect, request, now)
 
     def chunk(self, data: bytes) -> None:
         """See Receiver."""
@@ -140,13 +150,13 @@ class Attempt:
             self.first_byte_at = self._clocks.unix()
             progress.first_byte()
         try:
-            if self._relay is None:
+            if self.relay is None:
                 self._collect(data)
             else:
-                self._pass_on(self._relay.feed(data))
+                self._pass_on(self.relay.feed(data))
         except UpstreamFailure as failure:
-            if self.committed and self._relay is not None:
-                self._reply.rest = self._relay.take_rest()
+            if self.committed and self.relay is not None:
+                self._reply.rest = self.relay.take_rest()
             self._end(failure)
         except Exception as fault:  # one call's fault must not become the connection's, or the process's
             self.fail(fault)
@@ -156,8 +166,8 @@ class Attempt:
         if self._on_end is None:
             return
         try:
-            if self._relay is not None:
-                self._pass_on(self._relay.finish())
+            if self.relay is not None:
+                self._pass_on(self.relay.finish())
             elif self._request.mode is Mode.PLAIN and self._status == 200:
                 self._answer()
             else:
@@ -169,7 +179,7 @@ class Attempt:
 
     def lost(self, failure: UpstreamFailure) -> None:
         """See Receiver. An error's body that breaks off is as good as what came of it."""
-        answers = self._relay is not None or (self._request.mode is Mode.PLAIN and self._status == 200)
+        answers = self.relay is not None or (self._request.mode is Mode.PLAIN and self._status == 200)
         if self._status is None or answers:
             self._end(failure)
         else:
@@ -194,7 +204,36 @@ class Attempt:
             None if failure is None else failure.retry_after_seconds,
             self.committed,
             self._usage(estimate=estimate),
+            self._passage.losses(self._request, model=self._berth.upstream_model) if self._berth.translates else (),
         )
+
+    @property
+    def caller(self) -> CallerDialect:
+        return self._reply.dialect
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What the call uses that a dialect may have no word for."""
+        return self._request.features
+
+    def sequel(self, before: Sequel | None) -> Sequel | None:
+        """Return how another target may go on where this one broke off; None: none can. `before`: what this was."""
+        if before is not None and not self.committed:
+            return before  # it added nothing
+        telling, spent = telling_of(self.relay), self._usage(estimate=True)
+        if telling is None or spent is None or not telling.can_go_on:
+            return None
+        try:
+            conversation = self._request.conversation
+        except InvalidCall:
+            return None
+        if conversation.form is not None:
+            return None
+        return telling.sequel(conversation, spent if before is None else sum_of(before.spent, spent))
+
+    def hand_over(self) -> None:
+        """Send what stood before the fault: somebody else goes on."""
+        self._reply.send_rest()
 
     def _send(self, *, asks_usage: bool) -> None:
         """Send the request, for the first time or without the question that the target has refused."""
@@ -205,8 +244,13 @@ class Attempt:
         if berth.lane is None:
             self._end(berth.refusal)
             return
-        body = self._reply.dialect.rewrite_request(self._request, model=berth.upstream_model, include_usage=asks_usage)
-        self._errand = berth.transport.send(berth.lane, body, self, self._more)
+        body = self._passage.rewrite_request(self._request, model=berth.upstream_model, include_usage=asks_usage)
+        if berth.signer is None:
+            self._errand = berth.transport.send(berth.lane, body, self, self._more)
+        else:
+            self._errand = send_signed(
+                berth.transport, berth.lane, body, self, self._more, berth.signer, self._clocks.unix
+            )
 
     def _collect(self, data: bytes) -> None:
         """Keep a piece of a plain answer, or of an error: of that no more than tells what it means."""
@@ -221,7 +265,7 @@ class Attempt:
     def _answer(self) -> None:
         reply, request, status = self._reply, self._request, self._status or 0
         now = self._clocks.unix() if self.first_byte_at is None else self.first_byte_at
-        answered = reply.dialect.read_answer(status, self._headers, self._whole_body(), request=request, now=now)
+        answered = self._passage.read_answer(status, self._headers, self._whole_body(), request=request, now=now)
         self._answered = answered.usage
         self.committed = True
         reply.relay_answer(status, answered.content_type, self._headers, answered.body)
@@ -229,9 +273,9 @@ class Attempt:
 
     def _read_error(self) -> None:
         """Raise what an answer that is not a good one means, or ask again without what was refused."""
-        dialect, status, body = self._reply.dialect, self._status or 0, self._whole_body()[:MAX_ERROR_BYTES]
-        if not self._asks_usage or not dialect.refuses_usage(status, body):
-            raise dialect.classify(status, self._headers, body, self._clocks.unix())
+        passage, status, body = self._passage, self._status or 0, self._whole_body()[:MAX_ERROR_BYTES]
+        if not self._asks_usage or not passage.refuses_usage(status, body):
+            raise passage.classify(status, self._headers, body, self._clocks.unix())
         if self._errand is not None:
             self._errand.close()
         self._usage_refused = True
@@ -245,7 +289,7 @@ class Attempt:
 
     def _pass_on(self, sendable: bytes) -> None:
         """Send what the relay has let through; end with its end."""
-        reply, relay = self._reply, self._relay
+        reply, relay = self._reply, self.relay
         if sendable:
             if not self.committed:
                 self._commit()
@@ -257,13 +301,19 @@ class Attempt:
             self._hold()
 
     def _commit(self) -> None:
-        """The first content goes out: from here on nobody else can answer."""
+        """The first content goes out: from here on nobody else can answer, unless the rule lets another go on."""
         self.first_token_at = self._clocks.unix()
         self.committed = True
         if self._progress is not None:
             self._progress.commit(self._clocks.steady())
-        content_type = dict(self._headers).get("content-type", "text/event-stream")
-        self._reply.relay_head(self._status or 200, content_type, self._headers)
+        reply, relay = self._reply, self.relay
+        if reply.sink.started:
+            reply.mark_continued()
+            return
+        content_type = None if relay is None else relay.content_type
+        if content_type is None:
+            content_type = dict(self._headers).get("content-type", "text/event-stream")
+        reply.relay_head(self._status or 200, content_type, self._headers)
 
     def _hold(self) -> None:
         """The caller has no room: take no more from the provider until it has."""
@@ -286,7 +336,7 @@ class Attempt:
         if progress is None or not sink.full:
             self._finish()
             return
-        if self._relay is None:
+        if self.relay is None:
             progress.commit(self._clocks.steady())
         progress.pause()
         sink.when_room(self._finish)
@@ -314,7 +364,7 @@ class Attempt:
         """Return what the provider counted; where it did not, an estimate if asked for, else None."""
         if self._answered is not None:
             return self._answered
-        relay = self._relay
+        relay = self.relay
         if relay is not None and relay.usage is not None:
             return relay.usage
         if not estimate:

@@ -17,14 +17,16 @@ class Fetched:
     body: bytes
 
 
-async def fetch(transport: Transport, lane: Lane, *, most_bytes: int, reads: Callable[[int], bool]) -> Fetched:
-    """Ask without a body of our own, and return the answer; raise UpstreamFailure where no head comes.
+async def fetch(
+    transport: Transport, lane: Lane, body: bytes = b"", *, most_bytes: int, reads: Callable[[int], bool]
+) -> Fetched:
+    """Ask, with or without a body of our own, and return the answer; raise UpstreamFailure where no head comes.
 
     `reads` says of a status whether the body is of interest; else it is not waited for. A body that breaks off, or goes
     on after `most_bytes`, is as good as what came of it. To be called under a deadline.
     """
     fetching = _Fetching(most_bytes, reads)
-    errand = fetching.errand = transport.send(lane, b"", fetching)
+    errand = fetching.errand = transport.send(lane, body, fetching)
     try:
         return await fetching.done
     finally:

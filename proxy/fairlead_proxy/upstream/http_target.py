@@ -17,6 +17,9 @@ _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding", "upgrade"})
 """What the transport says itself, or never."""
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_SIGN = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})"
+_PATH = re.compile(rf"(?:/{_SIGN}*+)?(?:\?(?:{_SIGN}|\?)*+)?")
+"""What stands behind a provider's url: a path and a query, as they go out. Source: RFC 3986, sections 3.3 and 3.4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
+    """`path` is what the request line names: with the query, if there is one."""
+
     origin: Origin
     authority: str
     path: str
@@ -39,6 +44,12 @@ class _Endpoint:
 def read_origin(lane: Lane) -> Origin:
     """Return where a lane leads; raise UpstreamFailure(Unreachable) for a url that names no http(s) endpoint."""
     return _endpoint(lane.provider.url, lane.path).origin
+
+
+def request_url(lane: Lane) -> str:
+    """Return the absolute url of a lane's requests as it goes out, for those who sign it; raise UpstreamFailure."""
+    endpoint = _endpoint(lane.provider.url, lane.path)
+    return f"{endpoint.origin.scheme}://{endpoint.authority}{endpoint.path}"
 
 
 def encode_head(lane: Lane) -> bytes:
@@ -84,17 +95,21 @@ def _unsendable() -> UpstreamFailure:
 
 @lru_cache(maxsize=4096)
 def _endpoint(base: str, path: str) -> _Endpoint:
+    """The path is written behind the url as it stands: a signature is made over it, and `%2F` is not `/`."""
     try:
-        url = URL(base.rstrip("/") + path)
-        plain = not (url.raw_user or url.raw_password or url.raw_query_string or url.raw_fragment)
+        url = URL(base.rstrip("/"))
+        plain = not (url.raw_user or url.raw_password or "?" in base or "#" in base)
         valid = url.scheme in ("http", "https") and url.host and url.raw_host and url.port
         authority = url.host_port_subcomponent
     except ValueError:
         raise UpstreamFailure(FailureClass.UNREACHABLE, "the provider's url is not valid") from None
     if not (plain and valid and url.host and url.raw_host and url.port and authority):
         raise UpstreamFailure(FailureClass.UNREACHABLE, "the provider's url is not a plain http or https url")
+    if not _PATH.fullmatch(path):
+        raise _unsendable()
     origin = Origin(url.scheme, url.host.lower(), url.raw_host.lower(), url.port)
-    return _Endpoint(origin, authority, url.raw_path)
+    whole = url.raw_path.rstrip("/") + path
+    return _Endpoint(origin, authority, whole if whole.startswith("/") else f"/{whole}")
 
 
 @lru_cache(maxsize=1)

@@ -6,14 +6,16 @@ from collections.abc import Callable, Collection, Iterable
 from random import Random
 
 from fairlead_proxy.contract.config import ANONYMOUS, Credential, Provider
+from fairlead_proxy.contract.dialects import dialect_of_type
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Operation, ProbeMode
 from fairlead_proxy.contract.report import Observation, ProbeResult
 from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES
-from fairlead_proxy.dialects.registry import DIALECTS
+from fairlead_proxy.dialects.framing import FRAMINGS, probe_headers
+from fairlead_proxy.dialects.registry import provider_dialect
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.upstream.berths import TransportChoice
+from fairlead_proxy.upstream.berths import SignerChoice, TransportChoice
 from fairlead_proxy.upstream.fetch import fetch
 from fairlead_proxy.upstream.transport import Lane
 
@@ -89,6 +91,7 @@ class Prober:
         self,
         *,
         transports: TransportChoice,
+        signers: SignerChoice,
         config: Callable[[], tuple[GatewayConfig, KeyRing] | None],
         duties: Callable[[], Collection[str]],
         ailing: Callable[[], Collection[str]],
@@ -98,6 +101,7 @@ class Prober:
         rng: Random,
     ) -> None:
         self._transports = transports
+        self._signers = signers
         self._config = config
         self._duties = duties
         self._ailing = ailing
@@ -178,14 +182,18 @@ class Prober:
 
     async def _ask(self, provider: Provider, key: str) -> None:
         """Ask once; raise UpstreamFailure unless the answer is that of a living provider."""
-        dialect = DIALECTS[Operation.CHAT]
-        lane = Lane(
-            provider=provider,
-            method="GET",
-            path=dialect.models_path,
-            headers=dialect.probe_headers(provider.type, key),
-            connect_seconds=DEADLINE_SECONDS,
-        )
+        signer = self._signers.of(provider, key)
+        path = FRAMINGS[provider.type].models_path
+        headers = probe_headers(provider.type, "" if signer is not None else key)
+        if signer is not None:
+            bare = Lane(provider, "GET", path, headers, DEADLINE_SECONDS)
+            proof = signer.headers(bare, b"", self._clock())
+            if proof is None:
+                await signer.ready()
+                proof = signer.headers(bare, b"", self._clock())
+            headers = (*headers, *(proof or ()))
+        lane = Lane(provider, "GET", path, headers, DEADLINE_SECONDS)
+        dialect = provider_dialect(dialect_of_type(provider.type), Operation.CHAT)
         transport = self._transports.for_provider(provider)
         answer = await fetch(transport, lane, most_bytes=MAX_ERROR_BYTES, reads=_tells)
         if _tells(answer.status):

@@ -1,10 +1,10 @@
 """What the caller is told beside the provider's own bytes: headers of ours, and errors of ours in its dialect."""
 
 from fairlead_proxy.contract.names import FailureClass, Mode
-from fairlead_proxy.dialects.dialect import Dialect
+from fairlead_proxy.dialects.dialect import CallerDialect
 from fairlead_proxy.exchange.answers import SHUTTING_DOWN, broken_off
 from fairlead_proxy.exchange.call import Sink
-from fairlead_proxy.exchange.errors import Answer, Relayed
+from fairlead_proxy.exchange.errors import Answer, Relayed, UpstreamFailure
 from fairlead_proxy.exchange.header_lines import encode_lines
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.upstream.berths import Berth
@@ -26,16 +26,18 @@ class Reply:
     """The answer to one call. What ends it closes the record with what the caller got.
 
     `berth`: the step under way, or the last one. `rest`: good bytes of a stream, still to be sent when it breaks off.
+    `refusal`: what a provider said of the call itself, should nobody answer it.
     """
 
-    __slots__ = ("berth", "dialect", "record", "rest", "sink")
+    __slots__ = ("berth", "dialect", "record", "refusal", "rest", "sink")
 
-    def __init__(self, dialect: Dialect, sink: Sink, record: CallRecord) -> None:
+    def __init__(self, dialect: CallerDialect, sink: Sink, record: CallRecord) -> None:
         self.dialect = dialect
         self.sink = sink
         self.record = record
         self.berth: Berth | None = None
         self.rest = b""
+        self.refusal: UpstreamFailure | None = None
 
     def relay_answer(self, status: int, content_type: str, upstream: Headers, body: bytes) -> None:
         """Send a provider's whole answer."""
@@ -54,16 +56,44 @@ class Reply:
         lines = _type_line(_JSON) + self._own_lines(0) + encode_lines(answer.headers)
         self.sink.answer(answer.status, lines, self.dialect.render_error(answer))
 
+    def mark_continued(self) -> None:
+        """Say in the stream that from here on another target speaks: a comment, which no client takes for content."""
+        record, berth = self.record, self.berth
+        if berth is not None:
+            record.close(record.code, "ok")
+            self.sink.write(f": fairlead goes on with {berth.step.target}\n\n".encode())
+
     def relay_refusal(self, relayed: Relayed, reason: str) -> None:
         """Send the provider's own word on a call that is at fault itself."""
         self.record.close(relayed.status, reason)
         lines = _type_line(relayed.content_type or _JSON) + self._own_lines(0)
         self.sink.answer(relayed.status, lines, relayed.body)
 
-    def break_off(self, failure: FailureClass) -> None:
+    def note(self, failure: UpstreamFailure) -> None:
+        """Keep what a provider said of the call itself; of several, the first."""
+        if failure.relayed is not None and self.refusal is None:
+            self.refusal = failure
+
+    def end_with_what_there_is(self) -> bool:
+        """End an answer that has begun, or say what a provider said of the call; return False if there is neither."""
+        if self.sink.started:
+            self.break_off()
+            return True
+        refusal = self.refusal
+        if refusal is None or refusal.relayed is None:
+            return False
+        self.relay_refusal(refusal.relayed, refusal.failure)
+        return True
+
+    def send_rest(self) -> None:
+        """Send what stood before the fault, when somebody else goes on."""
+        rest, self.rest = self.rest, b""
+        self.sink.write(rest)
+
+    def break_off(self) -> None:
         """End an answer that was under way: a stream with a typed error, a plain one without its proper end."""
-        self.record.close(self.record.code, failure)
         last = self.record.last
+        self.record.close(self.record.code, last.failure or "" if last is not None else "")
         if last is None or last.mode is Mode.PLAIN:
             self.sink.abort()
         else:

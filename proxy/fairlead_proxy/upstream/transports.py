@@ -20,6 +20,11 @@ class Transports:
     def for_provider(self, provider: Provider) -> Transport:
         return self._simulated if provider.type is ProviderType.SIMULATED else self._http
 
+    @property
+    def network(self) -> Transport:
+        """The one that goes out, for what is fetched on the way to a call."""
+        return self._http
+
     async def close(self) -> None:
         """Close every connection."""
         await self._http.close()

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.dialect import (
     BYTES_PER_TOKEN,
     MAX_ERROR_BYTES,
@@ -10,7 +11,7 @@ from fairlead_proxy.dialects.dialect import (
     ReadRequest,
     content_type_of,
 )
-from fairlead_proxy.dialects.openai.answer_forms import COMPLETION, GOOD, USAGE, Completion
+from fairlead_proxy.dialects.openai.answer_forms import COMPLETION, FILTERED, GOOD, MESSAGE, USAGE, Completion
 from fairlead_proxy.dialects.openai.errors import (
     VendorError,
     classify_answer,
@@ -18,20 +19,24 @@ from fairlead_proxy.dialects.openai.errors import (
     read_vendor_error,
     vendor_error_of,
 )
-from fairlead_proxy.dialects.raw_values import NULL
+from fairlead_proxy.dialects.raw_values import NULL, is_given
+from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
 
 _NOTHING = frozenset({b"null", b'""', b"{}"})
 
 
 def read_chat_answer(status: int, headers: Headers, body: bytes, *, request: ReadRequest, now: float) -> Answered:
-    """Return the answer as it is, or raise what it means; see Dialect.read_answer."""
+    """Return the answer as it is, or raise what it means; see Passage.read_answer."""
     if not 200 <= status < 300:
         raise classify_answer(status, headers, body[:MAX_ERROR_BYTES], now)
     try:
         usage = GOOD.decode(body).usage.to_usage()
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         usage = read_any_answer(status, body, request)
+    if FILTERED in body and _is_filtered(body):
+        detail, relayed = "the answer was filtered before its first content", Relayed(status, "application/json", body)
+        raise UpstreamFailure(FailureClass.CONTENT_FILTERED, detail, status=status, relayed=relayed)
     content_type = content_type_of(headers)
     if content_type != "application/json" and "json" not in content_type.lower():
         content_type = "application/json"
@@ -50,6 +55,19 @@ def read_any_answer(status: int, body: bytes, request: ReadRequest) -> Usage:
     if not completion.choices:
         raise failure_in_success(read_vendor_error(body), body[:MAX_ERROR_BYTES], status=status)
     return _usage_of(completion, request)
+
+
+def _is_filtered(body: bytes) -> bool:
+    """Say whether every choice of a good answer was filtered, and none holds anything else."""
+    choices = COMPLETION.decode(body).choices
+    if not all(bytes(choice.finish_reason) == FILTERED for choice in choices):
+        return False
+    try:
+        messages = [MESSAGE.decode(choice.message) for choice in choices]
+    except msgspec.MsgspecError:
+        return False
+    parts = [part for each in messages if each for part in (each.content, each.refusal, each.tool_calls, each.audio)]
+    return not any(is_given(part) for part in parts)
 
 
 def _error_in(completion: Completion) -> VendorError | None:

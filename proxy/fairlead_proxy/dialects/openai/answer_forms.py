@@ -23,7 +23,17 @@ class _Good(Struct):
 
 class _Choice(Struct):
     message: Raw = NULL
+    finish_reason: Raw = NULL
     error: Raw = NULL
+
+
+class Message(Struct):
+    """What of a message is content."""
+
+    content: Raw = NULL
+    refusal: Raw = NULL
+    tool_calls: Raw = NULL
+    audio: Raw = NULL
 
 
 class Completion(Struct):
@@ -32,6 +42,10 @@ class Completion(Struct):
     error: Raw = NULL
 
 
+FILTERED = b'"content_filter"'
+"""A finish reason. Source: https://platform.openai.com/docs/api-reference/chat/object"""
+
 GOOD = msgspec.json.Decoder(_Good)
 COMPLETION = msgspec.json.Decoder(Completion)
+MESSAGE: msgspec.json.Decoder[Message | None] = msgspec.json.Decoder(Message | None)
 USAGE: msgspec.json.Decoder[OpenAIUsage | None] = msgspec.json.Decoder(OpenAIUsage | None)

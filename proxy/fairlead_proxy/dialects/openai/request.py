@@ -17,8 +17,10 @@ from fairlead_proxy.dialects.json_members import (
     removal_of,
     splice,
 )
+from fairlead_proxy.dialects.openai.conversation import read_chat_conversation
 from fairlead_proxy.dialects.openai.prompt import READ_FIELDS, Peek, count_text_bytes, needs_of, peek_at, whole_number
 from fairlead_proxy.dialects.openai.request_usual import read_usual
+from fairlead_proxy.exchange.call import Named
 
 MODEL = "model"
 STREAM_OPTIONS = "stream_options"
@@ -34,8 +36,8 @@ _LARGE_BYTES = 16 * 1024
 """From here on it pays to join a body from views of it instead of copies."""
 
 
-def read_chat_request(body: bytes) -> ReadRequest:
-    """Read a request; raise InvalidCall naming the parameter at fault.
+def read_chat_request(body: bytes, named: Named | None = None) -> ReadRequest:
+    """Read a request; raise InvalidCall naming the parameter at fault. The path of a chat call names nothing.
 
     Source: https://platform.openai.com/docs/api-reference/chat/create. A field that is read here may come only once:
     which of two counts is the provider's guess as much as ours.
@@ -80,11 +82,12 @@ def read_any(body: bytes, members: dict[str, Raw] | None) -> ReadRequest:
         found[MODEL].value_end,
         STREAM_OPTIONS in found,
         count_text_bytes,
+        read_chat_conversation,
     )
 
 
 def rewrite_chat_request(request: ReadRequest, *, model: str, include_usage: bool) -> bytes:
-    """Return the body for a target; see Dialect.rewrite_request."""
+    """Return the body for a target; see Passage.rewrite_request."""
     body, start, end = request.body, request.model_start, request.model_end
     name = msgspec.json.encode(model)
     if request.mode is Mode.STREAM:
@@ -116,11 +119,13 @@ def _usage_edit(body: bytes, include_usage: bool) -> tuple[int, int, bytes]:
 
 def _peek(body: bytes, written: dict[str, Member] | None) -> Peek:
     try:
+        # First decoded, since looking for the depth takes for granted that it is JSON.
+        peek = peek_at(body)
         if written is None:
             check_depth(body)
         else:
             check_depth_of_members(body, written.values())
-        return peek_at(body)
+        return peek
     except msgspec.ValidationError as error:
         found = _FAULTY_FIELD.search(str(error))
         raise InvalidCall(f"the request is not valid: {error}", found[1] if found else None) from None

@@ -5,6 +5,7 @@ from msgspec import Raw
 
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.dialects.dialect import ReadRequest
+from fairlead_proxy.dialects.openai.conversation import read_chat_conversation
 from fairlead_proxy.dialects.openai.prompt import CONTENTS, NO_NEEDS, count_text_bytes, whole_number
 
 _MESSAGES_KEY, _MODEL_KEY, _CONTENT_KEY = b'"messages":', b'"model":', b'"content":'
@@ -74,6 +75,7 @@ def read_usual(body: bytes, members: dict[str, Raw]) -> ReadRequest | None:
         model_start + len(quoted),
         options is not None,
         count_text_bytes,
+        read_chat_conversation,
     )
 
 

@@ -4,6 +4,7 @@ import msgspec
 
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN
+from fairlead_proxy.dialects.openai.answer_forms import FILTERED
 from fairlead_proxy.dialects.openai.chunk import (
     TEXT,
     TOKEN,
@@ -15,7 +16,7 @@ from fairlead_proxy.dialects.openai.chunk import (
 from fairlead_proxy.dialects.openai.errors import read_vendor_error
 from fairlead_proxy.dialects.raw_values import is_given
 from fairlead_proxy.dialects.sse import MAX_LINE_BYTES, Event, SseParser
-from fairlead_proxy.exchange.errors import UpstreamFailure
+from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
 
 MAX_HELD_BYTES = 64 * 1024
@@ -45,6 +46,7 @@ class OpenAIChatRelay:
         "_between",
         "_choice",
         "_content_bytes",
+        "_filtered",
         "_finished_choices",
         "_has_content",
         "_held",
@@ -61,6 +63,8 @@ class OpenAIChatRelay:
         "usage",
     )
 
+    content_type: str | None = None
+
     def __init__(self, *, hide_usage: bool) -> None:
         self.committed = False
         self.ended = False
@@ -72,6 +76,8 @@ class OpenAIChatRelay:
         self._finished_choices: set[int] = set()
         self._content_bytes = 0
         self._has_content = False
+        self._filtered = False
+        """Whether the answer was filtered before any content."""
         self._under_way = False
         """Whether an ordinary token may come next: the answer has begun, and the next byte begins an event."""
         self._skims = False
@@ -110,6 +116,8 @@ class OpenAIChatRelay:
             return sent
         if not self._finished_choices or self._open_choices:
             raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream ended before its end", status=200)
+        if self._filtered and not self._has_content:
+            raise self._filtered_whole()
         self.ended = True
         return sent + _DONE_EVENT
 
@@ -198,9 +206,17 @@ class OpenAIChatRelay:
             self._held += b"\n\n"
 
     def _take_done(self) -> None:
+        if self._filtered and not self._has_content:
+            raise self._filtered_whole()
         if not self._has_content:
             raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the stream ended without content", status=200)
         self.ended = True
+
+    def _filtered_whole(self) -> UpstreamFailure:
+        """Nothing but a filter's word came: its caller may have it as it is."""
+        relayed = Relayed(200, "text/event-stream", self.take_rest() + _DONE_EVENT)
+        detail = "the answer was filtered before its first content"
+        return UpstreamFailure(FailureClass.CONTENT_FILTERED, detail, status=200, relayed=relayed)
 
     def _take_chunk(self, event: Event) -> bool:
         """Read a chunk; return whether it goes to the client. Raises the failure that an error in it means."""
@@ -231,7 +247,10 @@ class OpenAIChatRelay:
         if is_given(choice.finish_reason):
             self._finished_choices.add(choice.index)
             self._open_choices.discard(choice.index)
-            self._has_content = True
+            if bytes(choice.finish_reason) == FILTERED and not (content or self._has_content):
+                self._filtered = True
+            else:
+                self._has_content = True
         elif choice.index not in self._finished_choices:
             self._open_choices.add(choice.index)
         if content:

@@ -4,10 +4,13 @@ import asyncio
 import socket
 import struct
 from dataclasses import dataclass
+from urllib.parse import parse_qs
 
 
 @dataclass
 class Request:
+    """`path` is the request's target as it came, query and all."""
+
     method: str
     path: str
     headers: dict[str, str]
@@ -15,7 +18,25 @@ class Request:
 
     @property
     def key(self) -> str:
-        return self.headers.get("authorization", "").removeprefix("Bearer ")
+        """The credential, wherever the vendor has its callers put it; a signature counts as its access key."""
+        authorization = self.headers.get("authorization", "")
+        if authorization.startswith("AWS4-HMAC-SHA256 "):
+            return authorization.partition("Credential=")[2].partition("/")[0]
+        if authorization:
+            return authorization.removeprefix("Bearer ")
+        return next((self.headers[name] for name in _KEY_HEADERS if name in self.headers), self.query.get("key", ""))
+
+    @property
+    def place(self) -> str:
+        """The path without its query."""
+        return self.path.partition("?")[0]
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name: values[-1] for name, values in parse_qs(self.path.partition("?")[2]).items()}
+
+
+_KEY_HEADERS = ("x-api-key", "x-goog-api-key", "api-key")
 
 
 class Connection:
@@ -51,13 +72,18 @@ class Connection:
         await self.writer.drain()
 
     async def head(self, status: int, headers: dict[str, str]) -> None:
-        lines = [f"HTTP/1.1 {status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
-        await self.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        await self.send(_head(status, headers))
 
     async def whole(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         given = {"content-type": "application/json", "content-length": str(len(body))} | (headers or {})
         await self.head(status, given)
         await self.send(body)
+
+    async def head_slowly(self, status: int, headers: dict[str, str], *, pace_seconds: float) -> None:
+        """Send the head byte by byte."""
+        for byte in _head(status, headers):
+            await self.send(bytes([byte]))
+            await asyncio.sleep(pace_seconds)
 
     async def chunk(self, data: bytes) -> None:
         await self.send(b"%x\r\n%s\r\n" % (len(data), data))
@@ -72,3 +98,8 @@ class Connection:
     async def until_closed(self) -> None:
         while await self.reader.read(65536):
             pass
+
+
+def _head(status: int, headers: dict[str, str]) -> bytes:
+    lines = [f"HTTP/1.1 {status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

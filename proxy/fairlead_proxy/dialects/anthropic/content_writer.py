@@ -1,0 +1,255 @@
+"""Writing the turns of a conversation as Anthropic's messages, in the order and form that the vendor insists on."""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterable
+from itertools import groupby
+
+import msgspec
+from msgspec import Raw
+
+from fairlead_proxy.dialects.anthropic.thoughts import OWN, redacted_data
+from fairlead_proxy.exchange.conversation import (
+    CacheHint,
+    JsonObject,
+    Media,
+    MediaKind,
+    Part,
+    Reasoning,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
+
+CONTINUED = "(continued)"
+"""What a user says where the vendor wants a word of a user, and there is none."""
+
+_INSTRUCTIONS = frozenset({Role.SYSTEM, Role.DEVELOPER})
+_REASONING = ("thinking", "redacted_thinking")
+_UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
+_PDF, _PLAIN_TEXT = "application/pdf", "text/plain"
+_NO_OBJECT = "arguments of a tool call that are not a JSON object"
+
+
+class Messages:
+    """The system prompt and the messages that a conversation's turns make; `lost` gathers what they do not say.
+
+    Source: https://docs.anthropic.com/en/api/messages, "messages" and "system".
+    """
+
+    def __init__(self, turns: Iterable[Turn]) -> None:
+        self.lost: set[str] = set()
+        self.system: list[JsonObject] = []
+        self.messages: list[JsonObject] = []
+        spoken = self._write_system(turns)
+        for role, group in groupby(spoken, key=lambda turn: turn.role):
+            blocks = [block for turn in group for part in turn.parts for block in self._write_part(part, role)]
+            self._add(role, blocks)
+        for message in self.messages:
+            # "tool_result blocks must come first in the content array" (…/tool-use/implement-tool-use)
+            message["content"].sort(key=lambda block: block["type"] != "tool_result")
+        self._trim_end()
+        if not self.messages:
+            self.lost.add("no turn of the user's")
+            self.messages.append(_message(Role.USER, [_text_block(CONTINUED, None)]))
+
+    @property
+    def lacks_thinking(self) -> bool:
+        """Say whether tools of the last turn have answered, and its reasoning is not there.
+
+        A model that thinks by a budget refuses to go on then (…/build-with-claude/extended-thinking, "Preserving
+        thinking blocks").
+        """
+        if len(self.messages) < 2 or self.messages[-1]["content"][0]["type"] != "tool_result":
+            return False
+        return self.messages[-2]["role"] == Role.ASSISTANT and (
+            self.messages[-2]["content"][0]["type"] not in _REASONING
+        )
+
+    def leave_out_thinking(self) -> None:
+        """Take the reasoning out of the assistant's last message.
+
+        Where the model is not to think, the vendor refuses it there, and takes no notice of it anywhere else.
+        """
+        spoken = [message for message in self.messages if message["role"] == Role.ASSISTANT]
+        content = spoken[-1]["content"] if spoken else []
+        kept = [block for block in content if block["type"] not in _REASONING]
+        if len(kept) < len(content):
+            self.lost.add("reasoning, where none is asked for")
+            spoken[-1]["content"] = kept or [_text_block(CONTINUED, None)]
+
+    def _write_system(self, turns: Iterable[Turn]) -> list[Turn]:
+        """Gather the instructions in the one place there is for them; return the other turns."""
+        spoken: list[Turn] = []
+        for turn in turns:
+            if turn.name is not None:
+                self.lost.add("name of a speaker")
+            if turn.role not in _INSTRUCTIONS:
+                spoken.append(turn)
+                continue
+            if spoken:
+                self.lost.add("position of a system message")
+            for part in turn.parts:
+                if isinstance(part, Text | Refusal):
+                    self.system += self._write_part(part, turn.role)
+                else:
+                    self.lost.add("a part of a system message that is not text")
+        return spoken
+
+    def _add(self, role: Role, blocks: list[JsonObject]) -> None:
+        if not blocks:
+            return
+        if not self.messages and role is Role.ASSISTANT:
+            # "the first message must always use the user role"
+            self.lost.add("first turn is the assistant's")
+            self.messages.append(_message(Role.USER, [_text_block(CONTINUED, None)]))
+        if self.messages and self.messages[-1]["role"] == role:
+            self.messages[-1]["content"] += blocks
+        else:
+            self.messages.append(_message(role, blocks))
+
+    def _trim_end(self) -> None:
+        """The vendor refuses an answer begun by the caller that ends in white space."""
+        if not self.messages or self.messages[-1]["role"] != Role.ASSISTANT:
+            return
+        last = self.messages[-1]["content"][-1]
+        if last["type"] == "text":
+            last["text"] = last["text"].rstrip()
+
+    def _write_part(self, part: Part, role: Role) -> list[JsonObject]:
+        match part:
+            case Text():
+                return self._write_text(part)
+            case Refusal():
+                return _text_blocks(part.text, None)
+            case Media():
+                if role is Role.ASSISTANT:
+                    self.lost.add("an image or file of the assistant's")
+                    return []
+                return self._write_media(part)
+            case Reasoning():
+                return self._write_reasoning(part)
+            case ToolCall():
+                return [self._write_call(part)]
+            case ToolResult():
+                return [self._write_result(part)]
+
+    def _write_text(self, text: Text) -> list[JsonObject]:
+        if text.citations:
+            self.lost.add("citations")
+        return _text_blocks(text.text, text.cache)
+
+    def _write_media(self, media: Media) -> list[JsonObject]:
+        if media.detail not in (None, "auto"):
+            self.lost.add("detail of an image")
+        source = _source_of(media)
+        if source is None:
+            self.lost.add(f"{media.kind} content")
+            return []
+        block: JsonObject = {"type": "image" if media.kind is MediaKind.IMAGE else "document", "source": source}
+        if media.kind is not MediaKind.IMAGE and media.name:
+            block["title"] = media.name
+        return [_with_cache(block, media.cache)]
+
+    def _write_reasoning(self, reasoning: Reasoning) -> list[JsonObject]:
+        """Write reasoning that the vendor has sealed; it takes no other, and no cache hint on it."""
+        seal = reasoning.seal
+        if seal is None or seal.origin is not OWN:
+            if reasoning.text or seal is not None:
+                self.lost.add("reasoning of another provider")
+            return []
+        if reasoning.cache is not None:
+            self.lost.add("cache hint on reasoning")
+        data = redacted_data(seal)
+        if data is not None:
+            return [{"type": "redacted_thinking", "data": data}]
+        return [{"type": "thinking", "thinking": reasoning.text, "signature": seal.value}]
+
+    def _write_call(self, call: ToolCall) -> JsonObject:
+        if call.seal is not None:
+            self.lost.add("signature of a tool call of another provider")
+        arguments, whole = read_arguments(call.arguments)
+        if not whole:
+            self.lost.add(_NO_OBJECT)
+        block = {"type": "tool_use", "id": fit_id(call.id), "name": call.name, "input": arguments}
+        return _with_cache(block, call.cache)
+
+    def _write_result(self, result: ToolResult) -> JsonObject:
+        block: JsonObject = {"type": "tool_result", "tool_use_id": fit_id(result.call_id)}
+        content: list[JsonObject] = []
+        for part in result.parts:
+            content += self._write_part(part, Role.USER)
+        if content:
+            block["content"] = content
+        if result.is_error:
+            block["is_error"] = True
+        return _with_cache(block, result.cache)
+
+
+def fit_id(call_id: str) -> str:
+    """Return the id of a call in the form `^[a-zA-Z0-9_-]+$` that the vendor asks for; the same for the same id."""
+    if call_id and _UNFIT.search(call_id) is None:
+        return call_id
+    return f"{_UNFIT.sub('_', call_id)}_{hashlib.sha256(call_id.encode()).hexdigest()[:8]}"
+
+
+def read_arguments(arguments: str) -> tuple[Raw | JsonObject, bool]:
+    """Return a call's arguments as the object that the vendor asks for, and whether they are one."""
+    text = arguments.strip() or "{}"
+    try:
+        whole = isinstance(msgspec.json.decode(text), dict)
+    except (msgspec.MsgspecError, RecursionError):
+        whole = False
+    return (Raw(text.encode()), True) if whole else ({"arguments": arguments}, False)
+
+
+def cache_control(hint: CacheHint) -> JsonObject:
+    return {"type": "ephemeral"} if hint.ttl is None else {"type": "ephemeral", "ttl": hint.ttl}
+
+
+def _with_cache(block: JsonObject, hint: CacheHint | None) -> JsonObject:
+    if hint is not None:
+        block["cache_control"] = cache_control(hint)
+    return block
+
+
+def _message(role: Role, blocks: list[JsonObject]) -> JsonObject:
+    return {"role": role, "content": blocks}
+
+
+def _text_block(text: str, cache: CacheHint | None) -> JsonObject:
+    return _with_cache({"type": "text", "text": text}, cache)
+
+
+def _text_blocks(text: str, cache: CacheHint | None) -> list[JsonObject]:
+    """Leave out what is empty: "text content blocks must contain non-whitespace text"."""
+    return [_text_block(text, cache)] if text.strip() else []
+
+
+def _source_of(media: Media) -> JsonObject | None:
+    """Return where the content is; None for what the dialect has no word for."""
+    if media.kind not in (MediaKind.IMAGE, MediaKind.FILE):
+        return None
+    if media.file_id is not None:
+        return {"type": "file", "file_id": media.file_id} if media.origin is OWN else None
+    if media.url is not None:
+        return {"type": "url", "url": media.url}
+    data = media.data or ""
+    if media.kind is MediaKind.FILE and media.media_type.partition(";")[0].strip().lower() == _PLAIN_TEXT:
+        text = _unpacked(data)
+        if text is not None:
+            return {"type": "text", "media_type": _PLAIN_TEXT, "data": text}
+    media_type = media.media_type or (_PDF if media.kind is MediaKind.FILE else "")
+    return {"type": "base64", "media_type": media_type, "data": data}
+
+
+def _unpacked(data: str) -> str | None:
+    try:
+        return base64.b64decode(data).decode()
+    except (binascii.Error, ValueError):
+        return None

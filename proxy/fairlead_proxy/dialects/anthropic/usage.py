@@ -1,0 +1,67 @@
+"""Token counts as Anthropic reports them: what caches had to do with comes beside `input_tokens`, not in it."""
+
+from typing import Any
+
+from fairlead_proxy.exchange.conversation import JsonObject
+from fairlead_proxy.exchange.usage import Usage
+
+_COUNTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+
+
+class Counts:
+    """The counts of one answer. A stream tells them in pieces, each the total so far of what it names.
+
+    Source: https://docs.anthropic.com/en/docs/build-with-claude/streaming, "Event types".
+    """
+
+    __slots__ = ("_counts", "_thinking_tokens", "told")
+
+    def __init__(self) -> None:
+        self._counts = dict.fromkeys(_COUNTS, 0)
+        self._thinking_tokens = 0
+        self.told = False
+
+    def take(self, reported: Any) -> bool:
+        """Take what is told of them; return whether anything is. What is of another type says nothing."""
+        if not isinstance(reported, dict):
+            return False
+        taken = False
+        for name in _COUNTS:
+            count = _count_of(reported, name)
+            if count is not None:
+                self._counts[name] = count
+                taken = True
+        details = reported.get("output_tokens_details")
+        if isinstance(details, dict):
+            self._thinking_tokens = _count_of(details, "thinking_tokens") or self._thinking_tokens
+        self.told = self.told or taken
+        return taken
+
+    def to_usage(self) -> Usage:
+        plain, cached, written, output = (self._counts[name] for name in _COUNTS)
+        return Usage(
+            input_tokens=plain + cached + written,
+            output_tokens=output,
+            cached_input_tokens=cached,
+            cache_write_tokens=written,
+            reasoning_tokens=self._thinking_tokens,
+        )
+
+
+def write_usage(usage: Usage | None) -> JsonObject:
+    """Return the counts, zeros where nobody counted. Source: https://docs.anthropic.com/en/api/messages, "usage"."""
+    usage = usage or Usage()
+    written: JsonObject = {
+        "input_tokens": max(0, usage.plain_input_tokens),
+        "cache_creation_input_tokens": usage.cache_write_tokens,
+        "cache_read_input_tokens": usage.cached_input_tokens,
+        "output_tokens": usage.output_tokens,
+    }
+    if usage.reasoning_tokens:
+        written["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+    return written
+
+
+def _count_of(reported: dict[str, Any], name: str) -> int | None:
+    count = reported.get(name)
+    return max(0, count) if isinstance(count, int) and not isinstance(count, bool) else None

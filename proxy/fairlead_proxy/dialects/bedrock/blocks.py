@@ -1,0 +1,132 @@
+"""One part of a turn as blocks of Converse's content.
+
+Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
+"""
+
+import hashlib
+import re
+
+import msgspec
+from msgspec import Raw
+
+from fairlead_proxy.contract.names import DialectName
+from fairlead_proxy.dialects.bedrock.media import DocumentNames, write_media
+from fairlead_proxy.dialects.bedrock.models import Traits
+from fairlead_proxy.dialects.bedrock.seals import reasoning_block
+from fairlead_proxy.exchange.conversation import (
+    CacheHint,
+    JsonObject,
+    Media,
+    Part,
+    Reasoning,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+
+Blocks = list[JsonObject]
+
+_CALL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
+_TTLS = frozenset({"5m", "1h"})
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+
+
+class BlockWriter:
+    """Writes the parts of one request; what has no words goes to `lost`."""
+
+    def __init__(self, traits: Traits, lost: set[str]) -> None:
+        self._traits = traits
+        self._lost = lost
+        self._names = DocumentNames()
+
+    def write(self, part: Part, role: Role) -> Blocks:
+        """Return the blocks of a part: none where there is nothing to say, or no word for it."""
+        match part:
+            case Text():
+                if part.citations:
+                    self._lost.add("citations")
+                return self._text(part.text, part.cache)
+            case Refusal():
+                return self._text(part.text, None)
+            case Media():
+                if role is Role.ASSISTANT:
+                    self._lost.add(f"{part.kind} in a turn of the assistant")
+                    return []
+                block = write_media(part, self._names, self._lost)
+                return [] if block is None else [block, *self.cache_point(part.cache)]
+            case Reasoning():
+                return self._reasoning(part)
+            case ToolCall():
+                return self._call(part)
+            case ToolResult():
+                return self._result(part)
+
+    def cache_point(self, hint: CacheHint | None) -> Blocks:
+        """Return the block that follows what is worth caching; nothing for models that refuse it."""
+        if hint is None:
+            return []
+        if not self._traits.caches:
+            self._lost.add("cache hint")
+            return []
+        point = {"type": "default"}
+        if hint.ttl in _TTLS and self._traits.claude:
+            point["ttl"] = str(hint.ttl)
+        elif hint.ttl is not None:
+            self._lost.add("lifetime of a cache hint")
+        return [{"cachePoint": point}]
+
+    def _text(self, text: str, cache: CacheHint | None) -> Blocks:
+        """The vendor refuses a text that is blank."""
+        return [{"text": text}, *self.cache_point(cache)] if text.strip() else []
+
+    def _reasoning(self, part: Reasoning) -> Blocks:
+        if part.cache is not None:
+            self._lost.add("cache hint")  # no cache point may follow reasoning
+        if part.seal is None or part.seal.origin is not DialectName.BEDROCK:
+            self._lost.add("reasoning of another provider")
+            return []
+        return [reasoning_block(part.text, part.seal.value)]
+
+    def _call(self, part: ToolCall) -> Blocks:
+        if part.seal is not None:
+            self._lost.add("signature of a tool call of another provider")
+        use = {"toolUseId": _call_id(part.id), "name": part.name, "input": self._input(part.arguments)}
+        return [{"toolUse": use}, *self.cache_point(part.cache)]
+
+    def _input(self, arguments: str) -> Raw | JsonObject:
+        """Return the arguments as they are written, so that no number loses a digit."""
+        try:
+            text = arguments.encode()
+            _OBJECT.decode(text)
+        except (msgspec.MsgspecError, RecursionError, UnicodeError):
+            if arguments.strip():
+                self._lost.add("arguments of a tool call that are no JSON object")
+            return {}
+        return Raw(text)
+
+    def _result(self, part: ToolResult) -> Blocks:
+        content: Blocks = []
+        hint = part.cache
+        for inner in part.parts:
+            hint = hint or inner.cache
+            if isinstance(inner, Media):
+                block = write_media(inner, self._names, self._lost)
+                content += [] if block is None else [block]
+            elif inner.text.strip():
+                content.append({"text": inner.text})
+        result: JsonObject = {"toolUseId": _call_id(part.call_id), "content": content}
+        if part.is_error:
+            if self._traits.marks_errors:
+                result["status"] = "error"
+            else:
+                self._lost.add("error mark of a tool's result")
+        return [{"toolResult": result}, *self.cache_point(hint)]
+
+
+def _call_id(id_: str) -> str:
+    """Return an id of the signs, and the length, that the vendor takes: for a call and its result the same."""
+    if _CALL_ID.fullmatch(id_):
+        return id_
+    return "call_" + hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()[:32]

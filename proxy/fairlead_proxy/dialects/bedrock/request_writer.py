@@ -1,0 +1,130 @@
+"""A conversation as the body of Converse, or of CountTokens.
+
+Sources: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html and
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html
+"""
+
+import msgspec
+
+from fairlead_proxy.dialects.anthropic.abilities import Abilities, abilities_of
+from fairlead_proxy.dialects.bedrock.blocks import BlockWriter
+from fairlead_proxy.dialects.bedrock.messages_writer import write_messages
+from fairlead_proxy.dialects.bedrock.models import Traits, traits_of
+from fairlead_proxy.dialects.bedrock.thinking_writer import Asked, write_thinking
+from fairlead_proxy.dialects.bedrock.tools_writer import is_forced, write_tools
+from fairlead_proxy.dialects.dialect import Written
+from fairlead_proxy.exchange.conversation import AnswerForm, Conversation, JsonObject, Sampling
+
+STOP_SEQUENCE = "stop_sequence"
+"""Which sequence ended an answer: Claude tells it, where it is asked to."""
+
+_TIERS = frozenset({"default", "flex", "priority", "reserved"})
+_UNTOLD_TIERS = frozenset({"auto", "standard_only"})
+"""Other vendors' words for what Bedrock does unasked."""
+_LOWEST_TOP_P_OF_THINKING = 0.95
+
+
+def write_converse(conversation: Conversation, *, model: str) -> Written:
+    """Return the body for a model, whose id stands in the path; see ProviderDialect.write_request."""
+    lost: set[str] = set()
+    traits, abilities = traits_of(model), abilities_of(model)
+    body = _content(conversation, traits, lost)
+    asked = write_thinking(conversation, traits, abilities, forced=is_forced(conversation), lost=lost)
+    fields = dict(asked.fields)
+    inference = _sampling(conversation.sampling, traits, abilities, asked, fields, lost)
+    if conversation.max_tokens is not None:
+        grown = asked.budget_tokens if conversation.max_tokens <= asked.budget_tokens else 0
+        inference["maxTokens"] = conversation.max_tokens + grown
+    if stop := [sequence for sequence in conversation.stop if sequence]:
+        inference["stopSequences"] = stop
+        if traits.claude:
+            body["additionalModelResponseFieldPaths"] = [f"/{STOP_SEQUENCE}"]
+    output = _output(conversation.form, asked)
+    for name, member in (
+        ("inferenceConfig", inference),
+        ("additionalModelRequestFields", fields),
+        ("outputConfig", output),
+    ):
+        if member:
+            body[name] = member
+    if conversation.service_tier in _TIERS:
+        body["serviceTier"] = {"type": conversation.service_tier}
+    elif conversation.service_tier not in (None, *_UNTOLD_TIERS):
+        lost.add("service_tier")
+    if conversation.user is not None:
+        lost.add("user")
+    if conversation.parallel_tools is False:
+        lost.add("parallel tool calls off")
+    return Written(msgspec.json.encode(body), tuple(sorted(lost)))
+
+
+def write_count(conversation: Conversation, *, model: str) -> Written:
+    """Return the body that has the tokens of the same conversation counted."""
+    lost: set[str] = set()
+    body = {"input": {"converse": _content(conversation, traits_of(model), lost)}}
+    return Written(msgspec.json.encode(body), tuple(sorted(lost)))
+
+
+def _content(conversation: Conversation, traits: Traits, lost: set[str]) -> JsonObject:
+    blocks = BlockWriter(traits, lost)
+    written = write_messages(conversation.turns, blocks, lost)
+    body: JsonObject = {"messages": written.messages}
+    if written.system:
+        body["system"] = written.system
+    tools = write_tools(conversation, blocks, lost)
+    if tools is not None:
+        body["toolConfig"] = tools
+    return body
+
+
+def _sampling(
+    sampling: Sampling, traits: Traits, abilities: Abilities, asked: Asked, fields: JsonObject, lost: set[str]
+) -> JsonObject:
+    """Return the members of inferenceConfig; what only Claude takes goes to `fields`, as the vendor's page says.
+
+    Source: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html; while
+    Claude thinks it takes no other temperature than 1, no top_k, and a top_p of 0.95 at least.
+    """
+    for name in ("seed", "frequency_penalty", "presence_penalty", "logprobs"):
+        if getattr(sampling, name) is not None:
+            lost.add(name)
+    temperature, top_p, top_k = sampling.temperature, sampling.top_p, sampling.top_k
+    if temperature is not None and temperature > 1:
+        lost.add("temperature above 1")
+        temperature = 1.0
+    settable = not traits.claude or abilities.sampling
+    if temperature is not None and temperature != 1 and (asked.thinks or not settable):
+        lost.add("temperature")
+        temperature = None
+    if top_p is not None and (
+        not settable
+        or (asked.thinks and top_p < _LOWEST_TOP_P_OF_THINKING)
+        or (traits.claude and abilities.one_sampler and temperature is not None and not asked.thinks)
+    ):
+        lost.add("top_p")
+        top_p = None
+    if top_k is not None and (asked.thinks or not (traits.claude and settable)):
+        lost.add("top_k")
+    elif top_k is not None:
+        fields["top_k"] = top_k
+    inference: JsonObject = {}
+    if temperature is not None and settable:
+        inference["temperature"] = max(0.0, temperature)
+    if top_p is not None:
+        inference["topP"] = min(max(0.0, top_p), 1.0)
+    return inference
+
+
+def _output(form: AnswerForm | None, asked: Asked) -> JsonObject:
+    """Source: https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html"""
+    output: JsonObject = {}
+    if form is not None and form.schema is not None:
+        schema = {"schema": msgspec.json.encode(form.schema).decode()}
+        if form.name:
+            schema["name"] = form.name
+        if form.description:
+            schema["description"] = form.description
+        output["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": schema}}
+    if asked.effort is not None:
+        output["effort"] = asked.effort
+    return output

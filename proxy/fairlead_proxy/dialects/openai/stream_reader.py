@@ -1,0 +1,157 @@
+"""Reading a streamed chat answer of OpenAI's form, chunk by chunk."""
+
+import msgspec
+from msgspec import Struct
+
+from fairlead_proxy.contract.names import FailureClass
+from fairlead_proxy.dialects.openai.chunk import failure_in_stream
+from fairlead_proxy.dialects.openai.counts import read_counts
+from fairlead_proxy.dialects.openai.errors import read_vendor_error
+from fairlead_proxy.dialects.openai.members import AnsweredMembers, decode_json
+from fairlead_proxy.dialects.openai.stream import DONE
+from fairlead_proxy.dialects.openai.streamed_choice import StreamedChoice
+from fairlead_proxy.dialects.raw_values import utf8_length
+from fairlead_proxy.dialects.sse import Event
+from fairlead_proxy.exchange.completion import Began, Ended, StreamEvent, UsageTold
+from fairlead_proxy.exchange.errors import UpstreamFailure
+
+
+class _TextDelta(Struct):
+    content: str
+    reasoning_content: None = None
+    reasoning: None = None
+    reasoning_details: None = None
+    refusal: None = None
+    tool_calls: None = None
+    function_call: None = None
+    audio: None = None
+    images: None = None
+    annotations: None = None
+
+
+class _TextChoice(Struct):
+    delta: _TextDelta
+    index: int = 0
+    finish_reason: None = None
+    logprobs: None = None
+    error: None = None
+
+
+class _TextChunk(Struct):
+    """A chunk that brings some text for one choice and nothing else that is read: nearly every chunk there is."""
+
+    choices: tuple[_TextChoice]
+    usage: None = None
+    error: None = None
+
+
+_TEXT_CHUNK = msgspec.json.Decoder(_TextChunk)
+
+
+class ChatStreamReader:
+    """See StreamReader. Source: https://platform.openai.com/docs/api-reference/chat-streaming
+
+    The end is `[DONE]`, or a clean end of the body once every choice seen has told its finish reason (design, section
+    11).
+    """
+
+    __slots__ = ("_choices", "_has_begun", "_usage", "ended")
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._has_begun = False
+        self._choices: dict[int, StreamedChoice] = {}
+        self._usage: UsageTold | None = None
+
+    def take(self, frame: Event) -> list[StreamEvent]:
+        data = frame.data
+        if data is None or self.ended:
+            return []
+        if data.strip() == DONE:
+            return self._take_done()
+        if frame.name == b"error":
+            raise failure_in_stream(data)
+        text = _text_in(data)
+        known = self._choices.get(text.index) if text is not None else None
+        if text is not None and known is not None and text.delta.content:
+            grown = known.grow_text(text.delta.content)
+            if grown is not None:
+                return [grown]
+        return self._take_chunk(data, is_whole=frame.whole)
+
+    def finish(self) -> list[StreamEvent]:
+        if self.ended:
+            return []
+        if not self._choices or not all(choice.finished for choice in self._choices.values()):
+            raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream ended before its end", status=200)
+        self.ended = True
+        return [Ended()]
+
+    def _take_done(self) -> list[StreamEvent]:
+        """End the stream; a choice that has not told why it ends, ends here."""
+        if not any(choice.has_begun for choice in self._choices.values()):
+            raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the stream ended without content", status=200)
+        events: list[StreamEvent] = []
+        for choice in self._choices.values():
+            if not choice.finished:
+                events += choice.end()
+        self.ended = True
+        return [*events, Ended()]
+
+    def _take_chunk(self, data: bytes, *, is_whole: bool) -> list[StreamEvent]:
+        chunk = _read_chunk(data, is_whole=is_whole)
+        if chunk.values.get("error") not in (None, "", {}):
+            raise failure_in_stream(msgspec.json.encode(chunk.values["error"]))
+        usage = read_counts(chunk)
+        if chunk.values.get("choices") is None and usage is None and read_vendor_error(data) is not None:
+            raise failure_in_stream(data)
+        choices = chunk.objects("choices")
+        events: list[StreamEvent] = self._begin(chunk, says_more=bool(choices) or usage is not None)
+        for choice in choices:
+            if choice.values.get("error") not in (None, "", {}):
+                raise failure_in_stream(msgspec.json.encode(choice.values["error"]))
+            index = choice.whole("index", 0) or 0
+            if index not in self._choices:
+                self._choices[index] = StreamedChoice(index)
+            events += self._choices[index].take(choice)
+        told = UsageTold(usage) if usage is not None else None
+        if told is not None and told != self._usage:
+            self._usage = told
+            events.append(told)
+        return events
+
+    def _begin(self, chunk: AnsweredMembers, *, says_more: bool) -> list[StreamEvent]:
+        """Return that the answer begins, once: Azure's first chunk, about the prompt, names neither id nor model yet.
+
+        Source: https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter
+        """
+        id = chunk.text("id") or ""
+        if self._has_begun or not (id or says_more):
+            return []
+        self._has_begun = True
+        return [Began(id, chunk.text("model") or "", chunk.whole("created", 0))]
+
+
+def text_bytes_of(frame: Event) -> int | None:
+    """See ProviderDialect.text_bytes_of."""
+    text = _text_in(frame.data) if frame.data is not None and frame.name != b"error" else None
+    return utf8_length(text.delta.content) or None if text is not None else None
+
+
+def _text_in(data: bytes) -> _TextChoice | None:
+    try:
+        return _TEXT_CHUNK.decode(data).choices[0]
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+
+
+def _read_chunk(data: bytes, *, is_whole: bool) -> AnsweredMembers:
+    try:
+        decoded = decode_json(data)
+    except ValueError:
+        decoded = None
+    if isinstance(decoded, dict):
+        return AnsweredMembers(decoded)
+    if is_whole:
+        raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "a chunk is not a JSON object", status=200)
+    raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream was cut in a chunk", status=200)

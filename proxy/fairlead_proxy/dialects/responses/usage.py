@@ -1,0 +1,44 @@
+"""Token counts as the Responses API reports them."""
+
+from typing import Any
+
+from fairlead_proxy.exchange.usage import Usage
+
+
+def read_usage(value: object) -> Usage | None:
+    """Return the counts; None where there are none. A count of another type than a number counts as 0.
+
+    Source: https://platform.openai.com/docs/api-reference/responses/object, "usage"; input includes what a cache gave
+    or took.
+    """
+    if not isinstance(value, dict):
+        return None
+    input_tokens = _count(value, "input_tokens")
+    cached = min(input_tokens, _count(value.get("input_tokens_details"), "cached_tokens"))
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=_count(value, "output_tokens"),
+        cached_input_tokens=cached,
+        cache_write_tokens=min(input_tokens - cached, _count(value.get("input_tokens_details"), "cache_write_tokens")),
+        reasoning_tokens=_count(value.get("output_tokens_details"), "reasoning_tokens"),
+    )
+
+
+def usage_object(usage: Usage | None) -> dict[str, Any] | None:
+    if usage is None:
+        return None
+    return {
+        "input_tokens": usage.input_tokens,
+        "input_tokens_details": {
+            "cached_tokens": usage.cached_input_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+        },
+        "output_tokens": usage.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+    }
+
+
+def _count(counts: object, name: str) -> int:
+    value = counts.get(name) if isinstance(counts, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -1,0 +1,157 @@
+"""The passage of a dialect's calls to targets of the same dialect: the bytes pass, and are only looked at."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from fairlead_proxy.contract.names import DialectName, FailureClass, Operation, ProviderType
+from fairlead_proxy.dialects.dialect import (
+    BYTES_PER_TOKEN,
+    MAX_ERROR_BYTES,
+    Answered,
+    Headers,
+    ProviderDialect,
+    ReadRequest,
+    content_type_of,
+)
+from fairlead_proxy.dialects.framing import FRAMINGS
+from fairlead_proxy.dialects.sse import Event
+from fairlead_proxy.dialects.watching import MAX_HELD_BYTES, Watching, too_much_held
+from fairlead_proxy.exchange.completion import Completion, Ended
+from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
+from fairlead_proxy.exchange.usage import Usage
+
+_JSON = "application/json"
+
+
+class Untouched:
+    """See Passage. `passed`: the client's headers that go to the provider; `always`: those that go if it sent none."""
+
+    def __init__(
+        self, dialect: ProviderDialect, type_: ProviderType, passed: tuple[str, ...], always: Headers = ()
+    ) -> None:
+        self._dialect = dialect
+        self._framing = FRAMINGS[type_]
+        self._passed = passed
+        self._always = always
+        self._counts = dialect.operation is Operation.COUNT_TOKENS
+        self._is_framed = type_ is ProviderType.VERTEX_AI and dialect.name is DialectName.ANTHROPIC
+        self.classify = dialect.classify
+        self.is_stream = dialect.is_stream
+
+    def rewrite_request(self, request: ReadRequest, *, model: str, include_usage: bool) -> bytes:
+        body = request.body
+        if request.model_end:
+            name = msgspec.json.encode(model)
+            view = memoryview(body)
+            body = b"".join((view[: request.model_start], name, view[request.model_end :]))
+        if self._is_framed:
+            return self._framing.frame_body(body, self._dialect.name, model, counts=self._counts)
+        return body
+
+    def losses(self, request: ReadRequest, *, model: str) -> tuple[str, ...]:
+        return ()
+
+    def passed_headers(self, client_headers: Mapping[str, str]) -> Headers:
+        given = tuple((name, client_headers[name]) for name in self._passed if name in client_headers)
+        return given + tuple(header for header in self._always if header[0] not in client_headers)
+
+    def refuses_usage(self, status: int, body: bytes) -> bool:
+        return False
+
+    def read_answer(self, status: int, headers: Headers, body: bytes, *, request: ReadRequest, now: float) -> Answered:
+        if not 200 <= status < 300:
+            raise self.classify(status, headers, body[:MAX_ERROR_BYTES], now)
+        content_type = content_type_of(headers)
+        if "json" not in content_type.lower():
+            content_type = _JSON
+        try:
+            completion = self._dialect.read_completion(body)
+        except UpstreamFailure as failure:
+            if failure.failure is FailureClass.CONTENT_FILTERED and failure.relayed is None:
+                failure.relayed = Relayed(status, content_type, body)
+            raise
+        return Answered(body, content_type, usage_of(completion, request))
+
+    def open_relay(self, request: ReadRequest, *, include_usage: bool, now: float) -> "UntouchedRelay":
+        return UntouchedRelay(self._dialect)
+
+
+class UntouchedRelay:
+    """See Relay. A frame goes out as it came, once what stands in it, or before it, was content."""
+
+    __slots__ = ("_dialect", "_held", "_parser", "_reader", "_watching", "committed", "ended")
+
+    content_type: str | None = None
+
+    def __init__(self, dialect: ProviderDialect) -> None:
+        self._dialect = dialect
+        self._parser = dialect.open_parser()
+        self._reader = dialect.open_reader()
+        self._watching = Watching()
+        self._held = bytearray()
+        self.committed = False
+        self.ended = False
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._watching.usage
+
+    def usage_so_far(self, prompt_tokens: int) -> Usage:
+        return self._watching.usage_so_far(prompt_tokens)
+
+    def take_rest(self) -> bytes:
+        rest = bytes(self._held)
+        self._held.clear()
+        return rest
+
+    def feed(self, chunk: bytes) -> bytes:
+        return b"" if self.ended else self._relay(self._parser.feed(chunk))
+
+    def finish(self) -> bytes:
+        if self.ended:
+            return b""
+        self._take(self._parser.finish())
+        if not self.ended:
+            for event in self._reader.finish():
+                self._watching.note(event)
+            self.ended = True
+        return self._let_through()
+
+    def _relay(self, frames: list[Event]) -> bytes:
+        self._take(frames)
+        return self._let_through()
+
+    def _take(self, frames: list[Event]) -> None:
+        dialect, watching, reader = self._dialect, self._watching, self._reader
+        for frame in frames:
+            if self.ended:
+                return
+            text_bytes = dialect.text_bytes_of(frame) if self.committed else None
+            if text_bytes is not None:
+                watching.content_bytes += text_bytes
+            elif frame.data is not None:
+                for event in reader.take(frame):
+                    watching.note(event)
+                    self.ended = self.ended or isinstance(event, Ended)
+            self._held += frame.raw
+            if not frame.whole:
+                self._held += b"\n\n"
+
+    def _let_through(self) -> bytes:
+        if self._watching.has_content:
+            self.committed = True
+            return self.take_rest()
+        if self.ended:
+            raise self._watching.ended_without_content(self.take_rest())
+        if len(self._held) > MAX_HELD_BYTES:
+            raise too_much_held()
+        return b""
+
+
+def usage_of(completion: Completion, request: ReadRequest) -> Usage:
+    """Return the provider's count; without one an estimate from the bytes of what it says."""
+    if completion.usage is not None:
+        return completion.usage
+    output_bytes = sum(len(msgspec.json.encode(choice.parts)) for choice in completion.choices)
+    return Usage(request.prompt_tokens, -(-output_bytes // BYTES_PER_TOKEN), estimated=True)

@@ -1,0 +1,57 @@
+"""What a relay notes of a stream on its way, whatever becomes of the bytes: content, its end, what it took."""
+
+from fairlead_proxy.contract.names import FailureClass
+from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN
+from fairlead_proxy.exchange.completion import ChoiceEnded, PartGrew, Stop, StreamEvent, UsageTold, is_content
+from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
+from fairlead_proxy.exchange.usage import Usage
+
+MAX_HELD_BYTES = 4 * 1024 * 1024
+"""How much may come before the first content: Responses repeats the whole request in each of its first two frames.
+
+A default.
+"""
+
+_FILTERED = frozenset({Stop.FILTERED, Stop.REFUSED})
+
+
+class Watching:
+    """`has_content`: what the caller asked for has begun to come. `filtered`: it ended, and nothing had come."""
+
+    __slots__ = ("content_bytes", "filtered", "has_content", "usage")
+
+    def __init__(self) -> None:
+        self.has_content = False
+        self.filtered = False
+        self.content_bytes = 0
+        self.usage: Usage | None = None
+
+    def note(self, event: StreamEvent) -> None:
+        if isinstance(event, PartGrew):
+            self.content_bytes += len(event.text)
+        if isinstance(event, UsageTold):
+            self.usage = event.usage
+        elif isinstance(event, ChoiceEnded) and event.stop in _FILTERED and not self.has_content:
+            self.filtered = True
+        elif is_content(event):
+            self.has_content = True
+
+    def usage_so_far(self, prompt_tokens: int) -> Usage:
+        if self.usage is not None:
+            return self.usage
+        return Usage(prompt_tokens, -(-self.content_bytes // BYTES_PER_TOKEN), estimated=True)
+
+    def ended_without_content(self, held: bytes) -> UpstreamFailure:
+        """Return what it means; `held`: all that came. A stream that was filtered its caller may have as it is."""
+        if not self.filtered:
+            return UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the stream ended without content", status=200)
+        return UpstreamFailure(
+            FailureClass.CONTENT_FILTERED,
+            "the answer was filtered before its first content",
+            status=200,
+            relayed=Relayed(200, "text/event-stream", held),
+        )
+
+
+def too_much_held() -> UpstreamFailure:
+    return UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "too much came before any content", status=200)
