@@ -1,5 +1,7 @@
 """What the scripted provider says is what botocore takes for Amazon Bedrock, signatures included."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import botocore.session
@@ -14,9 +16,10 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 TOOLS = {"tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": SCHEMA}}}]}
 
 
-def client(upstream: ScriptedUpstream, secret: str = "s") -> Any:
+@contextmanager
+def opened(upstream: ScriptedUpstream, secret: str = "s") -> Iterator[Any]:
     config = Config(retries={"total_max_attempts": 1})
-    return botocore.session.Session().create_client(
+    client = botocore.session.Session().create_client(
         "bedrock-runtime",
         region_name="us-east-1",
         endpoint_url=upstream.root,
@@ -24,15 +27,18 @@ def client(upstream: ScriptedUpstream, secret: str = "s") -> Any:
         aws_secret_access_key=secret,
         config=config,
     )
+    with closing(client):
+        yield client
 
 
 def ask(upstream: ScriptedUpstream, *, stream: bool, **more: Any) -> tuple[list[Any], str, Any]:
     """Return the content, the stop reason and the usage."""
     asked = {"modelId": MODEL, "messages": QUESTION} | more
-    if not stream:
-        answer = client(upstream).converse(**asked)
-        return answer["output"]["message"]["content"], answer["stopReason"], answer["usage"]
-    events = list(client(upstream).converse_stream(**asked)["stream"])
+    with opened(upstream) as client:
+        if not stream:
+            answer = client.converse(**asked)
+            return answer["output"]["message"]["content"], answer["stopReason"], answer["usage"]
+        events = list(client.converse_stream(**asked)["stream"])
     blocks: dict[int, Any] = {}
     for event in events:
         if "contentBlockStart" in event:
@@ -91,14 +97,15 @@ def test_a_loop_of_tools_takes_its_own_reasoning_back(upstream: ScriptedUpstream
 
 def test_tokens_are_counted(upstream: ScriptedUpstream) -> None:
     asked = {"converse": {"messages": QUESTION}}
-    assert client(upstream).count_tokens(modelId=MODEL, input=asked)["inputTokens"] == 4
+    with opened(upstream) as client:
+        assert client.count_tokens(modelId=MODEL, input=asked)["inputTokens"] == 4
 
 
 def test_a_good_signature_is_taken_and_a_bad_one_is_not(upstream: ScriptedUpstream) -> None:
     upstream.obey(strict_credentials=True, aws_access_key="AKIA", aws_secret_key="s")
     assert ask(upstream, stream=False)[1] == "end_turn"
-    with pytest.raises(ClientError, match="InvalidSignatureException"):
-        client(upstream, "wrong").converse(modelId=MODEL, messages=QUESTION)
+    with opened(upstream, "wrong") as client, pytest.raises(ClientError, match="InvalidSignatureException"):
+        client.converse(modelId=MODEL, messages=QUESTION)
 
 
 @pytest.mark.parametrize(("status", "name"), [(429, "ThrottlingException"), (500, "InternalServerException")])

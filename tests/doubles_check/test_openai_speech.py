@@ -1,6 +1,7 @@
 """What the scripted provider says is what OpenAI's SDK takes for OpenAI, in chat and in responses."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -13,13 +14,17 @@ TOOLS: Any = [{"type": "function", "function": {"name": "weather", "parameters":
 FLAT_TOOLS: Any = [{"type": "function", "name": "weather", "parameters": PARAMETERS}]
 
 
-def client(upstream: ScriptedUpstream) -> openai.OpenAI:
-    return openai.OpenAI(base_url=upstream.url, api_key="k", max_retries=0)
+@pytest.fixture
+def client(upstream: ScriptedUpstream) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=upstream.url, api_key="k", max_retries=0) as opened:
+        yield opened
 
 
-def test_chat_tools_stream_in_pieces_and_a_loop_of_tools_ends(upstream: ScriptedUpstream) -> None:
+def test_chat_tools_stream_in_pieces_and_a_loop_of_tools_ends(
+    upstream: ScriptedUpstream, client: openai.OpenAI
+) -> None:
     upstream.behave(answer="parallel")
-    with client(upstream).chat.completions.stream(model="m", messages=QUESTION, tools=TOOLS) as stream:
+    with client.chat.completions.stream(model="m", messages=QUESTION, tools=TOOLS) as stream:
         completion = stream.get_final_completion()
     message = completion.choices[0].message
     calls: Any = message.tool_calls
@@ -29,7 +34,7 @@ def test_chat_tools_stream_in_pieces_and_a_loop_of_tools_ends(upstream: Scripted
     said: Any = {"role": "assistant", "tool_calls": [each.model_dump(include={"id", "type"}) for each in calls]}
     for written, each in zip(said["tool_calls"], calls, strict=True):
         written["function"] = {"name": each.function.name, "arguments": each.function.arguments}
-    again = client(upstream).chat.completions.create(model="m", messages=[*QUESTION, said, *results], tools=TOOLS)
+    again = client.chat.completions.create(model="m", messages=[*QUESTION, said, *results], tools=TOOLS)
     assert again.choices[0].message.content == ("scripted saw: call_scripted_1 is sunny call_scripted_2 is sunny")
 
 
@@ -43,9 +48,11 @@ def test_chat_tools_stream_in_pieces_and_a_loop_of_tools_ends(upstream: Scripted
     ],
 )
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
-def test_chat_answers(upstream: ScriptedUpstream, answer: str, content: str | None, finish: str, stream: bool) -> None:
+def test_chat_answers(
+    upstream: ScriptedUpstream, client: openai.OpenAI, answer: str, content: str | None, finish: str, stream: bool
+) -> None:
     upstream.behave(answer=answer)
-    chat = client(upstream).chat.completions
+    chat = client.chat.completions
     if stream:
         with chat.stream(model="m", messages=QUESTION) as events:
             choice: Any = [event for event in events if event.type == "chunk"][-1].snapshot.choices[0]
@@ -56,9 +63,9 @@ def test_chat_answers(upstream: ScriptedUpstream, answer: str, content: str | No
     assert (choice.message.refusal == "I cannot help with that.") is (answer == "refusal")
 
 
-def test_chat_usage_is_the_bills(upstream: ScriptedUpstream) -> None:
+def test_chat_usage_is_the_bills(upstream: ScriptedUpstream, client: openai.OpenAI) -> None:
     upstream.behave(cached_tokens=7, reasoning_tokens=3)
-    usage = client(upstream).chat.completions.create(model="m", messages=QUESTION).usage
+    usage = client.chat.completions.create(model="m", messages=QUESTION).usage
     assert usage is not None
     assert usage.prompt_tokens_details is not None
     assert usage.completion_tokens_details is not None
@@ -69,8 +76,8 @@ def test_chat_usage_is_the_bills(upstream: ScriptedUpstream) -> None:
 
 
 def test_azure_speaks_chat_by_deployment(upstream: ScriptedUpstream) -> None:
-    azure = openai.AzureOpenAI(azure_endpoint=upstream.root, api_key="k", api_version="2024-10-21", max_retries=0)
-    answer = azure.chat.completions.create(model="mine", messages=QUESTION)
+    with openai.AzureOpenAI(azure_endpoint=upstream.root, api_key="k", api_version="2024-10-21") as azure:
+        answer = azure.chat.completions.create(model="mine", messages=QUESTION)
     assert answer.choices[0].message.content == "alpha beta gamma delta epsilon"
     assert upstream.seen()["requests"][-1]["path"].startswith("/openai/deployments/mine/chat/completions?api-version=")
     assert upstream.bill()["model"] == "mine"
@@ -89,7 +96,7 @@ def test_azure_speaks_chat_by_deployment(upstream: ScriptedUpstream) -> None:
     ],
 )
 def test_responses_stream_and_plain_answers_are_the_same(
-    upstream: ScriptedUpstream, answer: str, types: list[str], status: str
+    upstream: ScriptedUpstream, client: openai.OpenAI, answer: str, types: list[str], status: str
 ) -> None:
     upstream.behave(answer=answer, cached_tokens=2)
     asked: Any = {
@@ -99,8 +106,8 @@ def test_responses_stream_and_plain_answers_are_the_same(
         "reasoning": {"effort": "low"},
         "include": ["reasoning.encrypted_content"],
     }
-    plain = client(upstream).responses.create(**asked)
-    with client(upstream).responses.stream(**asked) as stream:
+    plain = client.responses.create(**asked)
+    with client.responses.stream(**asked) as stream:
         events = list(stream)
     streamed: Any = events[-1]
     assert [event.sequence_number for event in events] == list(range(len(events)))
@@ -112,32 +119,34 @@ def test_responses_stream_and_plain_answers_are_the_same(
     assert plain.output_text == streamed.response.output_text.strip()
 
 
-def test_a_loop_of_tools_in_responses_takes_its_own_reasoning_back(upstream: ScriptedUpstream) -> None:
+def test_a_loop_of_tools_in_responses_takes_its_own_reasoning_back(
+    upstream: ScriptedUpstream, client: openai.OpenAI
+) -> None:
     upstream.behave(answer="tools")
     asked: Any = {"model": "m", "tools": FLAT_TOOLS, "reasoning": {"effort": "low"}, "store": False}
     asked["include"] = ["reasoning.encrypted_content"]
-    first: Any = client(upstream).responses.create(input="what is the weather", **asked)
+    first: Any = client.responses.create(input="what is the weather", **asked)
     call = first.output[-1]
     result = {"type": "function_call_output", "call_id": call.call_id, "output": "sunny"}
     again = [item.model_dump(exclude_none=True) for item in first.output]
-    second = client(upstream).responses.create(input=[*QUESTION, *again, result], **asked)
+    second = client.responses.create(input=[*QUESTION, *again, result], **asked)
     assert second.output_text == "scripted saw: sunny"
 
 
-def test_responses_count_tokens(upstream: ScriptedUpstream) -> None:
-    assert client(upstream).responses.input_tokens.count(model="m", input="one two three").input_tokens == 3
+def test_responses_count_tokens(client: openai.OpenAI) -> None:
+    assert client.responses.input_tokens.count(model="m", input="one two three").input_tokens == 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
-def test_errors_are_raised_by_their_status(upstream: ScriptedUpstream, status: int) -> None:
+def test_errors_are_raised_by_their_status(upstream: ScriptedUpstream, client: openai.OpenAI, status: int) -> None:
     upstream.behave("status", status=status, error={"code": "mine"})
     with pytest.raises(openai.APIStatusError) as caught:
-        client(upstream).responses.create(model="m", input="hello")
+        client.responses.create(model="m", input="hello")
     assert (caught.value.status_code, caught.value.code) == (status, "mine")
 
 
-def test_an_error_in_a_stream_of_responses_is_told(upstream: ScriptedUpstream) -> None:
+def test_an_error_in_a_stream_of_responses_is_told(upstream: ScriptedUpstream, client: openai.OpenAI) -> None:
     upstream.behave("error_after", error={"code": "server_error", "message": "broke"})
-    stream = client(upstream).responses.create(model="m", input="hello", stream=True)
+    stream = client.responses.create(model="m", input="hello", stream=True)
     last: Any = list(stream)[-1]
     assert (last.type, last.code, last.message) == ("error", "server_error", "broke")

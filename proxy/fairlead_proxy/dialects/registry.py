@@ -5,15 +5,19 @@ from functools import lru_cache
 from fairlead_proxy.contract.names import DialectName, Operation, ProviderType
 from fairlead_proxy.dialects.anthropic.dialect import PASSED_HEADERS as ANTHROPIC_PASSED
 from fairlead_proxy.dialects.anthropic.dialect import AnthropicCount, AnthropicMessages
+from fairlead_proxy.dialects.anthropic.foreign import without_foreign_seals as clean_anthropic
 from fairlead_proxy.dialects.bedrock.dialect import BedrockConverse, BedrockCount
 from fairlead_proxy.dialects.dialect import CallerDialect, Headers, Passage, ProviderDialect, ReadRequest, Relay
 from fairlead_proxy.dialects.framing import ANTHROPIC_VERSION
 from fairlead_proxy.dialects.gemini.dialect import GeminiCount, GeminiGenerate
+from fairlead_proxy.dialects.gemini.foreign import with_model
+from fairlead_proxy.dialects.gemini.foreign import without_foreign_seals as clean_gemini
 from fairlead_proxy.dialects.openai.chat import PASSED_HEADERS, OpenAIChat
 from fairlead_proxy.dialects.responses.dialect import OpenAIInputTokens, OpenAIResponses
+from fairlead_proxy.dialects.responses.foreign import without_foreign_seals as clean_responses
 from fairlead_proxy.dialects.telling import FollowedRelay, Sequel, Telling
 from fairlead_proxy.dialects.translated import Translated, telling_of
-from fairlead_proxy.dialects.untouched import Untouched
+from fairlead_proxy.dialects.untouched import Clean, Untouched
 
 OPENAI_CHAT = OpenAIChat()
 OPENAI_RESPONSES = OpenAIResponses()
@@ -47,6 +51,11 @@ _COUNTING: dict[DialectName, ProviderDialect] = {
     DialectName.BEDROCK: BedrockCount(),
 }
 _PASSED: dict[DialectName, tuple[str, ...]] = {DialectName.ANTHROPIC: ANTHROPIC_PASSED}
+_CLEAN: dict[DialectName, Clean] = {
+    DialectName.ANTHROPIC: clean_anthropic,
+    DialectName.OPENAI_RESPONSES: clean_responses,
+    DialectName.GEMINI: clean_gemini,
+}
 _ALWAYS: dict[DialectName, Headers] = {DialectName.ANTHROPIC: (("anthropic-version", ANTHROPIC_VERSION),)}
 
 
@@ -62,7 +71,8 @@ def passage_of(caller: CallerDialect, target: DialectName, type_: ProviderType) 
     if caller is OPENAI_CHAT and provider is OPENAI_CHAT:
         return OPENAI_CHAT
     if caller.name is target:
-        return Untouched(provider, type_, _PASSED.get(target, PASSED_HEADERS), _ALWAYS.get(target, ()))
+        passed, always, clean = _PASSED.get(target, PASSED_HEADERS), _ALWAYS.get(target, ()), _CLEAN.get(target)
+        return Untouched(provider, type_, passed, always, clean, with_model if caller is GEMINI_COUNT else None)
     return Translated(caller, provider, type_, _ALWAYS.get(target, ()))
 
 

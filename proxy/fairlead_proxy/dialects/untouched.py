@@ -1,6 +1,6 @@
 """The passage of a dialect's calls to targets of the same dialect: the bytes pass, and are only looked at."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -15,6 +15,7 @@ from fairlead_proxy.dialects.dialect import (
     content_type_of,
 )
 from fairlead_proxy.dialects.framing import FRAMINGS
+from fairlead_proxy.dialects.json_members import members_of
 from fairlead_proxy.dialects.sse import Event
 from fairlead_proxy.dialects.watching import MAX_HELD_BYTES, Watching, too_much_held
 from fairlead_proxy.exchange.completion import Completion, Ended
@@ -22,29 +23,48 @@ from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
 
 _JSON = "application/json"
+Clean = Callable[[bytes], bytes]
 
 
 class Untouched:
-    """See Passage. `passed`: the client's headers that go to the provider; `always`: those that go if it sent none."""
+    """See Passage. `passed`: the client's headers that go to the provider; `always`: those that go if it sent none.
+
+    `clean` takes out of a body what only providers of other dialects can use; nearly every body it returns as it is.
+    `name_model` puts the model's upstream name where a dialect may name it besides.
+    """
 
     def __init__(
-        self, dialect: ProviderDialect, type_: ProviderType, passed: tuple[str, ...], always: Headers = ()
+        self,
+        dialect: ProviderDialect,
+        type_: ProviderType,
+        passed: tuple[str, ...],
+        always: Headers = (),
+        clean: Clean | None = None,
+        name_model: Callable[[bytes, str], bytes] | None = None,
     ) -> None:
         self._dialect = dialect
         self._framing = FRAMINGS[type_]
         self._passed = passed
         self._always = always
+        self._clean = clean
+        self._name_model = name_model
         self._counts = dialect.operation is Operation.COUNT_TOKENS
         self._is_framed = type_ is ProviderType.VERTEX_AI and dialect.name is DialectName.ANTHROPIC
         self.classify = dialect.classify
         self.is_stream = dialect.is_stream
 
     def rewrite_request(self, request: ReadRequest, *, model: str, include_usage: bool) -> bytes:
-        body = request.body
-        if request.model_end:
-            name = msgspec.json.encode(model)
+        body, start, end = request.body, request.model_start, request.model_end
+        cleaned = body if self._clean is None else self._clean(body)
+        if cleaned is not body and end:
+            found = next(member for key, member in members_of(cleaned) if key == "model")
+            start, end = found.value_start, found.value_end
+        body = cleaned
+        if end:
             view = memoryview(body)
-            body = b"".join((view[: request.model_start], name, view[request.model_end :]))
+            body = b"".join((view[:start], msgspec.json.encode(model), view[end:]))
+        if self._name_model is not None:
+            body = self._name_model(body, model)
         if self._is_framed:
             return self._framing.frame_body(body, self._dialect.name, model, counts=self._counts)
         return body

@@ -21,6 +21,7 @@ _NEED_OF_FEATURE: dict[str, str] = {
     Feature.JSON_SCHEMA: "jsonSchema",
     Feature.REASONING: "reasoning",
     Feature.AUDIO: "audio",
+    Feature.AUDIO_URL: "audio",
 }
 """What a model must be capable of, by the names that ModelProvider gives capabilities."""
 
@@ -80,9 +81,9 @@ def _feature_of_media(media: Media) -> str:
     if media.file_id is not None:
         return f"files kept at the provider ({media.origin})"
     if media.kind is MediaKind.AUDIO:
-        return Feature.AUDIO
+        return Feature.AUDIO if media.url is None else Feature.AUDIO_URL
     if media.kind is MediaKind.VIDEO:
-        return Feature.VIDEO
+        return Feature.VIDEO if media.url is None else Feature.VIDEO_URL
     if media.kind is MediaKind.IMAGE:
         return Feature.IMAGE_DATA if media.url is None else Feature.IMAGE_URL
     return Feature.FILE_DATA if media.url is None else Feature.FILE_URL

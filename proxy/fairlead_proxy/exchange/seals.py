@@ -10,7 +10,8 @@ import binascii
 from fairlead_proxy.contract.names import DialectName
 from fairlead_proxy.exchange.conversation import Seal
 
-_MARK = "fairlead."
+MARK = "fairlead."
+"""How the text of every seal begins that stands in a dialect it does not come from."""
 
 
 def write_seal(seal: Seal, own: DialectName) -> str:
@@ -21,13 +22,13 @@ def write_seal(seal: Seal, own: DialectName) -> str:
     if seal.origin is own:
         return seal.value
     packed = base64.urlsafe_b64encode(seal.value.encode()).decode().rstrip("=")
-    return f"{_MARK}{seal.origin}.{packed}"
+    return f"{MARK}{seal.origin}.{packed}"
 
 
 def read_seal(text: str, own: DialectName) -> Seal:
     """Return the seal that a field of the dialect `own` holds; what bears no mark of ours comes from there."""
-    origin, _, packed = text.removeprefix(_MARK).partition(".")
-    if text.startswith(_MARK) and origin in list(DialectName):
+    origin, _, packed = text.removeprefix(MARK).partition(".")
+    if text.startswith(MARK) and origin in list(DialectName):
         try:
             value = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
         except (binascii.Error, ValueError):

@@ -129,8 +129,8 @@ def test_only_the_calls_own_faults_are_told_to_its_caller() -> None:
     assert failed.relayed is not None
     assert BedrockConverse().read_refusal(failed.relayed.body).message == "messages.0 is bad"
     assert answered(403, "AccessDeniedException").relayed is None
-    assert classify(400, b'{"message":"' + b"x" * MAX_ERROR_BYTES + b'"}').relayed is None
-    assert classify(400, b"not json").relayed is None
+    assert classify(400, b'{"message":"' + b"x" * MAX_ERROR_BYTES + b'"}', JSON).relayed is None
+    assert classify(400, b"not json", JSON).relayed is None
 
 
 @pytest.mark.parametrize(("status", "seconds"), [(429, 7.0), (503, 7.0), (400, None)])

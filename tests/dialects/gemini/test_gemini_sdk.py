@@ -247,9 +247,10 @@ def test_the_sdk_raises_on_our_errors() -> None:
 def test_the_sdk_raises_on_an_error_in_a_stream() -> None:
     broken = stream(*STREAMED[:8], tail=DIALECT.render_stream_error(Answer(502, "upstream_failed", "broke off")))
     seen: list[str] = []
-    with client_of(broken) as client, pytest.raises(errors.ServerError) as raised:
-        for chunk in client.models.generate_content_stream(model="smart", contents="Hello"):
-            seen.append(chunk.text or "")  # noqa: PERF401 (what came before the error counts)
+    with client_of(broken) as client:
+        chunks = client.models.generate_content_stream(model="smart", contents="Hello")
+        with pytest.raises(errors.ServerError) as raised:
+            seen.extend(chunk.text or "" for chunk in chunks)
     assert "".join(seen) == "Hel"
     assert (raised.value.code, raised.value.message) == (502, "broke off")
 

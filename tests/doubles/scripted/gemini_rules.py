@@ -180,6 +180,8 @@ def _check_signature(part: Json, path: str) -> None:
     signature = part.get("thoughtSignature")
     if signature is None or signature == SKIPPED:
         return
+    # Bytes in protobuf's JSON may be of either alphabet of base64: https://protobuf.dev/programming-guides/json
+    signature = str(signature).replace("-", "+").replace("_", "/")
     call = part.get("functionCall")
     if call is not None and signs(DIALECT, signature, call_subject(call["name"], call.get("args", {}))):
         return

@@ -409,7 +409,8 @@ async def test_a_failure_has_one_copy_for_each_who_waits(signers: Signers) -> No
 
 def test_an_endpoint_that_hangs_is_given_up() -> None:
     async def hang() -> Granted:
-        return await asyncio.get_running_loop().create_future()
+        never: asyncio.Future[Granted] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def main() -> UpstreamFailure:
         tasks: list[asyncio.Task[UpstreamFailure | None]] = []

@@ -148,7 +148,8 @@ def decode_body(body: bytes) -> dict[str, Raw]:
     sent where the bytes pass is the original.
     """
     try:
-        body.decode()
+        if not body.isascii():
+            body.decode()
         try:
             return _MEMBERS.decode(body)
         except msgspec.ValidationError:

@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.bedrock.json_values import object_of, text_of, value_of
-from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, Headers, Said, content_type_of
+from fairlead_proxy.dialects.dialect import Headers, Said
+from fairlead_proxy.dialects.failures import is_no_api, not_the_answer, relayed_answer, relayed_from_success
 from fairlead_proxy.dialects.retry_hint import read_retry_hint
-from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
+from fairlead_proxy.exchange.errors import UpstreamFailure
 
 CLASS_OF_TYPE: dict[str, FailureClass] = {
     "throttlingexception": FailureClass.RATE_LIMITED,
@@ -58,12 +59,7 @@ _CLASS_OF_STATUS: dict[int, FailureClass] = {
     429: FailureClass.RATE_LIMITED,
     503: FailureClass.OVERLOADED,
 }
-_STATUS_SPEAKS = frozenset({401, 404, 408, 413, 424, 429})
-"""Statuses that mean the same with a page of HTML; any other client error with one comes from no API of AWS."""
 
-_RELAYED = frozenset(
-    {FailureClass.INVALID_REQUEST, FailureClass.CONTEXT_LENGTH_EXCEEDED, FailureClass.CONTENT_FILTERED}
-)
 _IN_STREAM: dict[FailureClass, FailureClass] = {FailureClass.SERVER_ERROR: FailureClass.ERROR_IN_STREAM}
 
 _TOO_LONG = re.compile(
@@ -105,7 +101,7 @@ def classify_answer(status: int, headers: Headers, body: bytes, now: float) -> U
         f"status {status}" + (", by its type" if error.type in CLASS_OF_TYPE else ""),
         status=status,
         retry_after_seconds=hint,
-        relayed=_relayed(status, headers, body, error) if failure in _RELAYED else None,
+        relayed=relayed_answer(failure, status, headers, body),
     )
 
 
@@ -113,9 +109,7 @@ def failure_in_success(body: bytes, headers: Headers = (), *, status: int = 200)
     """Return what a good status means with a body that is not what was asked for."""
     error = read_error(body, headers)
     if not error.type:
-        return UpstreamFailure(
-            FailureClass.MALFORMED_RESPONSE, f"status {status}, but not the answer asked for", status=status
-        )
+        return not_the_answer(status)
     return _failure_inside(error, body, "answer", status)
 
 
@@ -145,7 +139,7 @@ def _class_of(status: int, error: VendorError, body: bytes) -> FailureClass:
         return FailureClass.MALFORMED_RESPONSE  # no redirects
     if error.type in CLASS_OF_TYPE:
         return _class_of_type(error)
-    if status not in _STATUS_SPEAKS and body.lstrip()[:1] == b"<":
+    if is_no_api(status, body):
         return FailureClass.MALFORMED_RESPONSE
     if status == 400:
         return _class_of_type(VendorError("validationexception", error.message))
@@ -173,15 +167,8 @@ def _class_of_type(error: VendorError) -> FailureClass:
 def _failure_inside(error: VendorError, body: bytes, what: str, status: int) -> UpstreamFailure:
     failure = _class_of_type(error)
     failure = _IN_STREAM.get(failure, failure)
-    relayed = Relayed(400, "application/json", body) if failure in _RELAYED and error.message else None
+    relayed = relayed_from_success(failure, body)
     return UpstreamFailure(failure, f"an error inside the {what} of status {status}", status=status, relayed=relayed)
-
-
-def _relayed(status: int, headers: Headers, body: bytes, error: VendorError) -> Relayed | None:
-    """Return the answer as the client may have it; None for a body that is cut or says nothing readable."""
-    if len(body) >= MAX_ERROR_BYTES or not error.message:
-        return None
-    return Relayed(status, content_type_of(headers) or "application/json", body)
 
 
 def _bare(type_: str) -> str:

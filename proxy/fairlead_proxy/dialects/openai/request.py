@@ -18,6 +18,7 @@ from fairlead_proxy.dialects.json_members import (
     splice,
 )
 from fairlead_proxy.dialects.openai.conversation import read_chat_conversation
+from fairlead_proxy.dialects.openai.foreign import FOREIGN, without_foreign_seals
 from fairlead_proxy.dialects.openai.prompt import READ_FIELDS, Peek, count_text_bytes, needs_of, peek_at, whole_number
 from fairlead_proxy.dialects.openai.request_usual import read_usual
 from fairlead_proxy.exchange.call import Named
@@ -89,6 +90,10 @@ def read_any(body: bytes, members: dict[str, Raw] | None) -> ReadRequest:
 def rewrite_chat_request(request: ReadRequest, *, model: str, include_usage: bool) -> bytes:
     """Return the body for a target; see Passage.rewrite_request."""
     body, start, end = request.body, request.model_start, request.model_end
+    if FOREIGN in body:
+        cleaned = without_foreign_seals(body)
+        if FOREIGN not in cleaned:
+            return rewrite_chat_request(read_any(cleaned, None), model=model, include_usage=include_usage)
     name = msgspec.json.encode(model)
     if request.mode is Mode.STREAM:
         if request.has_stream_options:
