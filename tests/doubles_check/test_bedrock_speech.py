@@ -118,5 +118,5 @@ def test_errors_are_raised_by_their_name(upstream: ScriptedUpstream, status: int
 
 def test_an_exception_in_a_stream_is_raised(upstream: ScriptedUpstream) -> None:
     upstream.behave("error_after", error={"type": "ThrottlingException", "message": "slower"})
-    with pytest.raises(EventStreamError, match="throttlingException.*slower"):
+    with pytest.raises(EventStreamError, match=r"throttlingException.*slower"):
         ask(upstream, stream=True)

@@ -12,6 +12,7 @@ import openai
 from google import genai
 from google.genai import errors as genai_errors
 from google.genai import types as genai_types
+from openai.lib.streaming.chat import ChatCompletionStreamState
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ PARAMETERS: dict[str, Any] = {
 }
 TOOL, TOOL_TEXT = "weather", "Tells the weather of a city."
 SYSTEM = "Answer briefly."
+_LAST_EVENTS = ("response.completed", "response.incomplete")
 
 
 @dataclass
@@ -109,7 +111,7 @@ class ChatCaller:
         return self._send(stream)
 
     def give_results(self, heard: Heard, results: list[str], *, stream: bool) -> Heard:
-        self._messages.append(heard.raw.to_dict())
+        self._messages.append(_without_parsed(heard.raw.to_dict()))
         for call, result in zip(heard.raw.tool_calls, results, strict=True):
             self._messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
         return self._send(stream)
@@ -139,15 +141,28 @@ class ChatCaller:
         with openai.OpenAI(**self._given) as client:
             if not stream:
                 return client.chat.completions.create(**given)
-            with client.chat.completions.stream(**given) as events:
-                return events.get_final_completion()
+            state = ChatCompletionStreamState()
+            with client.chat.completions.create(stream=True, **given) as chunks:
+                for chunk in chunks:
+                    state.handle_chunk(chunk)
+            return state.current_completion_snapshot
 
     async def _later(self, given: dict[str, Any], stream: bool) -> Any:
         async with openai.AsyncOpenAI(**self._given) as client:
             if not stream:
                 return await client.chat.completions.create(**given)
-            async with client.chat.completions.stream(**given) as events:
-                return await events.get_final_completion()
+            state = ChatCompletionStreamState()
+            async with await client.chat.completions.create(stream=True, **given) as chunks:
+                async for chunk in chunks:
+                    state.handle_chunk(chunk)
+            return state.current_completion_snapshot
+
+
+def _without_parsed(value: Any) -> Any:
+    """Leave out what the SDK's own accumulation adds to an answer."""
+    if isinstance(value, dict):
+        return {key: _without_parsed(each) for key, each in value.items() if key not in ("parsed", "parsed_arguments")}
+    return [_without_parsed(each) for each in value] if isinstance(value, list) else value
 
 
 class ResponsesCaller:
@@ -214,15 +229,15 @@ class ResponsesCaller:
         with openai.OpenAI(**self._given) as client:
             if not stream:
                 return client.responses.create(**given)
-            with client.responses.stream(**given) as events:
-                return events.get_final_response()
+            with client.responses.create(stream=True, **given) as events:
+                return [event for event in events if event.type in _LAST_EVENTS][-1].response
 
     async def _later(self, given: dict[str, Any], stream: bool) -> Any:
         async with openai.AsyncOpenAI(**self._given) as client:
             if not stream:
                 return await client.responses.create(**given)
-            async with client.responses.stream(**given) as events:
-                return await events.get_final_response()
+            async with await client.responses.create(stream=True, **given) as events:
+                return [event async for event in events if event.type in _LAST_EVENTS][-1].response
 
 
 class MessagesCaller:

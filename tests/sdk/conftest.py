@@ -1,4 +1,4 @@
-"""One `fairlead run` in front of one scripted provider, which speaks every dialect; a virtual model for each of them."""
+"""One `fairlead run` in front of one scripted provider that speaks every dialect; a virtual model for each of them."""
 
 import json
 from collections.abc import Iterator

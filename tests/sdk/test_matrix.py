@@ -4,6 +4,9 @@ import pytest
 from sdk.callers import CALLERS, Caller, Question
 from sdk.conftest import UPSTREAMS, House
 
+pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
+"""google-genai makes such a class."""
+
 WORDS = "alpha beta gamma delta epsilon"
 
 each_caller = pytest.mark.parametrize("caller", CALLERS)

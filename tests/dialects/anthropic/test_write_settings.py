@@ -325,3 +325,16 @@ def test_a_request_to_count_holds_only_what_has_tokens() -> None:
         "tools": [{"name": "look", "input_schema": {"type": "object", "properties": {}}}],
     }
     assert written.lost == ()
+
+
+def test_the_last_four_cache_hints_are_kept() -> None:
+    hint = CacheHint()
+    turns = (
+        Turn(Role.SYSTEM, (Text("be kind", hint), Text("be brief", hint))),
+        Turn(Role.USER, (Text("hello", hint), Text("there", hint), Text("and here", hint))),
+    )
+    body, lost = write(Conversation(turns, tools=(Tool("look", cache=hint),)))
+    assert "cache_control" not in body["tools"][0]
+    assert ["cache_control" in block for block in body["system"]] == [False, True]
+    assert ["cache_control" in block for block in body["messages"][0]["content"]] == [True, True, True]
+    assert lost == ("a cache hint beyond the fourth",)

@@ -15,6 +15,8 @@ from doubles.scripted.turn import Place, Question, Unfit
 
 DIALECT = "anthropic-messages"
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+VERTEX_VERSION = re.compile(r"(vertex-)?\d{4}-\d{2}-\d{2}")
+"""`vertex-2023-10-16` is the documented one; Anthropic's own SDK for Vertex AI sends its API's date from 2.14 on."""
 CACHE = closed("type", "ttl")
 SOURCE = closed("type", "media_type", "data", "url", "file_id", "content")
 TEXT = closed("type", "text", "citations", cache_control=CACHE)
@@ -104,7 +106,7 @@ def _refuse(message: str) -> Unfit:
 
 def _at_vertex(asked: Json, place: Place) -> Json:
     """Return the request as Anthropic itself would get it."""
-    if asked.get("anthropic_version") != "vertex-2023-10-16":
+    if not place.counts and not VERTEX_VERSION.fullmatch(str(asked.get("anthropic_version"))):
         raise _refuse("anthropic_version: Input should be 'vertex-2023-10-16'")
     if "model" in asked and not place.counts:
         raise _refuse("model: Extra inputs are not permitted")

@@ -4,6 +4,7 @@ import msgspec
 from msgspec import structs
 
 from fairlead_proxy.dialects.anthropic.abilities import abilities_of
+from fairlead_proxy.dialects.anthropic.cache_marks import keep_last_marks
 from fairlead_proxy.dialects.anthropic.content_writer import Messages, cache_control
 from fairlead_proxy.dialects.anthropic.conversation_reader import NEUTRAL_TIERS
 from fairlead_proxy.dialects.anthropic.sampling_writer import write_sampling
@@ -62,6 +63,8 @@ def _write(conversation: Conversation, model: str) -> tuple[JsonObject, set[str]
         body["tool_choice"] = choice
     body |= write_sampling(conversation.sampling, abilities, thinks=asked.thinks, lost=lost)
     body |= _settings(conversation, lost)
+    if keep_last_marks(body):
+        lost.add("a cache hint beyond the fourth")
     return body, lost
 
 
