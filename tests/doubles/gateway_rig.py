@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
@@ -30,9 +30,10 @@ from fairlead_proxy.contract.config import (
 )
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
-from fairlead_proxy.contract.names import Operation, ProviderType
+from fairlead_proxy.contract.names import ProviderType
+from fairlead_proxy.dialects.dialect import CallerDialect
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
-from fairlead_proxy.exchange.call import ClientCall
+from fairlead_proxy.exchange.call import ClientCall, Named
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.gateway import Gateway, LiveCall
@@ -55,11 +56,12 @@ def provider(
     passive: PassiveHealth | None = None,
     price: Price | None = PRICE,
     context_window: int | None = None,
+    type_: ProviderType = ProviderType.OPENAI_COMPATIBLE,
 ) -> Provider:
     """Return a provider of the tenant's own namespace with one model `m`, which it calls `m-upstream`."""
     return Provider(
         id=f"{TENANT}/{name}",
-        type=ProviderType.OPENAI_COMPATIBLE,
+        type=type_,
         url=f"https://{name}.example/v1",
         credentials=tuple(Credential(name=credential) for credential in credentials) or (ANONYMOUS,),
         models=(Model(name="m", upstream_name="m-upstream", price=price, context_window=context_window),),
@@ -144,13 +146,30 @@ class Rig:
         asked = {"model": "smart", "messages": [{"role": "user", "content": "12345678"}], "stream": stream} | request
         return await self.raw_call(json.dumps(asked).encode(), sink=sink)
 
-    async def raw_call(self, body: bytes, *, sink: RecordingSink | None = None) -> RecordingSink:
+    async def raw_call(
+        self,
+        body: bytes,
+        *,
+        sink: RecordingSink | None = None,
+        dialect: CallerDialect = OPENAI_CHAT,
+        headers: Mapping[str, str] | None = None,
+        named: Named | None = None,
+    ) -> RecordingSink:
         self._calls += 1
         caller = sink or RecordingSink()
-        call = ClientCall(f"d-{self._calls}", TENANT, Operation.CHAT, {}, body, request_id="from-the-client")
+        call = ClientCall(
+            f"d-{self._calls}",
+            TENANT,
+            dialect.operation,
+            headers or {},
+            body,
+            request_id="from-the-client",
+            dialect=dialect.name,
+            named=named,
+        )
         self.gateway.adopt(self.config, self.keys)
         over = self.decisions.await_record(call.id)
-        self.under_way = self.gateway.begin(self.config, self.keys, OPENAI_CHAT, call, caller)
+        self.under_way = self.gateway.begin(self.config, self.keys, dialect, call, caller)
         try:
             await over
         finally:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-import botocore.session
+import botocore.session  # type: ignore[import-untyped]
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError, EventStreamError
+from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError, EventStreamError  # type: ignore[import-untyped]
 from doubles.processes import ScriptedUpstream
 
 MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
@@ -38,7 +38,8 @@ def ask(upstream: ScriptedUpstream, *, stream: bool, **more: Any) -> tuple[list[
         if not stream:
             answer = client.converse(**asked)
             return answer["output"]["message"]["content"], answer["stopReason"], answer["usage"]
-        events = list(client.converse_stream(**asked)["stream"])
+        with closing(client.converse_stream(**asked)["stream"]) as stream_of_events:
+            events = list(stream_of_events)
     blocks: dict[int, Any] = {}
     for event in events:
         if "contentBlockStart" in event:

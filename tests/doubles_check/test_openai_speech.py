@@ -127,7 +127,7 @@ def test_a_loop_of_tools_in_responses_takes_its_own_reasoning_back(
     asked["include"] = ["reasoning.encrypted_content"]
     first: Any = client.responses.create(input="what is the weather", **asked)
     call = first.output[-1]
-    result = {"type": "function_call_output", "call_id": call.call_id, "output": "sunny"}
+    result: Any = {"type": "function_call_output", "call_id": call.call_id, "output": "sunny"}
     again = [item.model_dump(exclude_none=True) for item in first.output]
     second = client.responses.create(input=[*QUESTION, *again, result], **asked)
     assert second.output_text == "scripted saw: sunny"

@@ -6,7 +6,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from botocore.eventstream import EventStreamBuffer
+from botocore.eventstream import EventStreamBuffer  # type: ignore[import-untyped]
 from doubles.processes import ScriptedUpstream
 from doubles.vendor_failures import VENDOR_FAILURES, VendorFailure
 from doubles_check.raw_calls import SPOKEN, call

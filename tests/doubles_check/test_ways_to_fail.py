@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from botocore.eventstream import ChecksumMismatch, EventStreamBuffer
+from botocore.eventstream import ChecksumMismatch, EventStreamBuffer  # type: ignore[import-untyped]
 from doubles.processes import ScriptedUpstream
 from doubles_check.raw_calls import ANTHROPIC, BEDROCK, CHAT, GEMINI, RESPONSES, SPOKEN, Came, Spoken, call, post
 

@@ -16,6 +16,12 @@ ACCESS_KEYS = {"accessKeyId": "AKIAIOSFODNN7EXAMPLE", "secretAccessKey": "wJalrX
 UPSTREAMS = ("chat", "responses", "azure", "anthropic", "gemini", "vertex", "vertex-claude", "bedrock")
 """The virtual models, each served by a provider of its own."""
 
+COUNTING = ("anthropic", "gemini", "vertex", "vertex-claude", "bedrock", "openai")
+"""Those whose providers count tokens; `openai` is served by OpenAI itself, the only one of its form that counts."""
+
+MODELS = (*UPSTREAMS, "openai")
+"""All virtual models."""
+
 
 @dataclass(frozen=True)
 class House:
@@ -77,8 +83,9 @@ def manifests(port: int) -> str:
             upstream="anthropic.claude-sonnet-4-5-20250929-v1:0",
             bedrock={"region": "us-east-1"},
         ),
+        _provider("openai", "OpenAI", f"{host}/v1", "plain", operations=["chat", "responses"]),
     ]
-    return yaml.safe_dump_all([secret, *providers, *(_policy(name) for name in UPSTREAMS)])
+    return yaml.safe_dump_all([secret, *providers, *(_policy(name) for name in MODELS)])
 
 
 def _provider(
@@ -134,7 +141,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         file = directory / "all.yaml"
         file.write_text(manifests(upstream.port))
         with standalone(directory, "-f", str(file)) as gateway:
-            eventually(lambda: all(_is_programmed(gateway, name) for name in UPSTREAMS), within=30)
+            eventually(lambda: all(_is_programmed(gateway, name) for name in MODELS), within=30)
             yield House(upstream, gateway)
 
 

@@ -5,9 +5,8 @@ reads one side into the neutral vocabulary (`exchange/`) and writes the other fr
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
-
-from msgspec import Struct
 
 from fairlead_proxy.contract.names import DialectName, Mode, Operation
 from fairlead_proxy.dialects.sse import Event
@@ -39,7 +38,8 @@ class InvalidCall(Exception):
         self.answer = Answer(400, code, message, param)
 
 
-class Written(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Written:
     """A request's body for a provider; `lost` names what of the conversation it does not say."""
 
     body: bytes
@@ -309,7 +309,8 @@ class CallerDialect(Protocol):
     def render_model(self, name: str) -> bytes: ...
 
 
-class Said(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Said:
     """What a provider says of a call that it refuses: its words, and the member at fault, where it names one."""
 
     message: str

@@ -1,14 +1,14 @@
 """One call as the core sees it, free of any server's types, and the sink that its answer goes into."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
-
-from msgspec import Struct
 
 from fairlead_proxy.contract.names import DialectName, Mode, Operation
 
 
-class Named(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Named:
     """What the path of a request says, where a dialect puts it there: the virtual model, and how the answer comes."""
 
     model: str

@@ -8,8 +8,8 @@ import re
 from functools import cache
 from typing import Any
 
-from botocore.loaders import Loader
-from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
+from botocore.loaders import Loader  # type: ignore[import-untyped]
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape  # type: ignore[import-untyped]
 from doubles.scripted.turn import Unfit
 
 PATTERNS = {
@@ -73,7 +73,7 @@ def _check_structure(value: Any, shape: StructureShape, path: str) -> None:
 
 
 def _check_scalar(value: Any, shape: Shape, path: str) -> None:
-    types: dict[str, tuple[type, ...]] = {
+    types: dict[str, tuple[Any, ...]] = {
         "string": (str,),
         "blob": (str,),
         "boolean": (bool,),

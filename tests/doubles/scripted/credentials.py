@@ -4,9 +4,9 @@ import hmac
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
+from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
+from botocore.credentials import Credentials  # type: ignore[import-untyped]
 from doubles.scripted.script import Script
 from doubles.scripted.tokens import Tokens
 from doubles.scripted.turn import Place, Unfit

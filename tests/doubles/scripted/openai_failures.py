@@ -53,7 +53,13 @@ def _azure(name: str, failure_class: str, status: int, content: Any, source: str
 def _response(status: str, **members: Any) -> dict[str, Any]:
     """Source: https://platform.openai.com/docs/api-reference/responses/object."""
     head = {"id": "resp_1", "object": "response", "created_at": 1741476542, "status": status, "model": "gpt-4o"}
-    told = {"error": None, "incomplete_details": None, "output": [], "usage": None, "instructions": None}
+    told: dict[str, Any] = {
+        "error": None,
+        "incomplete_details": None,
+        "output": [],
+        "usage": None,
+        "instructions": None,
+    }
     rest = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "metadata": {}}
     return head | told | rest | members
 

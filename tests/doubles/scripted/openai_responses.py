@@ -12,7 +12,7 @@ from doubles.scripted.seals import sign
 from doubles.scripted.turn import Form, Frame, Part, Speaker, Stop, Turn
 
 DIALECT = "openai-responses"
-ECHOED = {
+ECHOED: dict[str, Any] = {
     "instructions": None,
     "max_output_tokens": None,
     "metadata": {},
@@ -101,11 +101,12 @@ class OpenAIResponses(Speaker):
 
     def _grown(self, part: Part, where: dict[str, Any], kind: str, whole: dict[str, Any]) -> Iterator[Frame]:
         """Yield the frames of the one content part, or part of a summary, that an item has."""
-        field, name, more = {
-            Form.TEXT: ("text", "output_text", {"logprobs": []}),
-            Form.REFUSAL: ("refusal", "refusal", {}),
-            Form.THOUGHT: ("text", "reasoning_summary_text", {}),
+        field, name = {
+            Form.TEXT: ("text", "output_text"),
+            Form.REFUSAL: ("refusal", "refusal"),
+            Form.THOUGHT: ("text", "reasoning_summary_text"),
         }[part.form]
+        more: dict[str, Any] = {"logprobs": []} if part.form is Form.TEXT else {}
         yield Frame(self._event(f"response.{kind}.added", **where, part=whole | {field: ""}))
         for piece in part.pieces:
             delta = self._event(f"response.{name}.delta", **where, delta=piece, **more)
@@ -115,23 +116,20 @@ class OpenAIResponses(Speaker):
 
     def _item(self, part: Part, place: int) -> dict[str, Any]:
         number = self.turn.question.calls_before + place
-        match part.form:
-            case Form.CALL:
-                call = {"type": "function_call", "call_id": f"call_scripted_{part.number}", "name": part.name}
-                return {"id": f"fc_scripted_{part.number}", "status": "completed", "arguments": part.whole} | call
-            case Form.THOUGHT:
-                wanted = "reasoning.encrypted_content" in (self.turn.question.asked.get("include") or ())
-                sealed = {"encrypted_content": sign(DIALECT, part.whole)} if wanted else {}
-                summary = [{"type": "summary_text", "text": part.whole}]
-                return {"id": f"rs_scripted_{number}", "type": "reasoning", "summary": summary} | sealed
-            case Form.TEXT:
-                # The deltas of a stream are this very text: it keeps the space that ends it.
-                text = "".join(part.pieces) if self.turn.question.stream else part.whole
-                content = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-            case Form.REFUSAL:
-                content = {"type": "refusal", "refusal": part.whole}
-        status = "incomplete" if self.turn.stop is Stop.LENGTH else "completed"
-        message = {"type": "message", "role": "assistant", "status": status, "content": [content]}
+        if part.form is Form.CALL:
+            call = {"type": "function_call", "call_id": f"call_scripted_{part.number}", "name": part.name}
+            return {"id": f"fc_scripted_{part.number}", "status": "completed", "arguments": part.whole} | call
+        if part.form is Form.THOUGHT:
+            wanted = "reasoning.encrypted_content" in (self.turn.question.asked.get("include") or ())
+            sealed = {"encrypted_content": sign(DIALECT, part.whole)} if wanted else {}
+            summary = [{"type": "summary_text", "text": part.whole}]
+            return {"id": f"rs_scripted_{number}", "type": "reasoning", "summary": summary} | sealed
+        content: dict[str, Any] = {"type": "refusal", "refusal": part.whole}
+        if part.form is Form.TEXT:
+            # The deltas of a stream are this very text: it keeps the space that ends it.
+            text = "".join(part.pieces) if self.turn.question.stream else part.whole
+            content = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+        message = {"type": "message", "role": "assistant", "status": self._status, "content": [content]}
         return {"id": f"msg_scripted_{number}"} | message
 
     def _response(self, status: str, *, usage: bool = False) -> dict[str, Any]:
