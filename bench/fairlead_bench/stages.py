@@ -22,7 +22,7 @@ from fairlead_proxy.contract.keys import CallerKey, KeyRing, fingerprint
 from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import Operation, ProviderType
 from fairlead_proxy.decision.decide import decide
-from fairlead_proxy.dialects.registry import DIALECTS
+from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.call import ClientCall
 from fairlead_proxy.exchange.facts import facts_of
 from fairlead_proxy.exchange.record import CallRecord
@@ -39,7 +39,7 @@ from fairlead_proxy.upstream.transport import Headers, Lane, Receiver, Transport
 
 KEY = "sk-bench-client-0123456789abcdef"
 TENANT = "team"
-DIALECT = DIALECTS[Operation.CHAT]
+DIALECT = OPENAI_CHAT
 REPEATS, CALLS, LOOPS = 15, 400, 40
 LOOP_STEPS = 1000
 
@@ -80,13 +80,16 @@ class _Errand:
 
 
 class _Provider:
-    """A provider that answers when it is told to. See Transport and TransportChoice."""
+    """A provider that answers when it is told to. See Transport, TransportChoice and SignerChoice."""
 
     def __init__(self) -> None:
         self._asked: Receiver | None = None
 
     def for_provider(self, provider: Provider) -> Transport:
         return self
+
+    def of(self, provider: Provider, key: str) -> None:
+        """Its key is simply a header."""
 
     def send(self, lane: Lane, body: bytes, receiver: Receiver, more: Headers = ()) -> _Errand:
         self._asked = receiver
@@ -169,6 +172,7 @@ class _Parts:
         self.provider = _Provider()
         gear = Gear(
             transports=self.provider,
+            signers=self.provider,
             breakers=self.breakers,
             health=self.health,
             metrics=self.metrics,
@@ -181,7 +185,7 @@ class _Parts:
         self.gateway.adopt(self.config, self.keys)
         self.call = ClientCall("d-0", TENANT, Operation.CHAT, HEADERS, BODY)
         self.asked = DIALECT.read_request(BODY)
-        self.relay = DIALECT.open_relay(DIALECT.read_request(STREAM_BODY), include_usage=True)
+        self.relay = DIALECT.open_relay(DIALECT.read_request(STREAM_BODY), include_usage=True, now=0.0)
         self._number = 0
 
     def _write(self, _: bytes, lines: int) -> None:
@@ -193,7 +197,7 @@ class _Parts:
     def whole(self) -> None:
         self._number += 1
         call = ClientCall(f"d-{self._number}", TENANT, Operation.CHAT, HEADERS, BODY)
-        self.gateway.begin(self.config, self.keys, call, _Client())
+        self.gateway.begin(self.config, self.keys, DIALECT, call, _Client())
         self.provider.answer()
 
     def admit(self) -> None:

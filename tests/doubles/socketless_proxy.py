@@ -26,7 +26,7 @@ from fairlead_proxy.contract.config import (
     Rule,
     Target,
 )
-from fairlead_proxy.contract.names import ProviderType
+from fairlead_proxy.contract.names import Operation, ProviderType
 from fairlead_proxy.exchange.errors import Answer
 from fairlead_proxy.gateway import Gateway
 from fairlead_proxy.gear import Gear
@@ -219,7 +219,13 @@ class SocketlessProxy:
         return loaded.config.gateway.egress if loaded else Egress()
 
     def _refused(
-        self, call: str, request_id: str, identity: Identity | None, loaded: Loaded | None, answer: Answer
+        self,
+        call: str,
+        request_id: str,
+        operation: Operation,
+        identity: Identity | None,
+        loaded: Loaded | None,
+        answer: Answer,
     ) -> None:
         raise AssertionError(f"a call was refused: {answer.message}")
 

@@ -67,7 +67,8 @@ class Heard:
 class Caller(Protocol):
     """One conversation. `failures`: what the SDK raises for an error answer."""
 
-    failures: type[Exception]
+    @property
+    def failures(self) -> type[Exception]: ...
 
     def ask(self, question: Question, *, stream: bool) -> Heard: ...
 
@@ -89,7 +90,7 @@ class ChatCaller:
     failures = openai.APIError
 
     def __init__(self, host: str, model: str, *, use_async: bool = False) -> None:
-        self._given = {"base_url": f"{host}/v1", "api_key": "key", "max_retries": 0, "timeout": 30}
+        self._given: dict[str, Any] = {"base_url": f"{host}/v1", "api_key": "key", "max_retries": 0, "timeout": 30}
         self._model, self._async = model, use_async
         self._messages: list[Any] = [{"role": "system", "content": SYSTEM}]
         self._more: dict[str, Any] = {}
@@ -169,7 +170,7 @@ class ResponsesCaller:
     failures = openai.APIError
 
     def __init__(self, host: str, model: str, *, use_async: bool = False) -> None:
-        self._given = {"base_url": f"{host}/v1", "api_key": "key", "max_retries": 0, "timeout": 30}
+        self._given: dict[str, Any] = {"base_url": f"{host}/v1", "api_key": "key", "max_retries": 0, "timeout": 30}
         self._model, self._async = model, use_async
         self._items: list[Any] = []
         self._more: dict[str, Any] = {"instructions": SYSTEM, "store": False}
@@ -244,7 +245,7 @@ class MessagesCaller:
     failures = anthropic.APIError
 
     def __init__(self, host: str, model: str, *, use_async: bool = False) -> None:
-        self._given = {"base_url": host, "api_key": "key", "max_retries": 0, "timeout": 30}
+        self._given: dict[str, Any] = {"base_url": host, "api_key": "key", "max_retries": 0, "timeout": 30}
         self._model, self._async = model, use_async
         self._messages: list[Any] = []
         self._more: dict[str, Any] = {"system": SYSTEM, "max_tokens": 4096}

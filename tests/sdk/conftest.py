@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import yaml
@@ -66,7 +67,7 @@ def manifests(port: int) -> str:
         "metadata": {"name": "keys", "namespace": "default"},
         "stringData": keys,
     }
-    vertex = {"vertex": {"project": "project", "location": "us-central1"}}
+    vertex: dict[str, Any] = {"vertex": {"project": "project", "location": "us-central1"}}
     providers = [
         _provider("chat", "OpenAICompatible", f"{host}/v1", "plain"),
         _provider("responses", "OpenAICompatible", f"{host}/v1", "plain", operations=["responses"]),

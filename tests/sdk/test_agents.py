@@ -102,7 +102,9 @@ def talk(model: Any, step: Step) -> tuple[list[str], str]:
 
 
 each_upstream = pytest.mark.parametrize("upstream", MODELS)
-each_kind = pytest.mark.parametrize("kind", [OpenAIChatCompletionsModel, OpenAIResponsesModel], ids=["chat", "responses"])
+each_kind = pytest.mark.parametrize(
+    "kind", [OpenAIChatCompletionsModel, OpenAIResponsesModel], ids=["chat", "responses"]
+)
 each_step = pytest.mark.parametrize("step", [invoke, stream, invoke_later])
 each_open = pytest.mark.parametrize(
     "open_model",

@@ -58,15 +58,22 @@ _CLEAN: dict[DialectName, Clean] = {
 }
 _ALWAYS: dict[DialectName, Headers] = {DialectName.ANTHROPIC: (("anthropic-version", ANTHROPIC_VERSION),)}
 
+_CALLERS = {(each.name, each.operation): each for each in CALLERS}
+
 
 def provider_dialect(name: DialectName, operation: Operation) -> ProviderDialect:
     """Return the dialect in which targets are asked for this; which dialects count, `contract/dialects.py` knows."""
     return (_COUNTING if operation is Operation.COUNT_TOKENS else _TALKING)[name]
 
 
-@lru_cache(maxsize=256)
 def passage_of(caller: CallerDialect, target: DialectName, type_: ProviderType) -> Passage:
     """Return the way of a caller's calls to targets of this dialect at providers of this type."""
+    return _passage(caller.name, caller.operation, target, type_)
+
+
+@lru_cache(maxsize=512)
+def _passage(name: DialectName, operation: Operation, target: DialectName, type_: ProviderType) -> Passage:
+    caller = _CALLERS[name, operation]
     provider = provider_dialect(target, caller.operation)
     if caller is OPENAI_CHAT and provider is OPENAI_CHAT:
         return OPENAI_CHAT
