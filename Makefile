@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 
-.PHONY: help check lint test test-compiled generate changelog lock bench profile
+.PHONY: help check lint test test-compiled generate changelog lock bench profile soak
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -32,6 +32,9 @@ lock:  ## uv.lock from pyproject.toml, keeping what is locked
 
 bench:  ## measure beside other gateways (about an hour), and write docs/reference/performance.md
 	bench/run --rounds 5 --page docs/reference/performance.md
+
+soak:  ## half an hour of load and random faults, and write docs/reference/soak.md
+	bench/run soak --minutes 30 --seed 1 --page docs/reference/soak.md
 
 profile:  ## flame graphs of plain calls and of streams, outside the tree
 	bench/run profile

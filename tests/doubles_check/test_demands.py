@@ -37,7 +37,7 @@ REFUSED: list[tuple[Spoken, dict[str, Any], str]] = [
     (CHAT, {"messages": [HI, {"role": "tool", "tool_call_id": "c1", "content": "x"}]}, "must be a response"),
     (CHAT, {"messages": [HI, {"role": "assistant", "tool_calls": [CALLED]}, HI]}, "did not have response messages"),
     (CHAT, {"messages": [HI, {"role": "assistant", "content": None}]}, "expected a string, got null"),
-    (CHAT, {"messages": [{"role": "assistant", "content": "x", "reasoning_content": "y"}]}, "reasoning_content"),
+    (CHAT, {"messages": [{"role": "assistant", "content": "x", "reasoning_details": "y"}]}, "reasoning_details"),
     (CHAT, {"tool_choice": "auto"}, "only allowed when 'tools' are specified"),
     (CHAT, {"stream_options": {"include_usage": True}}, "only allowed when 'stream' is enabled"),
     (CHAT, {"temperature": 2.5}, "Invalid 'temperature'"),

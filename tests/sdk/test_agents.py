@@ -1,6 +1,5 @@
 """Frameworks of agents, each with its own loop of tools, against every dialect of a provider."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -44,24 +43,24 @@ def of_agents(kind: type[Model], house: House, model: str) -> tuple[Agent[None],
     return Agent(name="guide", instructions=SYSTEM, tools=[function_tool(weather)], model=speaking), client
 
 
+def given(url: str, model: str) -> dict[str, Any]:
+    return {"base_url": url, "api_key": "key", "model": model, "max_retries": 0, "timeout": 20}
+
+
 def open_chat(host: str, model: str) -> BaseChatModel:
-    return ChatOpenAI(base_url=f"{host}/v1", api_key=lambda: "key", model=model, max_retries=0, timeout=20)
+    return ChatOpenAI(**given(f"{host}/v1", model))
 
 
 def open_responses(host: str, model: str) -> BaseChatModel:
-    return ChatOpenAI(
-        base_url=f"{host}/v1", api_key=lambda: "key", model=model, max_retries=0, timeout=20, use_responses_api=True
-    )
+    return ChatOpenAI(**given(f"{host}/v1", model), use_responses_api=True)
 
 
 def open_anthropic(host: str, model: str) -> BaseChatModel:
-    given: dict[str, Any] = {"base_url": host, "api_key": "key", "model": model, "max_retries": 0, "timeout": 20}
-    return ChatAnthropic(**given)
+    return ChatAnthropic(**given(host, model))
 
 
 def open_google(host: str, model: str) -> BaseChatModel:
-    given: dict[str, Any] = {"base_url": host, "api_key": "key", "model": model, "max_retries": 0, "timeout": 20}
-    return ChatGoogleGenerativeAI(**given)
+    return ChatGoogleGenerativeAI(**given(host, model))
 
 
 def invoke(model: Any, messages: list[BaseMessage]) -> AIMessage:
@@ -71,19 +70,16 @@ def invoke(model: Any, messages: list[BaseMessage]) -> AIMessage:
 
 
 def stream(model: Any, messages: list[BaseMessage]) -> AIMessage:
-    pieces = list(model.stream(messages))
+    return joined(list(model.stream(messages)))
+
+
+def joined(pieces: list[Any]) -> AIMessage:
     assert len(pieces) > 1
     whole = pieces[0]
     for piece in pieces[1:]:
         whole += piece
     assert isinstance(whole, AIMessage)
     return whole
-
-
-def invoke_later(model: Any, messages: list[BaseMessage]) -> AIMessage:
-    answer = asyncio.run(model.ainvoke(messages))
-    assert isinstance(answer, AIMessage)
-    return answer
 
 
 def talk(model: Any, step: Step) -> tuple[list[str], str]:
@@ -101,11 +97,23 @@ def talk(model: Any, step: Step) -> tuple[list[str], str]:
     raise AssertionError(f"still asking for tools after {TURNS} turns")
 
 
+async def talk_later(model: Any) -> str:
+    """Run the same loop without blocking, streaming each answer; return the last one."""
+    messages: list[BaseMessage] = [SystemMessage(SYSTEM), HumanMessage(ASKED)]
+    for _ in range(TURNS):
+        answer = joined([piece async for piece in model.astream(messages)])
+        messages.append(answer)
+        if not answer.tool_calls:
+            return answer.text
+        messages += [await lookup.ainvoke(call) for call in answer.tool_calls]
+    raise AssertionError(f"still asking for tools after {TURNS} turns")
+
+
 each_upstream = pytest.mark.parametrize("upstream", MODELS)
 each_kind = pytest.mark.parametrize(
     "kind", [OpenAIChatCompletionsModel, OpenAIResponsesModel], ids=["chat", "responses"]
 )
-each_step = pytest.mark.parametrize("step", [invoke, stream, invoke_later])
+each_step = pytest.mark.parametrize("step", [invoke, stream])
 each_open = pytest.mark.parametrize(
     "open_model",
     [open_chat, open_responses, open_anthropic, open_google],
@@ -170,3 +178,24 @@ def test_a_loop_of_langchain_uses_two_tools_at_once(house: House, open_model: Op
     cities, said = talk(model, step)
     assert cities == ["Paris", "Rome"]
     assert said.strip() == "scripted saw: sunny in Paris sunny in Rome"
+
+
+@each_upstream
+@pytest.mark.parametrize("responses", [False, True], ids=["chat", "responses"])
+async def test_langchain_s_model_of_openai_does_so_without_blocking(
+    house: House, upstream: str, responses: bool
+) -> None:
+    house.upstream.behave(answer="tools")
+    async with openai.DefaultAsyncHttpxClient() as http:
+        more: dict[str, Any] = {"use_responses_api": responses, "http_async_client": http}
+        model = ChatOpenAI(**given(house.gateway.url, upstream), **more)
+        assert (await talk_later(model.bind_tools([lookup]))).strip() == "scripted saw: sunny in Paris"
+
+
+@each_upstream
+async def test_langchain_s_model_of_google_does_so_without_blocking(house: House, upstream: str) -> None:
+    house.upstream.behave(answer="tools")
+    model = ChatGoogleGenerativeAI(**given(house.host, upstream))
+    assert (await talk_later(model.bind_tools([lookup]))).strip() == "scripted saw: sunny in Paris"
+    assert model.client is not None
+    await model.client.aio.aclose()

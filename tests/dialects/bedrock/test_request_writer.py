@@ -450,11 +450,19 @@ def test_a_schema_is_written_as_text() -> None:
     schema = {"type": "object", "properties": {"ä": {"type": "string"}}}
     body = body_of(Conversation((said(),), form=AnswerForm(schema, "reply", "A reply.", strict=True)), NOVA)
     text = body["outputConfig"]["textFormat"]
-    assert json.loads(text["structure"]["jsonSchema"].pop("schema")) == schema
+    assert json.loads(text["structure"]["jsonSchema"].pop("schema")) == schema | {"additionalProperties": False}
     assert text == {
         "type": "json_schema",
         "structure": {"jsonSchema": {"name": "reply", "description": "A reply."}},
     }
+
+
+def test_constraints_of_a_schema_that_the_vendor_refuses_are_left_out_and_named() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 0}}, "additionalProperties": False}
+    body, lost = written(Conversation((said(),), form=AnswerForm(schema)), NOVA)
+    text = body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"]
+    assert json.loads(text)["properties"] == {"n": {"type": "integer"}}
+    assert lost == ("constraints of the JSON schema",)
 
 
 @pytest.mark.parametrize(
@@ -560,3 +568,17 @@ def test_every_text_of_a_caller_arrives_in_order(conversation: Conversation) -> 
         if message["role"] == "user" and block.get("text", "") not in {"", *ours}
     ]
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "blocks", "lost"),
+    [
+        ("UklGRgAAAABXRUJQVlA4IA==", {"text", "image"}, ()),
+        ("UklGRgAAAABXQVZFZm10", {"text"}, ("file of the type application/octet-stream",)),
+    ],
+)
+def test_a_picture_is_told_from_a_sound_by_its_first_bytes(data: str, blocks: set[str], lost: tuple[str, ...]) -> None:
+    media = Media(MediaKind.FILE, "application/octet-stream", data=data)
+    body, named = written(Conversation((user(Text("hello"), media),)), NOVA)
+    assert {name for block in body["messages"][0]["content"] for name in block} == blocks
+    assert named == lost

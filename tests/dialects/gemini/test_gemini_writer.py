@@ -10,6 +10,7 @@ from fairlead_proxy.dialects.gemini.dialect import GeminiCount, GeminiGenerate
 from fairlead_proxy.exchange.conversation import (
     AnswerForm,
     CacheHint,
+    Citation,
     Conversation,
     Media,
     MediaKind,
@@ -349,3 +350,7 @@ def test_a_count_takes_instructions_and_tools_as_texts() -> None:
         ]
     }
     assert written.lost == ()
+
+
+def test_citations_of_an_earlier_answer_are_left_out_and_named() -> None:
+    assert said(Text("It is.", citations=(Citation("https://example.com"),))) == ([{"text": "It is."}], ("citations",))

@@ -25,7 +25,18 @@ ROLES = {
     "system": closed("role", "name", content=CONTENT),
     "developer": closed("role", "name", content=CONTENT),
     "user": closed("role", "name", content=CONTENT),
-    "assistant": closed("role", "name", "refusal", "audio", "function_call", content=CONTENT, tool_calls=CALL),
+    # What a vendor puts into its answers it takes back: applications append them to the conversation as they are.
+    "assistant": closed(
+        "role",
+        "name",
+        "refusal",
+        "audio",
+        "function_call",
+        "annotations",
+        "reasoning_content",
+        content=CONTENT,
+        tool_calls=CALL,
+    ),
     "tool": closed("role", "tool_call_id", content=CONTENT),
     "function": closed("role", "name", "content"),
 }

@@ -50,8 +50,8 @@ _FORMAT_OF_ENDING = {
     "htm": "html",
     "jpg": "jpeg",
 }
-_FORMAT_OF_START = {"iVBOR": "png", "/9j/": "jpeg", "R0lG": "gif", "UklGR": "webp", "JVBERi0": "pdf"}
-"""How the base64 of a file begins that says by its first bytes what it is."""
+_START = re.compile(r"(?P<png>iVBOR)|(?P<jpeg>/9j/)|(?P<gif>R0lG)|(?P<webp>UklGR.{6}XRUJQ)|(?P<pdf>JVBERi0)")
+"""How the base64 of a file begins that says by its first bytes what it is; a RIFF may be a sound as well as a WebP."""
 
 _NOT_OF_NAMES = re.compile(r"[^A-Za-z0-9\s()\[\]-]+")
 _SPACES = re.compile(r"\s+")
@@ -114,5 +114,5 @@ def _format_of(media: Media) -> str | None:
         return _FORMAT_OF_ENDING[ending]
     if kind.startswith("text/"):
         return "txt"
-    data = media.data or ""
-    return next((format_ for start, format_ in _FORMAT_OF_START.items() if data.startswith(start)), None)
+    found = _START.match(media.data or "")
+    return None if found is None else found.lastgroup

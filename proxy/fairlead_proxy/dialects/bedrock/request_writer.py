@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.
 import msgspec
 
 from fairlead_proxy.dialects.anthropic.abilities import Abilities, abilities_of
+from fairlead_proxy.dialects.anthropic.schema import write_schema
 from fairlead_proxy.dialects.bedrock.blocks import BlockWriter
 from fairlead_proxy.dialects.bedrock.messages_writer import write_messages
 from fairlead_proxy.dialects.bedrock.models import Traits, traits_of
@@ -39,7 +40,7 @@ def write_converse(conversation: Conversation, *, model: str) -> Written:
         inference["stopSequences"] = stop
         if traits.claude:
             body["additionalModelResponseFieldPaths"] = [f"/{STOP_SEQUENCE}"]
-    output = _output(conversation.form, asked)
+    output = _output(conversation.form, asked, lost)
     for name, member in (
         ("inferenceConfig", inference),
         ("additionalModelRequestFields", fields),
@@ -55,6 +56,8 @@ def write_converse(conversation: Conversation, *, model: str) -> Written:
         lost.add("user")
     if conversation.parallel_tools is False:
         lost.add("parallel tool calls off")
+    if conversation.choices > 1:
+        lost.add("more than one choice")
     return Written(msgspec.json.encode(body), tuple(sorted(lost)))
 
 
@@ -115,11 +118,18 @@ def _sampling(
     return inference
 
 
-def _output(form: AnswerForm | None, asked: Asked) -> JsonObject:
-    """Source: https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html"""
+def _output(form: AnswerForm | None, asked: Asked, lost: set[str]) -> JsonObject:
+    """Source: https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html, where the part of JSON schema
+    that is taken ("JSON Schema Draft 2020-12 subset") is the one that Anthropic takes.
+    """
     output: JsonObject = {}
-    if form is not None and form.schema is not None:
-        schema = {"schema": msgspec.json.encode(form.schema).decode()}
+    if form is not None and form.schema is None:
+        lost.add("JSON answers without a schema")
+    elif form is not None and form.schema is not None:
+        taken, weaker = write_schema(form.schema)
+        if weaker:
+            lost.add("constraints of the JSON schema")
+        schema = {"schema": msgspec.json.encode(taken).decode()}
         if form.name:
             schema["name"] = form.name
         if form.description:

@@ -113,6 +113,8 @@ class _ContentsWriter:
         self._note_cache(part)
         match part:
             case Text() | Refusal():
+                if isinstance(part, Text) and part.citations:
+                    self._lost.add("citations")
                 if part.text:  # the vendor refuses a part without any
                     self._parts.append({"text": part.text})
             case Media():
