@@ -190,10 +190,11 @@ def test_a_target_whose_dialect_has_no_words_for_a_feature_is_skipped(tmp_path: 
 
 
 def test_a_feature_that_no_target_has_words_for_refuses_the_call(source: Path) -> None:
-    result = invoke("explain", "-f", source, "--model", "smart", "--dialect", "gemini", "--feature", "video")
+    result = invoke("explain", "-f", source, "--model", "smart", "--dialect", "gemini", "--feature", "videos by URL")
     assert result.exit_code == 1
-    assert "refused   capability_missing: no target of the model 'smart' offers what this request needs: video" in (
-        result.stdout
+    assert (
+        "refused   capability_missing: no target of the model 'smart' offers what this request needs: videos by URL"
+        in (result.stdout)
     )
 
 

@@ -39,7 +39,7 @@ spec:
       targets:
       - {{provider: {{name: {name}-primary}}, model: m, priority: 0}}
       - {{provider: {{name: {name}-backup}}, model: m, priority: 1}}
-    resilience: {{timeouts: {{perTry: 1s, firstToken: 1s, idle: 1s, total: 20s}}}}
+    resilience: {{timeouts: {{perTry: 1s, firstToken: 1s, idle: 1s, total: 20s}}, fallback: {{contextLength: Deny}}}}
 """
 
 FIRST = """

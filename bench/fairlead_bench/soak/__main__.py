@@ -22,7 +22,9 @@ def form_of(minutes: float, seed: int) -> Form:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0; 1 if a promise was not kept."""
     parser = argparse.ArgumentParser(prog="bench/run soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30.0, help="how long it takes; below 20 the slope has no bound")
+    parser.add_argument(
+        "--minutes", type=float, default=30.0, help="how long it takes; below 20 the slope has no bound"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the faults and of the callers")
     parser.add_argument("--page", type=Path, metavar="FILE", help="also write the results as a page")
     told = parser.parse_args(arguments)

@@ -45,7 +45,9 @@ def checks(soaked: Soaked) -> list[Check]:
     rested = before is not None and after is not None and is_at_rest(after, before)
     return [
         Check("calls whose end is unexplained", "0", str(ends[End.UNEXPLAINED]), not ends[End.UNEXPLAINED]),
-        Check("calls that were judged", str(soaked.calls.total()), str(ends.total()), ends.total() == soaked.calls.total()),
+        Check(
+            "calls that were judged", str(soaked.calls.total()), str(ends.total()), ends.total() == soaked.calls.total()
+        ),
         Check("calls that were answered", "> 0", f"{answered:,}", answered > 0),
         Check(
             "RSS after warm-up, MiB in 10 min",
@@ -113,7 +115,11 @@ def _ends(soaked: Soaked) -> str:
     rows = [[str(each), f"{ends[each]:,}"] for each in End]
     by_kind = "; ".join(f"{name} {number:,}" for name, number in sorted(soaked.calls.items()))
     more = f"\nBy caller: {by_kind}. Slow readers: {soaked.slow_readers:,}."
-    held = f" Calls not made, because {soaked.held:,} would have been too many at once: {soaked.held:,}." if soaked.held else ""
+    held = (
+        f" Calls not made, because {soaked.held:,} would have been too many at once: {soaked.held:,}."
+        if soaked.held
+        else ""
+    )
     return "## How calls ended\n\n" + _table(["end", "calls"], rows) + more + held + "\n"
 
 

@@ -56,9 +56,7 @@ def text_of(name: str, words: int) -> str:
     return " ".join([*(f"{name}-{number}" for number in range(1, words)), f"{name}-end"])
 
 
-async def _control(
-    providers: dict[str, Provider], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _control(providers: dict[str, Provider], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     connection = Connection(reader, writer)
     while (request := await connection.read_request()) is not None:
         await providers[request.place.removeprefix("/")].obey(Script.of(json.loads(request.body)))

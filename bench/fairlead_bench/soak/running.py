@@ -169,7 +169,9 @@ class _Trouble:
                 self._tell(injection.provider, {})
                 injection.ended = time.time()
             self._settling.append((time.monotonic() + SETTLING_SECONDS, injections))
-        for at, injections in [each for each in self._settling if each[0] <= time.monotonic() or elapsed == float("inf")]:
+        for at, injections in [
+            each for each in self._settling if each[0] <= time.monotonic() or elapsed == float("inf")
+        ]:
             self._settling.remove((at, injections))
             self._note_effects(injections)
         while self._to_come and self._to_come[0].begins <= elapsed < float("inf"):

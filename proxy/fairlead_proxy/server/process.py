@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from random import Random
 from typing import Any
 
-from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, disable_created_metrics
 
 from fairlead_proxy.config_source import ConfigSource, Loaded
 from fairlead_proxy.contract.config import Egress
@@ -87,12 +87,14 @@ class Proxy:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library gives it no types
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
         self._metrics = Metrics(registry, self._journal.catch_up)
         decisions = DecisionRing(DECISIONS_KEPT)
         rng = Random()
         self._breakers = Breakers(rng, self._news.tell, self._journal.catch_up)
         self._health = HealthObserver(self._breakers, self._news.tell, self._journal.catch_up)
         self._metrics.show_health(lambda: self._health.observations(self._clock()))
+        self._metrics.show_tasks(lambda: len(asyncio.all_tasks()))
         access_log = AccessLog(self._lines.write, LINE_FORMATS[settings.log_format]())
         self._journal.hand_to(
             self._breakers.after_calls, self._health.record_calls, self._metrics.count, access_log.tell

@@ -103,6 +103,11 @@ class Metrics:
         """Show breakers and health at each scrape, from what `observations` returns then. Once a process."""
         self.registry.register(_HealthCollector(observations))
 
+    def show_tasks(self, count: Callable[[], int]) -> None:
+        """Show at each scrape how many tasks the process has, as `count` returns it then. Once a process."""
+        tasks = Gauge("fairlead_tasks", "Tasks of the event loop; calls are none.", registry=self.registry)
+        tasks.set_function(count)
+
     def _post(self) -> None:
         """Bring the series up to date."""
         self._catch_up()
