@@ -1,6 +1,6 @@
 """What the caller is told beside the provider's own bytes: headers of ours, and errors of ours in its dialect."""
 
-from fairlead_proxy.contract.names import FailureClass, Mode
+from fairlead_proxy.contract.names import DialectName, FailureClass, Mode
 from fairlead_proxy.dialects.dialect import CallerDialect
 from fairlead_proxy.exchange.answers import SHUTTING_DOWN, broken_off
 from fairlead_proxy.exchange.call import Sink
@@ -142,6 +142,8 @@ class Reply:
         record, berth = self.record, self.berth
         call, asked = record.call.encode(), record.request_id.encode() if record.request_id else None
         lines = b"x-fairlead-decision: %b\r\nx-request-id: %b\r\n" % (call, asked or call)
+        if self.dialect.name is DialectName.ANTHROPIC:
+            lines += b"request-id: %b\r\n" % (asked or call)  # where its SDK looks for it
         if record.plan is not None:
             lines += b"x-fairlead-attempts: %d\r\n" % (record.attempts + under_way)
         if berth is not None:
