@@ -50,15 +50,16 @@ class ReadRequest:
     """What a request says, without its content. `model` is the virtual model that the caller named.
 
     `wants_usage`: the caller itself asked for token counts (streams). `needs` None: it is found out from the
-    conversation when somebody asks. `written` is how it was last written for a model of another dialect, `written_for`:
-    for which; both are the Translated passage's. What is left is the dialect's own: where the model stands in `body`
-    (0, 0: not there), whether it has stream options, how the text in its messages and tools is counted, and how the
-    whole is read.
+    conversation when somebody asks. `may_hold_seals` False: there is no place in it for those of another provider.
+    `written` is how it was last written for a model of another dialect, `written_for`: for which; both are the
+    Translated passage's. What is left is the dialect's own: where the model stands in `body` (0, 0: not there), whether
+    it has stream options, how the text in its messages and tools is counted, and how the whole is read.
     """
 
     __slots__ = (
         "_conversation", "_needs", "_prompt_tokens", "body", "count_text_bytes", "has_stream_options", "max_tokens",
-        "mode", "model", "model_end", "model_start", "read_conversation", "wants_usage", "written", "written_for",
+        "may_hold_seals", "mode", "model", "model_end", "model_start", "read_conversation", "wants_usage", "written",
+        "written_for",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +75,7 @@ class ReadRequest:
         has_stream_options: bool = False,
         count_text_bytes: Callable[[bytes], int] = len,
         read_conversation: "Callable[[ReadRequest], Conversation] | None" = None,
+        may_hold_seals: bool = True,
     ) -> None:
         self.model = model
         self.mode = mode
@@ -86,6 +88,7 @@ class ReadRequest:
         self.has_stream_options = has_stream_options
         self.count_text_bytes = count_text_bytes
         self.read_conversation = read_conversation
+        self.may_hold_seals = may_hold_seals
         self._prompt_tokens = -1
         self._conversation: Conversation | InvalidCall | None = None
         self.written: Written | None = None
@@ -139,6 +142,16 @@ def content_type_of(headers: Headers) -> str:
         if name == "content-type":
             return value
     return ""
+
+
+def media_type_of(headers: Headers) -> str:
+    """Return the content type without its parameters, in lower case."""
+    return content_type_of(headers).partition(";")[0].strip().lower()
+
+
+def opens_events(status: int, headers: Headers) -> bool:
+    """Say whether a head opens a stream of events. A missing content type is taken on trust: its reader finds out."""
+    return status == 200 and media_type_of(headers) in ("", "text/event-stream")
 
 
 class Answered:

@@ -11,7 +11,15 @@ from fairlead_proxy.dialects.dialect import (
     ReadRequest,
     content_type_of,
 )
-from fairlead_proxy.dialects.openai.answer_forms import COMPLETION, FILTERED, GOOD, MESSAGE, USAGE, Completion
+from fairlead_proxy.dialects.openai.answer_forms import (
+    COMPLETION,
+    CONTENT_FILTER,
+    FILTERED,
+    GOOD,
+    MESSAGE,
+    USAGE,
+    Completion,
+)
 from fairlead_proxy.dialects.openai.errors import (
     VendorError,
     classify_answer,
@@ -31,10 +39,11 @@ def read_chat_answer(status: int, headers: Headers, body: bytes, *, request: Rea
     if not 200 <= status < 300:
         raise classify_answer(status, headers, body[:MAX_ERROR_BYTES], now)
     try:
-        usage = GOOD.decode(body).usage.to_usage()
+        good = GOOD.decode(body)
+        usage, filtered = good.usage.to_usage(), good.choices[0].finish_reason == CONTENT_FILTER
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        usage = read_any_answer(status, body, request)
-    if FILTERED in body and _is_filtered(body):
+        usage, filtered = read_any_answer(status, body, request), FILTERED in body
+    if filtered and _is_filtered(body):
         detail, relayed = "the answer was filtered before its first content", Relayed(status, "application/json", body)
         raise UpstreamFailure(FailureClass.CONTENT_FILTERED, detail, status=status, relayed=relayed)
     content_type = content_type_of(headers)

@@ -10,6 +10,7 @@ from fairlead_proxy.dialects.raw_values import NULL
 
 
 class _GoodChoice(Struct):
+    finish_reason: str | None = None
     error: None = None
 
 
@@ -42,6 +43,7 @@ class Completion(Struct):
     error: Raw = NULL
 
 
+CONTENT_FILTER = "content_filter"
 FILTERED = b'"content_filter"'
 """A finish reason. Source: https://platform.openai.com/docs/api-reference/chat/object"""
 

@@ -90,7 +90,7 @@ def read_any(body: bytes, members: dict[str, Raw] | None) -> ReadRequest:
 def rewrite_chat_request(request: ReadRequest, *, model: str, include_usage: bool) -> bytes:
     """Return the body for a target; see Passage.rewrite_request."""
     body, start, end = request.body, request.model_start, request.model_end
-    if FOREIGN in body:
+    if request.may_hold_seals and FOREIGN in body:
         cleaned = without_foreign_seals(body)
         if FOREIGN not in cleaned:
             return rewrite_chat_request(read_any(cleaned, None), model=model, include_usage=include_usage)

@@ -62,7 +62,8 @@ def read_usual(body: bytes, members: dict[str, Raw]) -> ReadRequest | None:
     streamed = stream is not None and bytes(stream) == b"true"
     if not (stream is None or streamed or bytes(stream) in _FALSE):
         return None
-    if not _are_plain(body, start, end) and not _are_text(body, start, end, messages):
+    plain = _are_plain(body, start, end)
+    if not plain and not _are_text(body, start, end, messages):
         return None
     return ReadRequest(
         quoted[1:-1].decode(),
@@ -76,6 +77,7 @@ def read_usual(body: bytes, members: dict[str, Raw]) -> ReadRequest | None:
         options is not None,
         count_text_bytes,
         read_chat_conversation,
+        not plain,  # they stand in lists
     )
 
 
