@@ -1,7 +1,8 @@
 """One gateway with API keys in front of the scripted provider, for the guides: each page is a tenant with a key.
 
-The virtual model `smart` of a page stands at a provider of another API than the page's own. Three more go wrong:
-`brief` has no patience, `narrow` has no rule for anybody, and `resting` is left alone after its first failure.
+The virtual model `smart` of a page stands at a provider of another API than the page's own. Four more go wrong:
+`brief` has no patience, `narrow` has no rule for anybody, `resting` is left alone after its first failure, and
+`limited` stands at a provider of its own, so that nobody else waits for its limit to pass.
 """
 
 from collections.abc import Iterator
@@ -20,18 +21,26 @@ SERVED_BY = {
 }
 """The provider behind the models of each page."""
 
-RESTING = {"consecutive": 1, "baseCooldown": "5m"}
+REAL = {"anthropic": "claude-sonnet-4-5", "gemini": "gemini-2.5-pro", "openai": "gpt-5.4"}
+"""Names of real models, for what is asked of a model depends on its generation."""
+
+MODELS = ("smart", "brief", "narrow", "resting", "limited")
+_ALONE = ("resting", "limited")
+"""Those with a provider of their own on each page."""
 
 
 def key_of(page: str) -> str:
-    return f"key-of-{page}"
+    return f"key-of-the-page-{page}"
 
 
 def _all_manifests(port: int) -> str:
     described: list[dict[str, Any]] = [each for each in yaml.safe_load_all(manifests(port)) if each is not None]
     providers = [each for each in described if each["kind"] == "ModelProvider"]
     for provider in providers:
-        provider["spec"]["consumers"] = {"namespaceSelector": {}}
+        spec = provider["spec"]
+        model = spec["models"][0]
+        model["upstreamName"] = REAL.get(provider["metadata"]["name"], model["upstreamName"])
+        spec["consumers"] = {"namespaceSelector": {}}
     gateway = _object(
         "ModelGateway",
         "main",
@@ -44,8 +53,8 @@ def _all_manifests(port: int) -> str:
     )
     secrets = [each for each in described if each["kind"] == "Secret"]
     tenants = [each for page in SERVED_BY for each in _tenant(page)]
-    resting = [_resting(page, providers) for page in SERVED_BY]
-    return yaml.safe_dump_all([gateway, *secrets, *providers, *resting, *tenants])
+    alone = [_alone(model, page, providers) for page in SERVED_BY for model in _ALONE]
+    return yaml.safe_dump_all([gateway, *secrets, *providers, *alone, *tenants])
 
 
 def _object(kind: str, name: str, namespace: str, spec: dict[str, Any]) -> dict[str, Any]:
@@ -53,15 +62,16 @@ def _object(kind: str, name: str, namespace: str, spec: dict[str, Any]) -> dict[
     return {"apiVersion": "fairlead.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": spec}
 
 
-def _resting(page: str, providers: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the provider of a page once more, which rests after one failure."""
+def _alone(model: str, page: str, providers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the provider of a page once more, for one model, and to be left alone after one failure."""
     spec = next(each["spec"] for each in providers if each["metadata"]["name"] == SERVED_BY[page])
-    return _object("ModelProvider", f"resting-{page}", "default", spec | {"health": {"passive": RESTING}})
+    health = {"passive": {"consecutive": 1, "baseCooldown": "5m"}}
+    return _object("ModelProvider", f"{model}-{page}", "default", spec | {"health": health})
 
 
 def _tenant(page: str) -> list[dict[str, Any]]:
     meta = {"name": "app", "namespace": page, "labels": {"fairlead.dev/key": "true"}}
-    usual, resting = _rule(SERVED_BY[page]), _rule(f"resting-{page}")
+    usual = _rule(SERVED_BY[page])
     hasty = {"resilience": {"timeouts": {"perTry": "300ms", "firstToken": "300ms"}}}
     narrow = {"match": [{"headers": {"x-task": "none of yours"}}]}
     return [
@@ -70,7 +80,7 @@ def _tenant(page: str) -> list[dict[str, Any]]:
         _policy(page, "smart", usual),
         _policy(page, "brief", usual | hasty),
         _policy(page, "narrow", usual | narrow),
-        _policy(page, "resting", resting),
+        *(_policy(page, model, _rule(f"{model}-{page}")) for model in _ALONE),
     ]
 
 
@@ -91,7 +101,7 @@ def guides_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         file = directory / "all.yaml"
         file.write_text(_all_manifests(upstream.port))
         with standalone(directory, "-f", str(file)) as gateway:
-            named = [(page, model) for page in SERVED_BY for model in ("smart", "brief", "narrow", "resting")]
+            named = [(page, model) for page in SERVED_BY for model in MODELS]
             eventually(
                 lambda: all(
                     gateway.condition("RoutePolicy", page, model, "Programmed").get("status") == "True"

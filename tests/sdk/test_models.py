@@ -83,3 +83,12 @@ def test_google_is_told_of_a_model_that_is_not_there(house: House) -> None:
     with of_google(house) as client, pytest.raises(genai_errors.ClientError) as caught:
         client.models.get(model="absent")
     assert (caught.value.code, caught.value.status) == (404, "NOT_FOUND")
+
+
+def test_google_s_client_of_vertex_is_served_with_a_key_of_the_gateway(house: House) -> None:
+    house.upstream.behave()
+    options = genai_types.HttpOptions(base_url=house.host, timeout=20_000)
+    with genai.Client(vertexai=True, api_key="key", http_options=options) as client:
+        answer = client.models.generate_content(model="bedrock", contents="say something")
+    assert (answer.text or "").strip() == "alpha beta gamma delta epsilon"
+    assert house.upstream.bill()["dialect"] == "bedrock-converse"
