@@ -228,6 +228,11 @@ class Proxy:
 
     def _swapped(self, loaded: Loaded) -> None:
         self._gateway.adopt(loaded.config, loaded.keys)
+        self._signers.keep(
+            (provider, loaded.keys.credentials.get(f"{provider.id}/{credential.name}", ""))
+            for provider in loaded.config.providers.values()
+            for credential in provider.credentials
+        )
         self._metrics.config_loaded(loaded.revision, time.time())
         if loaded.complete:
             self._complete.set()
