@@ -248,6 +248,18 @@ async def test_the_admin_port_speaks_for_all_workers(cluster: LocalCluster, sett
     assert "stub_calls_total 2.0" in (await fetch(f"{base}/metrics"))[1]
 
 
+async def test_a_scrape_that_no_worker_answers_is_not_taken_for_one_without_figures(cluster: LocalCluster) -> None:
+    status, told = await fetch(f"http://{cluster.admin_address}/metrics")
+    assert (status, told) == (503, "no worker has answered\n")
+
+
+async def test_a_decision_is_not_called_unknown_while_a_worker_does_not_answer(
+    cluster: LocalCluster, settings: LocalSettings
+) -> None:
+    token = (settings.state / "admin.token").read_text().strip()
+    assert (await fetch(f"http://{cluster.admin_address}/debug/decisions/any", token))[0] == 503
+
+
 async def test_a_decision_is_found_in_whichever_worker_made_it_and_only_with_the_token(
     cluster: LocalCluster, settings: LocalSettings
 ) -> None:

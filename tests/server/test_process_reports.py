@@ -61,7 +61,7 @@ def test_the_metrics_tell_of_calls_and_of_the_revision(proxy: ProxyProcess) -> N
         text = answer.read().decode()
     assert 'fairlead_requests_total{code="200"' in text
     assert f'fairlead_config_info{{revision="{proxy.admin("/debug/config")["revision"]}"}} 1.0' in text
-    assert "process_resident_memory_bytes" in text
+    assert all(name in text for name in ("process_resident_memory_bytes", "\nfairlead_tasks ", "python_gc_objects"))
 
 
 def test_the_debug_page_shows_the_configuration_and_no_key(proxy: ProxyProcess) -> None:

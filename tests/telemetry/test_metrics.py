@@ -27,6 +27,7 @@ def test_names_are_what_dashboards_are_built_on() -> None:
         rig.metrics.config_loaded("r-1", EPOCH)
         rig.metrics.config_refused()
         rig.metrics.show_health(lambda: rig.health.observations(EPOCH))
+        rig.metrics.show_tasks(lambda: 7)
         await rig.call(stream=True)
         names = {sample.name for metric in rig.registry.collect() for sample in metric.samples}
         assert names >= {
@@ -39,6 +40,7 @@ def test_names_are_what_dashboards_are_built_on() -> None:
             "fairlead_provider_healthy",
             "fairlead_circuit_state",
             "fairlead_inflight_requests",
+            "fairlead_tasks",
             "fairlead_config_info",
             "fairlead_config_apply_failures_total",
         }

@@ -1,7 +1,7 @@
 """The callers of a soak, in one process: first as many calls as go through, then a fixed share of that.
 
-Prints lines of JSON: `{"capacity": …}` after the first part, a Call for each one that did not simply go well, and at the
-end `{"over": …}` with how many did.
+Prints lines of JSON: `{"capacity": …}` after the first part, a Call for each one that did not simply go well, and
+`{"over": …}` with how many did.
 """
 
 import argparse
@@ -33,7 +33,9 @@ SLOW_PAUSE_SECONDS = 0.004
 LONGEST_STAY_SECONDS = 0.05
 MOST_AT_ONCE = 1500
 CALL_SECONDS = TOTAL_SECONDS + 25.0
-LOOK_UP_SECONDS = 5.0
+LOOK_UP_SECONDS = 1.0
+LOOK_UPS_AT_ONCE = 32
+"""The proxy keeps the last ten thousand calls: who asks too late finds nothing."""
 CHECKED = 10
 """Of the calls that a further target answered, one in so many has its failed attempts explained too."""
 
@@ -43,10 +45,11 @@ class Callers:
         self._rng = Random(seed)
         self._lines, self._admin_lines = Lines(port), Lines(admin_port)
         self._token = token
-        self._looking_up = asyncio.Semaphore(8)
+        self._looking_up = asyncio.Semaphore(LOOK_UPS_AT_ONCE)
         self.ends: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.held = 0
+        self.late_seconds = 0.0
 
     async def ramp(self, seconds: float) -> dict[str, Any]:
         """Call in a closed loop, with ever more callers; return the calls a second of the best step, and its size."""
@@ -67,6 +70,7 @@ class Callers:
             ahead = began + number / rate - time.monotonic()
             if ahead > 0:
                 await asyncio.sleep(ahead)
+            self.late_seconds = max(self.late_seconds, -ahead)
             if len(under_way) >= MOST_AT_ONCE:
                 self.held += 1
                 continue
@@ -107,7 +111,7 @@ class Callers:
         speech = SPEECHES[call.dialect]
         path, more, content = speech.ask(call.model, prompt, call.stream)
         line = await self._lines.take(slow=slow)
-        whole = False
+        keeps = False
         try:
             line.send(*_request(path, more, json.dumps(content).encode()))
             head = await line.head()
@@ -117,7 +121,7 @@ class Callers:
             heard, body = Heard(), b""
             try:
                 async for piece in line.pieces(head):
-                    body += piece
+                    body = (body + piece).replace(b"\r\n", b"\n")
                     if slow:
                         await asyncio.sleep(SLOW_PAUSE_SECONDS)
                     while call.stream and head.status == 200 and b"\n\n" in body:
@@ -134,9 +138,9 @@ class Callers:
                     end_of_body(heard)
             finally:
                 call.text, call.ended, call.error, call.marks = heard.text, heard.ended, heard.error, heard.marks
-            whole = True
+            keeps = not slow and head.headers.get("connection") != "close"
         finally:
-            if whole and not slow and head.headers.get("connection") != "close":
+            if keeps:
                 self._lines.give_back(line)
             else:
                 line.close()
@@ -200,7 +204,8 @@ async def main() -> None:
     rate = SHARE * capacity["calls_a_second"]
     _say(json.dumps({"capacity": capacity | {"rate": rate}}))
     await callers.keep_on(rate, told.seconds)
-    _say(json.dumps({"over": {"ends": callers.ends, "calls": callers.calls, "held": callers.held}}))
+    over = {"ends": callers.ends, "calls": callers.calls, "held": callers.held, "late_seconds": callers.late_seconds}
+    _say(json.dumps({"over": over}))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from fairlead_bench.soak.objects import MAX_COOLDOWN_SECONDS, PER_TRY_SECONDS, R
 COOLING_SECONDS = 1.2 * MAX_COOLDOWN_SECONDS + 2 * PER_TRY_SECONDS
 """How long after a fault its provider may still cool: jitter counts, and the last attempts end late."""
 
+MAX_WHY, MAX_KINDS = 100, 50
+
 _WORD = re.compile(r"(\w+)-(\d+|end)")
 
 
@@ -91,15 +93,18 @@ class Odd(Exception):
 
 @dataclass(slots=True)
 class Judged:
-    """Counts the ends of calls. `odd` keeps the first few that are unexplained."""
+    """Counts the ends of calls. `odd` counts why some are unexplained, with one call of each kind in `examples`."""
 
     ends: Counter[End] = field(default_factory=Counter)
-    odd: list[str] = field(default_factory=list)
+    odd: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, call: Call, end: End, why: str) -> None:
         self.ends[end] += 1
-        if end is End.UNEXPLAINED and len(self.odd) < 20:
-            self.odd.append(f"{why}: {msgspec.json.encode(call).decode()[:1500]}")
+        if end is End.UNEXPLAINED:
+            kind = why[:MAX_WHY] if len(self.odd) < MAX_KINDS else "others"
+            self.odd[kind] += 1
+            self.examples.setdefault(kind, msgspec.json.encode(call).decode())
 
 
 def judge(call: Call, history: History, routes: Mapping[str, Route]) -> tuple[End, str]:
@@ -152,6 +157,8 @@ def _judge_answer(call: Call, parts: list[Part], history: History, route: Route)
 def _judge_error(call: Call, parts: list[Part], history: History, route: Route) -> End:
     if not call.error:
         raise Odd(f"status {call.status}, and no error of the caller's dialect")
+    if call.status == 200 and not call.stream:
+        raise Odd("an error in a plain answer of status 200")
     if call.ended:
         raise Odd("an error, and the stream's proper end too")
     record = call.record

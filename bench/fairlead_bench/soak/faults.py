@@ -28,8 +28,8 @@ def _behaving(kind: str, outcomes: Sequence[str] | frozenset[str], **more: Any) 
     return Fault({"behaviour": {"kind": kind, **more}}, frozenset(outcomes))
 
 
-def _status(status: int, outcome: str, **headers: str) -> Fault:
-    return _behaving("status", [outcome], status=status, headers={_dashed(name): headers[name] for name in headers})
+def _status(status: int, *outcomes: str, **headers: str) -> Fault:
+    return _behaving("status", outcomes, status=status, headers={_dashed(name): headers[name] for name in headers})
 
 
 def _dashed(name: str) -> str:
@@ -44,7 +44,8 @@ FAULTS: dict[str, Fault] = {
     "429 with Retry-After": _status(429, "RateLimited", retry_after="2"),
     "429": _status(429, "RateLimited"),
     "500": _status(500, "ServerError"),
-    "529": _status(529, "Overloaded"),
+    # Amazon knows no such status; the scripted Bedrock calls it an InternalServerException.
+    "529": _status(529, "Overloaded", "ServerError"),
     "cut stream": _behaving("cut_after", ["StreamBroken"], before_tokens=3),
     "reset stream": _behaving("reset_after", ["StreamBroken"], before_tokens=5),
     "ended stream": _behaving("end_after", ["StreamBroken"], before_tokens=4),
@@ -56,7 +57,7 @@ FAULTS: dict[str, Fault] = {
     "error first": _behaving("error_first", ["ErrorInStream", "ServerError"]),
     "html": _behaving("html", ["MalformedResponse"]),
     "gzip bomb": _behaving("bomb", ["MalformedResponse"]),
-    "slow head": _behaving("slow_head", _WAITS, pace=0.1),
+    "slow head": _behaving("slow_head", _WAITS, pace=0.5),
 }
 
 

@@ -1,8 +1,10 @@
 """What the soaked processes hold, looked at from outside: memory, descriptors, threads, tasks, garbage."""
 
+import contextlib
 import os
 import re
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +15,7 @@ from fairlead_bench.process_tree import cpu_seconds, members, resident_bytes
 
 MIB = 2**20
 TEN_MINUTES = 600.0
+TRIES = 5
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
@@ -42,6 +45,8 @@ class Watched:
         if len(proxies) != 1:
             raise RuntimeError(f"one proxy was expected, {len(proxies)} run")
         self.proxy = proxies[0]
+        self.silent = 0
+        """How often the proxy had no figures for us when it was asked."""
 
     def look(self) -> Look:
         samples = self.samples()
@@ -71,9 +76,16 @@ class Watched:
         return next((labels["revision"] for name, labels, _ in self.samples() if name == "fairlead_config_info"), "")
 
     def samples(self) -> list[tuple[str, dict[str, str], float]]:
-        with urllib.request.urlopen(f"{self._admin}/metrics", timeout=10) as answer:
-            text = answer.read().decode()
-        return [(name, dict(_LABEL.findall(labels)), float(value)) for name, labels, value in _SAMPLE.findall(text)]
+        """Return all metrics; raise LookupError where the proxy has none for us, however often it is asked."""
+        for _ in range(TRIES):
+            with contextlib.suppress(urllib.error.HTTPError):
+                with urllib.request.urlopen(f"{self._admin}/metrics", timeout=10) as answer:
+                    found = _SAMPLE.findall(answer.read().decode())
+                return [(name, dict(_LABEL.findall(labels)), float(value)) for name, labels, value in found]
+            self.silent += 1
+        raise LookupError(
+            f"the proxy answered none of {TRIES} scrapes; it runs: {Path(f'/proc/{self.proxy}').exists()}"
+        )
 
 
 def slope_of(looks: Sequence[Look]) -> float:

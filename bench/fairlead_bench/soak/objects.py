@@ -33,10 +33,12 @@ class Kind:
     key: str = "plain"
     operations: tuple[str, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
+    patient: bool = False
+    """Its breaker waits for many failures: else most calls would be spared what is to be seen."""
 
 
 PROVIDERS = {
-    "chat": Kind("OpenAICompatible", "/v1"),
+    "chat": Kind("OpenAICompatible", "/v1", patient=True),
     "responses": Kind("OpenAICompatible", "/v1", operations=("responses",)),
     "anthropic": Kind("Anthropic", "/v1"),
     "gemini": Kind("Gemini", "/v1beta"),
@@ -46,6 +48,7 @@ PROVIDERS = {
         upstream_model="anthropic.claude-sonnet-4-5-20250929-v1:0",
         key="aws",
         more={"bedrock": {"region": "us-east-1"}},
+        patient=True,
     ),
 }
 
@@ -94,12 +97,13 @@ class Objects:
         model["price"] = {"perMTok": {"input": str(1 + edition), "output": "2"}}
         if kind.operations:
             model["operations"] = list(kind.operations)
+        failures = {"consecutive": 1000, "minRequests": 100_000} if kind.patient else {}
         spec = {
             "type": kind.type_,
             "endpoint": {"url": f"http://127.0.0.1:{self._ports[name]}{kind.path}"},
             "credentials": [{"name": "main", "secretRef": {"name": "keys", "key": kind.key}}],
             "models": [model],
-            "health": {"passive": {"baseCooldown": "1s", "maxCooldown": f"{MAX_COOLDOWN_SECONDS}s"}},
+            "health": {"passive": {"baseCooldown": "1s", "maxCooldown": f"{MAX_COOLDOWN_SECONDS}s", **failures}},
             **kind.more,
         }
         return {"apiVersion": _API, "kind": "ModelProvider", "metadata": _named(name), "spec": spec}
@@ -120,7 +124,7 @@ def _policy(name: str, edition: int) -> dict[str, Any]:
         {"provider": {"name": provider}, "model": "m", "priority": place} for place, provider in enumerate(ordered)
     ]
     each = f"{PER_TRY_SECONDS}s"
-    timeouts = {"perTry": each, "firstToken": each, "idle": each, "total": f"{TOTAL_SECONDS + edition % 5}s"}
+    timeouts = {"perTry": each, "firstToken": each, "idle": each, "total": f"{TOTAL_SECONDS + edition % 7}s"}
     fallback = {"midStream": "Continue" if route.continues else "Error"}
     resilience = {"timeouts": timeouts, "fallback": fallback}
     rule = {"name": "only", "route": {"targets": targets}, "resilience": resilience}

@@ -17,7 +17,7 @@ WARM_UP = 0.2
 """The share of a soak that the slope leaves out: caches, pools and the ring of decision records fill."""
 MOST_MIB = 1.0
 SLOPE_FROM_SECONDS = 20 * 60.0
-"""A shorter soak has no bound on its slope: it is mostly warm-up, and a page more or less in a minute reads as a leak."""
+"""A shorter soak has no bound on its slope: it is mostly warm-up, and a few pages in a minute read as a leak."""
 LEAST_FELT = 0.5
 
 OPENING = """# Soak
@@ -69,6 +69,7 @@ def checks(soaked: Soaked) -> list[Check]:
             str(soaked.edits_in_force),
             soaked.edits_in_force == soaked.edits_made > 0,
         ),
+        Check("scrapes without figures", "0", str(soaked.silent), not soaked.silent),
         Check("errors in the gateway's own log", "0", str(soaked.faults_in_log), not soaked.faults_in_log),
     ]
 
@@ -82,8 +83,10 @@ def growth(soaked: Soaked) -> float:
 def render(soaked: Soaked) -> str:
     """Return the page as Markdown."""
     parts = [OPENING, _circumstances(soaked), _goals(soaked), _ends(soaked), _faults(soaked), _looks(soaked)]
-    if soaked.judged.odd:
-        parts.append("## Unexplained\n\n" + "\n".join(f"- `{each}`" for each in soaked.judged.odd) + "\n")
+    judged = soaked.judged
+    if judged.odd:
+        lines = [f"- {number} × {why}\n\n  `{judged.examples[why]}`\n" for why, number in judged.odd.most_common()]
+        parts.append("## Unexplained\n\n" + "\n".join(lines))
     return "\n".join(parts)
 
 
@@ -93,13 +96,16 @@ def _circumstances(soaked: Soaked) -> str:
         f"- Date: {datetime.now(UTC):%Y-%m-%d}; Fairlead at {revision()}; "
         f"{form.seconds / 60:g} minutes, seed {form.seed}.",
         f"- Machine: {describe()}; gateway, providers and callers share it.",
-        "- `fairlead run` with one worker, not compiled, before five scripted providers (OpenAI chat, OpenAI responses, "
-        "Anthropic, Gemini, Bedrock) and five policies of two or three targets, three of them with `midStream: Continue`.",
-        f"- Capacity: {capacity['calls_a_second']:,.0f} calls a second with {capacity['callers']} callers at once, before any "
-        f"fault; it is that of the whole machine, of which the proxy used {soaked.busy_at_capacity:.0%} of a core. "
-        f"Afterwards {capacity['rate']:,.0f} calls a second began, {SHARE:.0%} of that, however long the answers took.",
-        f"- Callers of OpenAI chat, OpenAI responses, Anthropic and Gemini; half of the calls stream; {LEAVING:.0%} of the "
-        f"callers leave early, {SLOW:.0%} read slowly. Every word of an answer says who spoke it and how far it has come.",
+        "- `fairlead run` with one worker, not compiled, before five scripted providers (OpenAI chat, OpenAI "
+        "responses, Anthropic, Gemini, Bedrock) and five policies of two or three targets, three of them with "
+        "`midStream: Continue`.",
+        f"- Capacity: {capacity['calls_a_second']:,.0f} calls a second with {capacity['callers']} callers at once, "
+        "before any fault; it is that of the whole machine, of which the proxy used "
+        f"{soaked.busy_at_capacity:.0%} of a core. Afterwards {capacity['rate']:,.0f} calls a second began, "
+        f"{SHARE:.0%} of that, however long the answers took.",
+        "- Callers of OpenAI chat, OpenAI responses, Anthropic and Gemini; half of the calls stream; "
+        f"{LEAVING:.0%} of the callers leave early, {SLOW:.0%} read slowly. Every word of an answer says who spoke it "
+        "and how far it has come.",
         f"- A look every {LOOK_SECONDS:g} s, an edit of the configuration every {EDIT_SECONDS:g} s.",
     ]
     return "\n".join(lines) + "\n"
@@ -114,12 +120,9 @@ def _ends(soaked: Soaked) -> str:
     ends = soaked.judged.ends
     rows = [[str(each), f"{ends[each]:,}"] for each in End]
     by_kind = "; ".join(f"{name} {number:,}" for name, number in sorted(soaked.calls.items()))
-    more = f"\nBy caller: {by_kind}. Slow readers: {soaked.slow_readers:,}."
-    held = (
-        f" Calls not made, because {soaked.held:,} would have been too many at once: {soaked.held:,}."
-        if soaked.held
-        else ""
-    )
+    late = f"A call began at most {soaked.late_seconds:.2f} s after its time."
+    more = f"\nBy caller: {by_kind}. Slow readers: {soaked.slow_readers:,}. {late}"
+    held = f" Calls not made, as too many were under way: {soaked.held:,}." if soaked.held else ""
     return "## How calls ended\n\n" + _table(["end", "calls"], rows) + more + held + "\n"
 
 

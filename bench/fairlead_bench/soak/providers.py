@@ -1,13 +1,13 @@
-"""The providers of a soak, in one process: scripted ones that count what they were sent instead of keeping it.
+"""A provider of a soak: a scripted one that keeps nothing of what it was sent.
 
-`python -m fairlead_bench.soak.providers NAME…` prints one line of JSON, `{"control": PORT, "ports": {NAME: PORT}}`. The
-control port takes `PUT /NAME` (a Script as JSON).
+`python -m fairlead_bench.soak.providers NAME` prints `PORT CONTROL_PORT`. The control port takes a Script as JSON. Each
+provider is a process of its own, so that one that is busy failing does not make the others slow.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -21,7 +21,8 @@ WORDS = 12
 LONG_WORDS = 600
 LONG_ONES = 50
 """One call of so many is answered at length: enough to fill a slow reader's buffers."""
-PACE_SECONDS = 0.002
+PACED_ONES, PACE_SECONDS = 10, 0.002
+"""One call of so many gets its words one by one, the others all at once: callers and providers share the cores."""
 
 
 class _Uncollected(list[Bill]):
@@ -40,14 +41,19 @@ class Provider(Upstream):
         self._calls = count(1)
         self.invoice = _Uncollected()
 
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A caller that is gone is no news here; uvloop calls it a RuntimeError."""
+        with contextlib.suppress(RuntimeError):
+            await super().serve(reader, writer)
+
     def note(self, request: Request) -> None:
         return
 
     def behaviour_of(self, key: str, stream: bool) -> Behaviour:
         behaviour = super().behaviour_of(key, stream)
-        is_long = next(self._calls) % LONG_ONES == 0
-        text = text_of(self._name, LONG_WORDS if is_long else WORDS)
-        pace = behaviour.pace or (0.0 if is_long else PACE_SECONDS)
+        number = next(self._calls)
+        text = text_of(self._name, WORDS if number % LONG_ONES else LONG_WORDS)
+        pace = behaviour.pace or (PACE_SECONDS if number % PACED_ONES == 1 else 0.0)
         return replace(behaviour, text=text, pace=pace)
 
 
@@ -56,23 +62,21 @@ def text_of(name: str, words: int) -> str:
     return " ".join([*(f"{name}-{number}" for number in range(1, words)), f"{name}-end"])
 
 
-async def _control(providers: dict[str, Provider], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _control(provider: Provider, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     connection = Connection(reader, writer)
     while (request := await connection.read_request()) is not None:
-        await providers[request.place.removeprefix("/")].obey(Script.of(json.loads(request.body)))
+        await provider.obey(Script.of(json.loads(request.body)))
         await connection.whole(200, b"{}")
     writer.close()
 
 
-async def main(names: Sequence[str]) -> None:
-    providers = {name: Provider(name) for name in names}
-    for provider in providers.values():
-        await provider.listen()
-    steering = await asyncio.start_server(lambda r, w: _control(providers, r, w), "127.0.0.1", 0)
-    ports = {name: provider.port for name, provider in providers.items()}
-    print(json.dumps({"control": steering.sockets[0].getsockname()[1], "ports": ports}), flush=True)
+async def main(name: str) -> None:
+    provider = Provider(name)
+    await provider.listen()
+    steering = await asyncio.start_server(lambda r, w: _control(provider, r, w), "127.0.0.1", 0)
+    print(provider.port, steering.sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1:]))
+    uvloop.run(main(sys.argv[1]))

@@ -7,7 +7,8 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +24,7 @@ from fairlead_bench.soak.looks import Look, Watched
 from fairlead_bench.soak.objects import PER_TRY_SECONDS, PROVIDERS, ROUTES, Objects
 
 LOOK_SECONDS = 5.0
+LOOKS_A_LINE = 12
 EDIT_SECONDS = 10.0
 TICK_SECONDS = 0.1
 SETTLING_SECONDS = PER_TRY_SECONDS + 1.0
@@ -31,17 +33,27 @@ REST_SECONDS = 120.0
 """How long the proxy has after the last call to be as it was before the first: idle connections are kept a while."""
 AT_REST_MORE_DESCRIPTORS, AT_REST_MORE_TASKS = 4, 2
 """What may come on top: the connections of who looks, and of probes under way."""
+AT_REST_MORE_THREADS = min(32, (os.cpu_count() or 1) + 4)
+"""The event loop's pool of threads, which grow with use up to this and stay.
+
+Source: https://docs.python.org/3/library/concurrent.futures.html#concurrent.futures.ThreadPoolExecutor
+"""
+IN_FORCE_SECONDS = 5.0
 
 _ENVIRON = {"PYTHONPATH": f"{BENCH}{os.pathsep}{ROOT / 'tests'}"}
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How long a soak is, in seconds from the first call to the last fault; `ramp` of it finds the capacity."""
+    """How long a soak is, in seconds from the first call to the last fault; `ramp` of it finds the capacity.
+
+    `hurried`: at the end providers hang up, instead of waiting until the proxy lets its idle connections go.
+    """
 
     seconds: float
     ramp: float
     seed: int
+    hurried: bool = False
 
 
 @dataclass(slots=True)
@@ -53,6 +65,7 @@ class Soaked:
     calls: Counter[str] = field(default_factory=Counter)
     slow_readers: int = 0
     held: int = 0
+    late_seconds: float = 0.0
     judged: Judged = field(default_factory=Judged)
     history: History = field(default_factory=History)
     looks: list[Look] = field(default_factory=list)
@@ -62,16 +75,15 @@ class Soaked:
     edits_in_force: int = 0
     busy_at_capacity: float = 0.0
     faults_in_log: int = 0
+    silent: int = 0
+    """Scrapes for which the proxy had no figures."""
 
 
 def soak(form: Form, directory: Path) -> Soaked:
     """Run a soak; its files are left in the directory. Raises RuntimeError where a part of it ends too soon."""
     soaked = Soaked(form)
-    providers = start([sys.executable, "-m", "fairlead_bench.soak.providers", *PROVIDERS], environ=_ENVIRON)
-    try:
-        assert providers.stdout is not None
-        told = json.loads(providers.stdout.readline())
-        objects = Objects(directory / "objects", told["ports"])
+    with _providers() as (ports, controls):
+        objects = Objects(directory / "objects", ports)
         with standalone(directory, "-f", str(directory / "objects"), "--log-format", "json") as gateway:
             eventually(lambda: all(_is_served(gateway.condition, name) for name in ROUTES), within=30)
             watched = Watched(gateway.process.pid, gateway.admin)
@@ -83,14 +95,32 @@ def soak(form: Form, directory: Path) -> Soaked:
             try:
                 assert callers.stdout is not None
                 hearing = _Hearing(callers.stdout, soaked)
-                _Trouble(soaked, watched, objects, told["control"]).go_on_while(hearing)
+                trouble = _Trouble(soaked, watched, objects, controls)
+                trouble.go_on_while(hearing)
             finally:
                 end(callers)
+            if form.hurried:
+                trouble.hang_up()
             soaked.after = _at_rest(watched, soaked.before)
+        soaked.silent = watched.silent
         soaked.faults_in_log = _faults_in(gateway.log)
         return soaked
+
+
+@contextmanager
+def _providers() -> Iterator[tuple[dict[str, int], dict[str, int]]]:
+    """Run all providers until the block ends; the ports where they serve, and where they are told what to do."""
+    command = [sys.executable, "-m", "fairlead_bench.soak.providers"]
+    processes = {name: start([*command, name], environ=_ENVIRON) for name in PROVIDERS}
+    ports, controls = dict[str, int](), dict[str, int]()
+    try:
+        for name, process in processes.items():
+            assert process.stdout is not None
+            ports[name], controls[name] = map(int, process.stdout.readline().split())
+        yield ports, controls
     finally:
-        end(providers)
+        for process in processes.values():
+            end(process)
 
 
 class _Hearing:
@@ -118,6 +148,7 @@ class _Hearing:
                 told = json.loads(line)["over"]
                 soaked.calls.update(told["calls"])
                 soaked.slow_readers, soaked.held = told["ends"].pop("slow readers", 0), told["held"]
+                soaked.late_seconds = told["late_seconds"]
                 soaked.judged.ends.update({End(each): number for each, number in told["ends"].items()})
                 self.over = True
             else:
@@ -128,9 +159,9 @@ class _Hearing:
 class _Trouble:
     """Makes it, on time: faults come and go, files change; and looks at the proxy meanwhile."""
 
-    def __init__(self, soaked: Soaked, watched: Watched, objects: Objects, control_port: int) -> None:
+    def __init__(self, soaked: Soaked, watched: Watched, objects: Objects, controls: dict[str, int]) -> None:
         self._soaked, self._watched, self._objects = soaked, watched, objects
-        self._control = f"http://127.0.0.1:{control_port}"
+        self._controls = controls
         form = soaked.form
         self._to_come = plan_faults(list(PROVIDERS), form.seconds - form.ramp, form.seed)
         self._under_way: list[tuple[Planned, list[Injection]]] = []
@@ -148,6 +179,7 @@ class _Trouble:
             if now >= next_look:
                 next_look += LOOK_SECONDS
                 self._soaked.looks.append(self._watched.look())
+                self._say_how_it_goes()
             if hearing.called.is_set() and not faults_from:
                 faults_from = next_edit = now
                 self._soaked.busy_at_capacity = self._busy_since(began)
@@ -158,9 +190,25 @@ class _Trouble:
                     self._edit()
             time.sleep(TICK_SECONDS)
         self._make_faults(float("inf"))
+        until = time.monotonic() + IN_FORCE_SECONDS
+        while self._watched.revision() == self._revision and time.monotonic() < until:
+            time.sleep(TICK_SECONDS)
         self._note_edit()
         if not hearing.over:
             raise RuntimeError("the callers ended before their time")
+
+    def _say_how_it_goes(self) -> None:
+        """Tell whoever waits, once a minute."""
+        looks, judged = self._soaked.looks, self._soaked.judged
+        if len(looks) % LOOKS_A_LINE == 0:
+            told = f"{looks[-1].mib:.1f} MiB, {judged.ends[End.UNEXPLAINED]} unexplained"
+            print(f"soak: {len(looks) // LOOKS_A_LINE} min, {told}", file=sys.stderr, flush=True)
+
+    def hang_up(self) -> None:
+        """Close every provider's connections."""
+        for provider in PROVIDERS:
+            self._tell(provider, {"down": True})
+            self._tell(provider, {})
 
     def _make_faults(self, elapsed: float) -> None:
         for planned, injections in [each for each in self._under_way if each[0].ends <= elapsed]:
@@ -209,7 +257,8 @@ class _Trouble:
 
     def _tell(self, provider: str, script: dict[str, Any]) -> None:
         body = json.dumps(script).encode()
-        request = urllib.request.Request(f"{self._control}/{provider}", data=body, method="PUT")
+        url = f"http://127.0.0.1:{self._controls[provider]}/script"
+        request = urllib.request.Request(url, data=body, method="PUT")
         with urllib.request.urlopen(request, timeout=10) as answer:
             answer.read()
 
@@ -234,7 +283,7 @@ def is_at_rest(look: Look, before: Look) -> bool:
         look.in_flight == 0
         and look.descriptors <= before.descriptors + AT_REST_MORE_DESCRIPTORS
         and look.tasks <= before.tasks + AT_REST_MORE_TASKS
-        and look.threads <= before.threads
+        and look.threads <= before.threads + AT_REST_MORE_THREADS
     )
 
 

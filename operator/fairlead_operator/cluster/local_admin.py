@@ -64,6 +64,8 @@ class LocalAdmin:
     async def _metrics(self, _: web.Request) -> web.Response:
         answers = await asyncio.gather(*(self._get(name, "/metrics") for name in self._sockets))
         texts = [body.decode(errors="replace") for status, body in answers if status == 200]
+        if not texts:
+            return web.Response(status=503, text="no worker has answered\n")
         if len(texts) == 1:
             return web.Response(body=texts[0].encode(), headers={"content-type": _TEXT_FORMAT})
         merged = await asyncio.to_thread(merge_metrics, texts)
@@ -78,6 +80,8 @@ class LocalAdmin:
         for status, body in answers:
             if status == 200:
                 return web.Response(body=body, content_type="application/json")
+        if any(status == 0 for status, _ in answers):
+            return _error(503, "a worker has not answered: it may be the one that remembers this decision")
         return _error(404, "no worker remembers this decision")
 
     async def _first_unready(self) -> str:
