@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from architecture.charts import chart_files
+from architecture.translation import translation_page
 
 from fairlead_operator.resources.reference import reference_page
 from fairlead_operator.resources.schema import crd_files
@@ -29,6 +30,7 @@ def generated_files() -> dict[str, str]:
     crds = crd_files()
     files = {f"crds/{name}": text for name, text in crds.items()} | chart_files(crds)
     files["docs/reference/resources.md"] = reference_page()
+    files["docs/reference/translation.md"] = translation_page()
     files.update({path: _requirements(arguments) for path, arguments in REQUIREMENTS.items()})
     return files
 

@@ -98,3 +98,44 @@ def test_an_event_without_end_is_refused() -> None:
     line = b"data: " + b"x" * 100_000 + b"\n"
     with pytest.raises(UpstreamFailure):
         parse([line] * (MAX_EVENT_BYTES // len(line) + 2))
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("chunk_bytes", [1, 3, 1000])
+def test_several_events_in_a_chunk_come_out_one_by_one(ending: bytes, chunk_bytes: int) -> None:
+    stream = b"".join(b"data: %d%b%b" % (number, ending, ending) for number in range(50))
+    events = parse([stream[at : at + chunk_bytes] for at in range(0, len(stream), chunk_bytes)])
+    assert [event.data for event in events] == [b"%d" % number for number in range(50)]
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("place", range(7, 14))
+def test_a_character_that_is_cut_is_whole_again(ending: bytes, place: int) -> None:
+    stream = "data: é€😀".encode() + 2 * ending
+    assert [event.data for event in parse([stream[:place], stream[place:]])] == ["é€😀".encode()]
+
+
+@pytest.mark.parametrize("chunk_bytes", [7919, 65_536, MAX_LINE_BYTES, MAX_LINE_BYTES + 2])
+def test_a_line_of_a_mebibyte_is_read_whole(chunk_bytes: int) -> None:
+    said = b"x" * (MAX_LINE_BYTES - len(b"data: "))
+    stream = b"data: " + said + b"\n\ndata: after\n\n"
+    events = parse([stream[at : at + chunk_bytes] for at in range(0, len(stream), chunk_bytes)])
+    assert [event.data for event in events] == [said, b"after"]
+
+
+@pytest.mark.parametrize("chunk_bytes", [7919, MAX_LINE_BYTES + 3])
+def test_a_line_of_a_byte_more_is_refused(chunk_bytes: int) -> None:
+    stream = b"data: " + b"x" * (MAX_LINE_BYTES - len(b"data: ") + 1) + b"\n\n"
+    with pytest.raises(UpstreamFailure) as failed:
+        parse([stream[at : at + chunk_bytes] for at in range(0, len(stream), chunk_bytes)])
+    assert failed.value.failure is FailureClass.MALFORMED_RESPONSE
+
+
+def test_comments_between_events_are_blocks_without_data() -> None:
+    events = parse([b": OPENROUTER PROCESSING\n\n", b":\n\ndata: a\n: within\n\n"])
+    assert [event.data for event in events] == [None, None, b"a"]
+
+
+@pytest.mark.parametrize("pieces", [[b"\xef\xbb\xbf", b"data: a\n\n"], [b"\xef", b"\xbb", b"\xbfdata: a\n\n"]])
+def test_a_byte_order_mark_may_be_cut_off_or_in_pieces(pieces: list[bytes]) -> None:
+    assert [event.data for event in parse(pieces)] == [b"a"]

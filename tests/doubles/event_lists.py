@@ -21,7 +21,7 @@ from fairlead_proxy.exchange.completion import (
     StreamEvent,
     UsageTold,
 )
-from fairlead_proxy.exchange.conversation import Media, Reasoning, Refusal, Text, ToolCall
+from fairlead_proxy.exchange.conversation import Media, Reasoning, Refusal, Seal, Text, ToolCall
 from fairlead_proxy.exchange.usage import Usage
 
 
@@ -42,24 +42,31 @@ def events_of(completion: Completion, piece: int = 3) -> list[StreamEvent]:
 
 
 def _events_of_part(part: AnswerPart, index: int, choice: int, piece: int) -> list[StreamEvent]:
-    begun: AnswerPart
-    after: list[StreamEvent] = []
-    match part:
-        case Text(text=text):
-            begun = Text("")
-            after = [PartGrew(index, choice=choice, citation=citation) for citation in part.citations]
-        case Refusal(text=text):
-            begun = Refusal("")
-        case Reasoning(text=text) if text:
-            begun = Reasoning(id=part.id)
-            after = [] if part.seal is None else [PartGrew(index, choice=choice, seal=part.seal)]
-        case ToolCall(arguments=text):
-            begun = ToolCall(part.id, part.name, "")
-            after = [] if part.seal is None else [PartGrew(index, choice=choice, seal=part.seal)]
-        case Reasoning() | Media():
-            begun, text = part, ""
+    begun, text = _beginning_of(part)
     grown = [PartGrew(index, text[at : at + piece], choice) for at in range(0, len(text), piece)]
-    return [PartBegan(index, begun, choice), *grown, *after, PartEnded(index, choice)]
+    match part:
+        case Text():
+            grown += [PartGrew(index, choice=choice, citation=citation) for citation in part.citations]
+        case ToolCall(seal=Seal()) | Reasoning(seal=Seal()) if begun is not part:
+            grown.append(PartGrew(index, choice=choice, seal=part.seal))
+        case _:
+            pass
+    return [PartBegan(index, begun, choice), *grown, PartEnded(index, choice)]
+
+
+def _beginning_of(part: AnswerPart) -> tuple[AnswerPart, str]:
+    """Return a part as it begins, and the text that it grows by."""
+    match part:
+        case Text():
+            return Text(""), part.text
+        case Refusal():
+            return Refusal(""), part.text
+        case Reasoning() if part.text:
+            return Reasoning(id=part.id), part.text
+        case ToolCall():
+            return ToolCall(part.id, part.name, ""), part.arguments
+        case Reasoning() | Media():
+            return part, ""
 
 
 def completion_of(events: list[StreamEvent]) -> Completion:
@@ -92,6 +99,38 @@ def completion_of(events: list[StreamEvent]) -> Completion:
     return Completion(began.id, began.model, choices, usage, began.created)
 
 
+def assert_in_order(events: list[StreamEvent]) -> None:
+    """Hold events to the order that `exchange/completion.py` demands."""
+    begun: dict[int, list[AnswerPart]] = {}
+    open_: dict[int, set[int]] = {}
+    ended: set[int] = set()
+    for place, told in enumerate(events):
+        match told:
+            case Began():
+                assert place == 0, "it began twice, or late"
+            case PartBegan():
+                parts, still = begun.setdefault(told.choice, []), open_.setdefault(told.choice, set())
+                assert told.choice not in ended, "a part after the end of its choice"
+                assert told.index == len(parts), "a part out of turn"
+                parts.append(told.part)
+                still.add(told.index)
+                assert len(still) == 1 or all(isinstance(parts[index], ToolCall) for index in still), "parts overlap"
+            case PartGrew():
+                assert told.index in open_.get(told.choice, ()), "a part grew that is not open"
+            case PartEnded():
+                assert told.index in open_.get(told.choice, ()), "a part ended that is not open"
+                open_[told.choice].remove(told.index)
+            case ChoiceEnded():
+                assert told.choice not in ended, "a choice ended twice"
+                assert not open_.get(told.choice), "a choice ended before its parts"
+                ended.add(told.choice)
+            case Ended():
+                assert place == len(events) - 1, "something came after the end"
+                assert ended >= set(begun), "it ended before its choices"
+            case UsageTold():
+                pass
+
+
 def _grown(part: AnswerPart, event: PartGrew) -> AnswerPart:
     match part:
         case Text():
@@ -108,29 +147,39 @@ def _grown(part: AnswerPart, event: PartGrew) -> AnswerPart:
 
 
 def gist_of(completion: Completion) -> list[Any]:
-    """Return what an answer says: texts that follow each other are one, arguments are values, empty parts nothing."""
+    """Return what an answer says, in the one way to say it.
+
+    Texts that follow each other are one, reasoning goes on until its seal, arguments are values, what is empty is
+    nothing; seals that stand by themselves may stand anywhere.
+    """
     return [
-        [_gist_of_parts(choice.parts), choice.stop, choice.sequence, choice.chances] for choice in completion.choices
+        [*_gist_of_parts(choice.parts), choice.stop, choice.sequence, choice.chances] for choice in completion.choices
     ]
 
 
-def _gist_of_parts(parts: tuple[AnswerPart, ...]) -> list[Any]:
+def _gist_of_parts(parts: tuple[AnswerPart, ...]) -> tuple[list[Any], list[str]]:
     said: list[Any] = []
+    seals: list[str] = []
     for part in parts:
-        match part:
-            case Text(text=""):
+        last = said[-1] if said else None
+        match part, last:
+            case ((Text(text="") | Reasoning(text="", seal=None)), _):
                 pass
-            case Text() if said and said[-1][0] == "text":
-                said[-1] = ("text", said[-1][1] + part.text, said[-1][2] + part.citations)
-            case Text():
+            case Reasoning(text="", seal=Seal(value=value)), _:
+                seals.append(value)
+            case Text(), ("text", before, citations):
+                said[-1] = ("text", before + part.text, citations + part.citations)
+            case Text(), _:
                 said.append(("text", part.text, part.citations))
-            case ToolCall():
-                said.append(("call", part.id, part.name, json.loads(part.arguments or "{}"), part.seal))
-            case Reasoning():
+            case Reasoning(), ("reasoning", before, None):
+                said[-1] = ("reasoning", before + part.text, part.seal)
+            case Reasoning(), _:
                 said.append(("reasoning", part.text, part.seal))
+            case ToolCall(), _:
+                said.append(("call", part.id, part.name, json.loads(part.arguments or "{}"), part.seal))
             case _:
                 said.append((type(part).__name__, part))
-    return said
+    return said, sorted(seals)
 
 
 def written_by(writer: StreamWriter, events: list[StreamEvent]) -> list[bytes]:

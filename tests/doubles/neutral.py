@@ -3,6 +3,7 @@
 import json
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from fairlead_proxy.contract.names import DialectName
 from fairlead_proxy.exchange.completion import AnswerPart, Choice, Completion, Stop, TokenChance
@@ -90,7 +91,7 @@ _citations = st.builds(Citation, st.none() | st.just("https://example.com/é"), 
 _media = st.builds(
     Media,
     st.sampled_from(MediaKind),
-    st.sampled_from(["image/png", "application/pdf", "text/plain", "audio/wav", "video/mp4", ""]),
+    st.sampled_from(["image/png", "application/pdf", "text/plain", "audio/wav", "video/mp4", "odd"]),
     data=st.sampled_from(["iVBORw0KGgo=", "JVBERi0xLjQK", "YQ=="]),
     name=st.none() | words,
     detail=st.sampled_from([None, "low", "auto", "odd"]),
@@ -101,7 +102,9 @@ _media = st.builds(
     st.sampled_from(["image/png", ""]),
     url=st.sampled_from(["https://example.com/a.png", "s3://bucket/a.mp4", "https://example.com/a?b#c"]),
 )
-_texts = st.builds(Text, st.text(max_size=6) | words, _hints, st.lists(_citations, max_size=1).map(tuple))
+_texts = st.builds(Text, st.text(min_size=1, max_size=6), _hints) | st.builds(
+    Text, words, _hints, st.lists(_citations, max_size=1).map(tuple)
+)
 _ids = st.sampled_from(["call_1", "call_2", "odd id!", "x" * 80])
 _wild_arguments = arguments | st.sampled_from(["", "[1]", "{", '{"a":1e999}', '{"n":123456789012345678901}'])
 _results = st.builds(
@@ -112,18 +115,38 @@ _results = st.builds(
     st.booleans(),
     _hints,
 )
-_parts: st.SearchStrategy[Part] = st.one_of(
+_heard: st.SearchStrategy[Part] = _texts | _media | _results
+_said: st.SearchStrategy[Part] = st.one_of(
     _texts,
     _media,
     st.builds(Reasoning, st.text(max_size=5), st.none() | _seals, st.none() | st.just("rs_1"), _hints),
     st.builds(ToolCall, _ids, st.sampled_from(NAMES), _wild_arguments, st.none() | _seals, _hints),
-    _results,
     st.builds(Refusal, words),
 )
-_turns = st.builds(Turn, st.sampled_from(Role), st.lists(_parts, max_size=3).map(tuple), st.none() | st.just("ann"))
+_turns = st.one_of(
+    *(
+        st.builds(Turn, st.just(role), st.lists(parts, max_size=3).map(tuple), st.none() | st.just("ann"))
+        for role, parts in (
+            (Role.SYSTEM, _texts | _media),
+            (Role.DEVELOPER, _texts),
+            (Role.USER, _heard),
+            (Role.ASSISTANT, _said),
+        )
+    )
+)
+_LAST = Turn(Role.USER, (Text("go on"),))
+
+
+def _choosing_among_its_tools(conversation: Conversation) -> Conversation:
+    choice, names = conversation.tool_choice, {tool.name for tool in conversation.tools}
+    if choice is None or names.issuperset(choice.names):
+        return conversation
+    return replace(conversation, tool_choice=None)
+
+
 wild_conversations = st.builds(
     Conversation,
-    st.lists(_turns, max_size=5).map(tuple),
+    st.lists(_turns, max_size=5).map(lambda turns: (*turns, _LAST)),
     st.lists(
         st.builds(
             Tool,
@@ -136,7 +159,9 @@ wild_conversations = st.builds(
         max_size=2,
         unique_by=lambda tool: tool.name,
     ).map(tuple),
-    st.none() | st.builds(ToolChoice, st.sampled_from(ToolChoiceMode), st.sampled_from([(), ("weather",)])),
+    st.none()
+    | st.builds(ToolChoice, st.sampled_from(ToolChoiceMode), st.just(("weather",)))
+    | st.sampled_from([ToolChoice(mode) for mode in ToolChoiceMode if mode is not ToolChoiceMode.NAMED]),
     st.none() | st.booleans(),
     st.none() | st.integers(1, 10**6),
     st.lists(st.sampled_from(["END", " ", "\n"]), max_size=6).map(tuple),
@@ -163,7 +188,7 @@ wild_conversations = st.builds(
     st.none() | words,
     st.sampled_from([None, "auto", "default", "flex", "odd"]),
     st.booleans(),
-)
+).map(_choosing_among_its_tools)
 """Whatever the vocabulary can say, sensible or not."""
 
 usages = st.builds(

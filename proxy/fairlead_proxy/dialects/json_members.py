@@ -79,7 +79,7 @@ def check_depth(text: bytes, limit: int = MAX_DEPTH) -> None:
             continue
         depth += 1 if first in _OPENING else -1
         if depth > limit:
-            raise TooDeep(f"nested deeper than {MAX_DEPTH} levels")
+            raise TooDeep("nested too deeply")
 
 
 def check_depth_of_members(text: bytes, members: Iterable[Member]) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw
 
-from fairlead_proxy.dialects.json_members import check_depth
+from fairlead_proxy.dialects.json_members import MAX_DEPTH, check_depth
 
 UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 """What msgspec raises for what it cannot decode, of another type than asked for, or no JSON."""
@@ -20,8 +20,8 @@ _ESCAPES = re.compile(
 _HALF_BYTES = len(rb"\ud83d")
 
 
-def decode_json(text: bytes) -> Any:
-    """Decode JSON; raise ValueError for what is none, is not UTF-8, or is nested deeper than MAX_DEPTH.
+def decode_json(text: bytes, most_levels: int = MAX_DEPTH) -> Any:
+    """Decode JSON; raise ValueError for what is none, is not UTF-8, or is nested deeper than this.
 
     U+FFFD stands for half a surrogate pair, which nothing could encode again.
     """
@@ -31,7 +31,7 @@ def decode_json(text: bytes) -> Any:
         raise ValueError("nested too deeply") from None
     except msgspec.MsgspecError as error:
         raise ValueError(str(error)) from None
-    check_depth(text)  # now that it is known to be JSON
+    check_depth(text, most_levels)  # now that it is known to be JSON
     return decoded
 
 
@@ -77,4 +77,3 @@ def _without_half(escape: re.Match[bytes]) -> bytes:
     """A whole pair, and every other escape, stays."""
     found = escape[0]
     return b"\\ufffd" if len(found) == _HALF_BYTES else found
-

@@ -18,10 +18,9 @@ from fairlead_proxy.dialects.openai.request_writer import without_stream_options
 from fairlead_proxy.dialects.sse import Event
 from fairlead_proxy.dialects.telling import FollowedRelay, GoingOn, Sequel, Telling, Told
 from fairlead_proxy.dialects.untouched import usage_of
-from fairlead_proxy.dialects.watching import MAX_HELD_BYTES, Watching, too_much_held
+from fairlead_proxy.dialects.watching import HoldingRelay
 from fairlead_proxy.exchange.completion import Choice, Completion, Ended, Stop, StreamEvent
 from fairlead_proxy.exchange.errors import Answer, Relayed, UpstreamFailure
-from fairlead_proxy.exchange.usage import Usage
 
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
@@ -131,33 +130,18 @@ def telling_of(relay: object) -> Telling | None:
     return None
 
 
-class TranslatedRelay:
+class TranslatedRelay(HoldingRelay):
     """See Relay. Frame by frame; nothing is kept once it has been told."""
 
-    __slots__ = ("_held", "_parser", "_reader", "_watching", "committed", "ended", "telling")
+    __slots__ = ("_parser", "_reader", "telling")
 
     content_type: str | None = _EVENTS
 
     def __init__(self, provider: ProviderDialect, telling: Told) -> None:
+        super().__init__()
         self._parser = provider.open_parser()
         self._reader = provider.open_reader()
-        self._watching = Watching()
-        self._held = bytearray()
         self.telling = telling
-        self.committed = False
-        self.ended = False
-
-    @property
-    def usage(self) -> Usage | None:
-        return self._watching.usage
-
-    def usage_so_far(self, prompt_tokens: int) -> Usage:
-        return self._watching.usage_so_far(prompt_tokens)
-
-    def take_rest(self) -> bytes:
-        rest = bytes(self._held)
-        self._held.clear()
-        return rest
 
     def feed(self, chunk: bytes) -> bytes:
         if self.ended:
@@ -184,13 +168,3 @@ class TranslatedRelay:
             self._watching.note(event)
             self._held += self.telling.tell(event)
             self.ended = self.ended or isinstance(event, Ended)
-
-    def _let_through(self) -> bytes:
-        if self._watching.has_content:
-            self.committed = True
-            return self.take_rest()
-        if self.ended:
-            raise self._watching.ended_without_content(self.take_rest())
-        if len(self._held) > MAX_HELD_BYTES:
-            raise too_much_held()
-        return b""

@@ -17,7 +17,7 @@ from fairlead_proxy.dialects.dialect import (
 from fairlead_proxy.dialects.framing import FRAMINGS
 from fairlead_proxy.dialects.json_members import members_of
 from fairlead_proxy.dialects.sse import Event
-from fairlead_proxy.dialects.watching import MAX_HELD_BYTES, Watching, too_much_held
+from fairlead_proxy.dialects.watching import HoldingRelay
 from fairlead_proxy.exchange.completion import Completion, Ended
 from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
@@ -97,33 +97,18 @@ class Untouched:
         return UntouchedRelay(self._dialect)
 
 
-class UntouchedRelay:
+class UntouchedRelay(HoldingRelay):
     """See Relay. A frame goes out as it came, once what stands in it, or before it, was content."""
 
-    __slots__ = ("_dialect", "_held", "_parser", "_reader", "_watching", "committed", "ended")
+    __slots__ = ("_dialect", "_parser", "_reader")
 
     content_type: str | None = None
 
     def __init__(self, dialect: ProviderDialect) -> None:
+        super().__init__()
         self._dialect = dialect
         self._parser = dialect.open_parser()
         self._reader = dialect.open_reader()
-        self._watching = Watching()
-        self._held = bytearray()
-        self.committed = False
-        self.ended = False
-
-    @property
-    def usage(self) -> Usage | None:
-        return self._watching.usage
-
-    def usage_so_far(self, prompt_tokens: int) -> Usage:
-        return self._watching.usage_so_far(prompt_tokens)
-
-    def take_rest(self) -> bytes:
-        rest = bytes(self._held)
-        self._held.clear()
-        return rest
 
     def feed(self, chunk: bytes) -> bytes:
         return b"" if self.ended else self._relay(self._parser.feed(chunk))
@@ -157,16 +142,6 @@ class UntouchedRelay:
             self._held += frame.raw
             if not frame.whole:
                 self._held += b"\n\n"
-
-    def _let_through(self) -> bytes:
-        if self._watching.has_content:
-            self.committed = True
-            return self.take_rest()
-        if self.ended:
-            raise self._watching.ended_without_content(self.take_rest())
-        if len(self._held) > MAX_HELD_BYTES:
-            raise too_much_held()
-        return b""
 
 
 def usage_of(completion: Completion, request: ReadRequest) -> Usage:

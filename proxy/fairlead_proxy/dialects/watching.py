@@ -1,7 +1,8 @@
-"""What a relay notes of a stream on its way, whatever becomes of the bytes: content, its end, what it took."""
+"""What a relay notes of a stream on its way, and holds back of it: content, its end, what it took."""
 
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN
+from fairlead_proxy.dialects.failures import malformed
 from fairlead_proxy.exchange.completion import ChoiceEnded, PartGrew, Stop, StreamEvent, UsageTold, is_content
 from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
@@ -44,7 +45,7 @@ class Watching:
     def ended_without_content(self, held: bytes) -> UpstreamFailure:
         """Return what it means; `held`: all that came. A stream that was filtered its caller may have as it is."""
         if not self.filtered:
-            return UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the stream ended without content", status=200)
+            return malformed("the stream ended without content")
         return UpstreamFailure(
             FailureClass.CONTENT_FILTERED,
             "the answer was filtered before its first content",
@@ -53,5 +54,38 @@ class Watching:
         )
 
 
-def too_much_held() -> UpstreamFailure:
-    return UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "too much came before any content", status=200)
+class HoldingRelay:
+    """The part of a relay that holds back what is to be sent until the first content has come; see Relay.
+
+    Who feeds it appends to `_held`, tells `_watching` every event, and asks `_let_through`.
+    """
+
+    __slots__ = ("_held", "_watching", "committed", "ended")
+
+    def __init__(self) -> None:
+        self._watching = Watching()
+        self._held = bytearray()
+        self.committed = False
+        self.ended = False
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._watching.usage
+
+    def usage_so_far(self, prompt_tokens: int) -> Usage:
+        return self._watching.usage_so_far(prompt_tokens)
+
+    def take_rest(self) -> bytes:
+        rest = bytes(self._held)
+        self._held.clear()
+        return rest
+
+    def _let_through(self) -> bytes:
+        if self._watching.has_content:
+            self.committed = True
+            return self.take_rest()
+        if self.ended:
+            raise self._watching.ended_without_content(self.take_rest())
+        if len(self._held) > MAX_HELD_BYTES:
+            raise malformed("too much came before any content")
+        return b""

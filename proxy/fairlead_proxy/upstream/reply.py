@@ -16,6 +16,9 @@ PASSED_HEADERS = frozenset({"openai-processing-ms", "openai-version"})
 DRAINED = "drained"
 """The reason of a call that was cut off because the time to drain was up."""
 
+_WITHOUT_COMMENTS = frozenset({DialectName.GEMINI})
+"""google-genai takes a comment for the beginning of an error, and raises (google/genai/_api_client.py)."""
+
 _JSON = "application/json"
 _KNOWN_TYPES = {_JSON: b"content-type: application/json\r\n"}
 _EVENT_STREAM = "text/event-stream"
@@ -59,8 +62,10 @@ class Reply:
     def mark_continued(self) -> None:
         """Say in the stream that from here on another target speaks: a comment, which no client takes for content."""
         record, berth = self.record, self.berth
-        if berth is not None:
-            record.close(record.code, "ok")
+        if berth is None:
+            return
+        record.close(record.code, "ok")
+        if self.dialect.name not in _WITHOUT_COMMENTS:
             self.sink.write(f": fairlead goes on with {berth.step.target}\n\n".encode())
 
     def relay_refusal(self, relayed: Relayed, reason: str) -> None:

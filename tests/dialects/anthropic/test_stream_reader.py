@@ -280,3 +280,27 @@ def test_a_count_does_not_come_as_a_stream() -> None:
         reader.take(Event(b"", b"{}"))
     with pytest.raises(UpstreamFailure):
         reader.finish()
+
+
+def test_a_block_that_nobody_ended_ends_where_the_next_one_begins() -> None:
+    unended = frame("content_block_start", index=0, content_block={"type": "thinking", "thinking": "so"})
+    assert read(start() + unended + block(1, text("it is"), type="text") + stop("end_turn") + END)[1:] == [
+        PartBegan(0, Reasoning()),
+        PartGrew(0, "so"),
+        PartEnded(0),
+        PartBegan(1, Text("")),
+        PartGrew(1, "it is"),
+        PartEnded(1),
+        ChoiceEnded(Stop.END),
+        Ended(),
+    ]
+
+
+def test_calls_may_be_under_way_at_once() -> None:
+    calls = [
+        frame("content_block_start", index=at, content_block={"type": "tool_use", "id": f"c{at}", "name": "f"})
+        for at in (0, 1)
+    ]
+    told = read(start() + b"".join(calls) + stop("tool_use") + END)
+    assert [event.index for event in told if isinstance(event, PartBegan)] == [0, 1]
+    assert [type(event) for event in told[1:3]] == [PartBegan, PartBegan]

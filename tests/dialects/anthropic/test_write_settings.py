@@ -166,7 +166,7 @@ def test_each_setting_is_written(conversation: Conversation, members: dict[str, 
         (
             Thinking(adaptive=True),
             BUDGET_MODEL,
-            {"thinking": {"type": "enabled", "budget_tokens": 16384}, "output_config": None},
+            {"thinking": {"type": "enabled", "budget_tokens": 8192}, "output_config": None},
             (),
         ),
         (

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.bedrock.event_stream import MAX_FRAME_BYTES, EventStreamParser
+from fairlead_proxy.dialects.bedrock.stream_reader import ConverseReader
 from fairlead_proxy.dialects.sse import Event
+from fairlead_proxy.exchange.completion import PartGrew
 from fairlead_proxy.exchange.errors import UpstreamFailure
 
 frames = st.lists(
@@ -77,6 +79,18 @@ def test_a_bit_that_has_turned_is_noticed(place: int) -> None:
     damaged[place] ^= 0x10
     failed = failure_of(bytes(damaged))
     assert (failed.failure, "frame" in failed.detail) == (FailureClass.MALFORMED_RESPONSE, True)
+
+
+def test_good_frames_before_a_damaged_one_are_told_first() -> None:
+    good, damaged = event("contentBlockDelta", delta={"text": "a"}), bytearray(event("metadata", usage={}))
+    damaged[-1] ^= 0x10
+    reader = ConverseReader()
+    *told, last = EventStreamParser().feed(good + damaged)
+    assert [each.raw for each in told] == [good]
+    assert "a" in [event.text for frame in told for event in reader.take(frame) if isinstance(event, PartGrew)]
+    with pytest.raises(UpstreamFailure) as failed:
+        reader.take(last)
+    assert failed.value.failure is FailureClass.MALFORMED_RESPONSE
 
 
 @pytest.mark.parametrize(

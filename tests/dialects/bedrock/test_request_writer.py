@@ -303,8 +303,13 @@ def test_only_what_bedrock_sealed_goes_back_to_it(
 def test_a_seal_of_a_call_and_arguments_that_are_none_are_named() -> None:
     call = ToolCall("1", "weather", "[1", Seal(DialectName.GEMINI, "x"))
     body, lost = written(Conversation((said(), assistant(call)), tools=(WEATHER,)))
-    assert body["messages"][1]["content"] == [{"toolUse": {"toolUseId": "1", "name": "weather", "input": {}}}]
-    assert lost == ("arguments of a tool call that are no JSON object", "signature of a tool call of another provider")
+    assert body["messages"][1]["content"] == [
+        {"toolUse": {"toolUseId": "1", "name": "weather", "input": {"arguments": "[1"}}}
+    ]
+    assert lost == (
+        "arguments of a tool call that are not a JSON object",
+        "signature of a tool call of another provider",
+    )
 
 
 @pytest.mark.parametrize(

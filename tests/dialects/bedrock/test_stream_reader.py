@@ -313,3 +313,18 @@ def test_parts_are_begun_grown_and_ended_in_order(told: list[tuple[str, list[str
                 pytest.fail(f"not between the parts: {each}")
     assert open_part is None
     assert ended == sum(kind == "call" or bool(pieces) for kind, pieces in told)
+
+
+@pytest.mark.parametrize("empty", [{"reasoningContent": {}}, {"toolUse": {}}, {"image": {}}, {}])
+def test_what_says_nothing_leaves_the_open_part_as_it_is(empty: dict[str, object]) -> None:
+    assert parts_of(delta(0, text="he"), delta(1, **empty), delta(0, text="llo"), end(0)) == [
+        PartBegan(0, Text("")),
+        PartGrew(0, "he"),
+        PartGrew(0, "llo"),
+        PartEnded(0),
+    ]
+
+
+def test_half_a_surrogate_pair_spoils_no_frame() -> None:
+    half = Event(b"", rb'{"contentBlockIndex":0,"delta":{"text":"\ud83d"}}', name=b"contentBlockDelta")
+    assert BedrockConverse().open_reader().take(half)[-1] == PartGrew(0, "\ufffd")

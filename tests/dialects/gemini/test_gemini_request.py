@@ -81,6 +81,7 @@ def test_what_is_no_request_is_refused(body: object, param: str | None) -> None:
 @pytest.mark.parametrize(
     ("members", "needs"),
     [
+        ({"contents": [{"parts": [{"functionResponse": {}}]}]}, {"tools"}),
         ({}, set()),
         ({"tools": [{"functionDeclarations": [{"name": "f"}]}]}, {"tools"}),
         ({"tools": {"function_declarations": [{"name": "f"}]}}, {"tools"}),

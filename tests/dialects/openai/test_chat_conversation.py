@@ -300,7 +300,7 @@ def test_members_find_their_words(members: dict[str, Any], expected: dict[str, A
         ({"max_tokens": 10**30}, "max_tokens"),
         ({"max_tokens": 1e300}, "max_tokens"),
         ({"n": 129}, "n"),
-        ({"stop": [1]}, "stop"),
+        ({"stop": [1]}, "stop[0]"),
         ({"top_logprobs": 2}, "top_logprobs"),
         ({"reasoning_effort": "much"}, "reasoning_effort"),
         ({"response_format": "json"}, "response_format"),

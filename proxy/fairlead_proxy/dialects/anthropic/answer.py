@@ -1,7 +1,6 @@
 """Whole answers in Anthropic's form, read and written."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,12 +9,12 @@ import msgspec
 from fairlead_proxy.dialects.anthropic.answer_blocks import write_blocks
 from fairlead_proxy.dialects.anthropic.citations import read_citation
 from fairlead_proxy.dialects.anthropic.errors import failure_in_success, vendor_error_of
-from fairlead_proxy.dialects.anthropic.members import whole_pairs
 from fairlead_proxy.dialects.anthropic.stops import REASON_OF_STOP, read_stop
 from fairlead_proxy.dialects.anthropic.thoughts import read_redacted, read_thinking
 from fairlead_proxy.dialects.anthropic.usage import Counts, write_usage
 from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, ReadRequest
 from fairlead_proxy.dialects.failures import not_the_answer
+from fairlead_proxy.dialects.told_json import objects_of, place_of, text_in, texts_in, told_object
 from fairlead_proxy.exchange.completion import AnswerPart, Choice, Completion
 from fairlead_proxy.exchange.conversation import Citation, JsonObject, Text, ToolCall
 from fairlead_proxy.exchange.usage import Usage
@@ -29,7 +28,7 @@ def read_message(body: bytes) -> Completion:
     Source: https://docs.anthropic.com/en/api/messages, "Response". Blocks of types that are not known, such as those of
     tools that the vendor itself ran, say nothing.
     """
-    message = decode_answer(body)
+    message = told_object(body)
     content = message.get("content")
     if not isinstance(content, list):
         raise failure_in_success(vendor_error_of(message), body[:MAX_ERROR_BYTES])
@@ -38,10 +37,10 @@ def read_message(body: bytes) -> Completion:
     parts = tuple(_read_blocks(content))
     counts = Counts()
     counts.take(message.get("usage"))
-    choice = Choice(parts, read_stop(message.get("stop_reason"), parts), _given_text(message, "stop_sequence"))
+    choice = Choice(parts, read_stop(message.get("stop_reason"), parts), text_in(message, "stop_sequence") or None)
     return Completion(
-        _given_text(message, "id") or "",
-        _given_text(message, "model") or "",
+        text_in(message, "id"),
+        text_in(message, "model"),
         (choice,),
         counts.to_usage() if counts.told else None,
     )
@@ -52,11 +51,11 @@ def read_count(body: bytes) -> Completion:
 
     Source: https://docs.anthropic.com/en/api/messages-count-tokens
     """
-    answer = decode_answer(body)
-    counted = answer.get("input_tokens")
-    if not isinstance(counted, int) or isinstance(counted, bool):
+    answer = told_object(body)
+    counted = place_of(answer.get("input_tokens"))
+    if counted is None:
         raise failure_in_success(vendor_error_of(answer), body[:MAX_ERROR_BYTES])
-    return Completion("", "", (), Usage(input_tokens=max(0, counted)))
+    return Completion("", "", (), Usage(input_tokens=counted))
 
 
 def write_message(completion: Completion, *, request: ReadRequest, now: float) -> bytes:
@@ -92,30 +91,6 @@ def message_frame(id_: str, model: str, request: ReadRequest, now: float) -> Jso
     }
 
 
-def decode_answer(body: bytes) -> dict[str, Any]:
-    """Decode an object that a provider sent, with U+FFFD for what is no text; raise MalformedResponse."""
-    decoded: Any
-    try:
-        decoded = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        decoded = _decode_oddly(body)
-    if not isinstance(decoded, dict):
-        raise not_the_answer(200)
-    return decoded
-
-
-def citation_texts(citation: dict[str, Any]) -> dict[str, str]:
-    return {name: value for name, value in citation.items() if isinstance(value, str)}
-
-
-def _decode_oddly(body: bytes) -> Any:
-    """Decode what msgspec does not: half a surrogate pair (legal JSON), stray bytes, numbers beyond all bounds."""
-    try:
-        return json.loads(whole_pairs(body.decode(errors="replace").encode()))
-    except (ValueError, RecursionError):
-        return None
-
-
 def _read_blocks(content: list[Any]) -> Iterator[AnswerPart]:
     said = 0
     for block in content:
@@ -123,13 +98,13 @@ def _read_blocks(content: list[Any]) -> Iterator[AnswerPart]:
             continue
         match block.get("type"):
             case "text":
-                text = _given_text(block, "text") or ""
+                text = text_in(block, "text")
                 yield Text(text, citations=tuple(_read_citations(block, said, said + len(text))))
                 said += len(text)
             case "thinking":
-                yield read_thinking(_given_text(block, "thinking") or "", _given_text(block, "signature"))
+                yield read_thinking(text_in(block, "thinking"), text_in(block, "signature"))
             case "redacted_thinking":
-                yield read_redacted(_given_text(block, "data") or "")
+                yield read_redacted(text_in(block, "data"))
             case "tool_use":
                 yield _read_call(block)
             case _:
@@ -137,7 +112,7 @@ def _read_blocks(content: list[Any]) -> Iterator[AnswerPart]:
 
 
 def _read_call(block: dict[str, Any]) -> ToolCall:
-    id_, name, arguments = _given_text(block, "id"), _given_text(block, "name"), block.get("input")
+    id_, name, arguments = text_in(block, "id"), text_in(block, "name"), block.get("input")
     if not id_ or not name:
         raise not_the_answer(200)
     return ToolCall(id_, name, write_arguments(arguments))
@@ -150,13 +125,7 @@ def write_arguments(arguments: Any) -> str:
 
 def _read_citations(block: dict[str, Any], start: int, end: int) -> Iterator[Citation]:
     """A citation stands for the whole of its block. Source: https://docs.anthropic.com/en/docs/build-with-claude/citations"""
-    citations = block.get("citations")
-    for each in citations if isinstance(citations, list) else ():
-        citation = read_citation(citation_texts(each)) if isinstance(each, dict) else None
+    for each in objects_of(block.get("citations")):
+        citation = read_citation(texts_in(each))
         if citation is not None:
             yield msgspec.structs.replace(citation, start=start, end=end)
-
-
-def _given_text(members: dict[str, Any], name: str) -> str | None:
-    value = members.get(name)
-    return value if isinstance(value, str) else None

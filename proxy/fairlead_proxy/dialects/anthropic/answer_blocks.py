@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from fairlead_proxy.dialects.anthropic.citations import write_citation
-from fairlead_proxy.dialects.anthropic.content_writer import fit_id, read_arguments
+from fairlead_proxy.dialects.anthropic.content_writer import fit_id
 from fairlead_proxy.dialects.anthropic.thoughts import redacted_data, signature_of, write_call_seal
+from fairlead_proxy.dialects.data_urls import data_url_of
+from fairlead_proxy.dialects.tool_calls import arguments_in
 from fairlead_proxy.exchange.completion import AnswerPart
 from fairlead_proxy.exchange.conversation import JsonObject, Media, Reasoning, Refusal, Seal, Text, ToolCall
 
@@ -41,7 +43,7 @@ def call_seal_block(call: ToolCall, seal: Seal) -> JsonObject:
 
 def media_text(media: Media) -> str:
     """Return an image that a model made as Markdown: an answer of this dialect holds text only."""
-    url = media.url or f"data:{media.media_type};base64,{media.data or ''}"
+    url = media.url or data_url_of(media.media_type, media.data or "")
     return f"![{media.name or media.kind}]({url})"
 
 
@@ -62,4 +64,4 @@ def _write_part(part: AnswerPart) -> Iterator[JsonObject]:
         case ToolCall():
             if part.seal is not None:
                 yield call_seal_block(part, part.seal)
-            yield {**call_block(part), "input": read_arguments(part.arguments)[0]}
+            yield {**call_block(part), "input": arguments_in(part.arguments)[0]}

@@ -2,15 +2,14 @@
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Iterable
 from itertools import groupby
 
-import msgspec
-from msgspec import Raw
-
 from fairlead_proxy.dialects.anthropic.thoughts import OWN, redacted_data
+from fairlead_proxy.dialects.media_types import PDF, PLAIN_TEXT, bare_type
+from fairlead_proxy.dialects.speakers import CONTINUED, INSTRUCTING
+from fairlead_proxy.dialects.tool_calls import NO_OBJECT, arguments_in, fit_call_id
 from fairlead_proxy.exchange.conversation import (
     CacheHint,
     JsonObject,
@@ -26,14 +25,8 @@ from fairlead_proxy.exchange.conversation import (
     Turn,
 )
 
-CONTINUED = "(continued)"
-"""What a user says where the vendor wants a word of a user, and there is none."""
-
-_INSTRUCTIONS = frozenset({Role.SYSTEM, Role.DEVELOPER})
 _REASONING = ("thinking", "redacted_thinking")
 _UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
-_PDF, _PLAIN_TEXT = "application/pdf", "text/plain"
-_NO_OBJECT = "arguments of a tool call that are not a JSON object"
 
 
 class Messages:
@@ -62,8 +55,7 @@ class Messages:
     def lacks_thinking(self) -> bool:
         """Say whether tools of the last turn have answered, and its reasoning is not there.
 
-        A model that thinks by a budget refuses to go on then (…/build-with-claude/extended-thinking, "Preserving
-        thinking blocks").
+        See `ask_to_think`.
         """
         if len(self.messages) < 2 or self.messages[-1]["content"][0]["type"] != "tool_result":
             return False
@@ -89,7 +81,7 @@ class Messages:
         for turn in turns:
             if turn.name is not None:
                 self.lost.add("name of a speaker")
-            if turn.role not in _INSTRUCTIONS:
+            if turn.role not in INSTRUCTING:
                 spoken.append(turn)
                 continue
             if spoken:
@@ -114,12 +106,12 @@ class Messages:
             self.messages.append(_message(role, blocks))
 
     def _trim_end(self) -> None:
-        """The vendor refuses an answer begun by the caller that ends in white space."""
+        """The vendor refuses an answer begun by the caller whose last text ends in white space."""
         if not self.messages or self.messages[-1]["role"] != Role.ASSISTANT:
             return
-        last = self.messages[-1]["content"][-1]
-        if last["type"] == "text":
-            last["text"] = last["text"].rstrip()
+        texts = [block for block in self.messages[-1]["content"] if block["type"] == "text"]
+        if texts:
+            texts[-1]["text"] = texts[-1]["text"].rstrip()
 
     def _write_part(self, part: Part, role: Role) -> list[JsonObject]:
         match part:
@@ -173,9 +165,9 @@ class Messages:
     def _write_call(self, call: ToolCall) -> JsonObject:
         if call.seal is not None:
             self.lost.add("signature of a tool call of another provider")
-        arguments, whole = read_arguments(call.arguments)
+        arguments, whole = arguments_in(call.arguments)
         if not whole:
-            self.lost.add(_NO_OBJECT)
+            self.lost.add(NO_OBJECT)
         block = {"type": "tool_use", "id": fit_id(call.id), "name": call.name, "input": arguments}
         return _with_cache(block, call.cache)
 
@@ -192,20 +184,8 @@ class Messages:
 
 
 def fit_id(call_id: str) -> str:
-    """Return the id of a call in the form `^[a-zA-Z0-9_-]+$` that the vendor asks for; the same for the same id."""
-    if call_id and _UNFIT.search(call_id) is None:
-        return call_id
-    return f"{_UNFIT.sub('_', call_id)}_{hashlib.sha256(call_id.encode()).hexdigest()[:8]}"
-
-
-def read_arguments(arguments: str) -> tuple[Raw | JsonObject, bool]:
-    """Return a call's arguments as the object that the vendor asks for, and whether they are one."""
-    text = arguments.strip() or "{}"
-    try:
-        whole = isinstance(msgspec.json.decode(text), dict)
-    except (msgspec.MsgspecError, RecursionError):
-        whole = False
-    return (Raw(text.encode()), True) if whole else ({"arguments": arguments}, False)
+    """Return the id of a call in the form that the vendor asks for."""
+    return fit_call_id(call_id, _UNFIT)
 
 
 def cache_control(hint: CacheHint) -> JsonObject:
@@ -240,11 +220,11 @@ def _source_of(media: Media) -> JsonObject | None:
     if media.url is not None:
         return {"type": "url", "url": media.url}
     data = media.data or ""
-    if media.kind is MediaKind.FILE and media.media_type.partition(";")[0].strip().lower() == _PLAIN_TEXT:
+    if media.kind is MediaKind.FILE and bare_type(media.media_type) == PLAIN_TEXT:
         text = _unpacked(data)
         if text is not None:
-            return {"type": "text", "media_type": _PLAIN_TEXT, "data": text}
-    media_type = media.media_type or (_PDF if media.kind is MediaKind.FILE else "")
+            return {"type": "text", "media_type": PLAIN_TEXT, "data": text}
+    media_type = media.media_type or (PDF if media.kind is MediaKind.FILE else "")
     return {"type": "base64", "media_type": media_type, "data": data}
 
 

@@ -4,8 +4,9 @@ from msgspec import structs
 
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.dialects.anthropic.content_reader import ContentReader, read_cache
-from fairlead_proxy.dialects.anthropic.members import Members, Notes, decode_body
-from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
+from fairlead_proxy.dialects.anthropic.given import Block, decode_body
+from fairlead_proxy.dialects.dialect import ReadRequest
+from fairlead_proxy.dialects.notes import Notes
 from fairlead_proxy.exchange.conversation import (
     AnswerForm,
     Conversation,
@@ -33,7 +34,7 @@ _BINDING = {
     "thread": "a thread, which Anthropic itself keeps",
     "compaction": "compaction, which Anthropic itself does",
 }
-"""Members whose loss would change the answer, and the words for them."""
+"""Block whose loss would change the answer, and the words for them."""
 
 _CHOICES = {
     "auto": ToolChoiceMode.AUTO,
@@ -50,15 +51,15 @@ def read_conversation(request: ReadRequest) -> Conversation:
     vocabulary can do without it, such as `max_tokens`.
     """
     notes = Notes()
-    body = Members(decode_body(request.body), "", notes)
+    body = Block(decode_body(request.body))
     body.pass_over("model", "stream")
     for name, words in _BINDING.items():
         if name in body:
-            notes.bound_to.add(words)
+            notes.bind_to(words)
         body.pass_over(name)
     turns = _read_turns(body, notes)
     tools = _read_tools(body, notes)
-    choice, parallel = _read_choice(body)
+    choice, parallel = _read_choice(body, notes)
     tier = body.text("service_tier")
     conversation = Conversation(
         turns=turns,
@@ -68,52 +69,43 @@ def read_conversation(request: ReadRequest) -> Conversation:
         max_tokens=body.whole("max_tokens"),
         stop=body.texts("stop_sequences"),
         sampling=Sampling(body.number("temperature"), body.number("top_p"), body.whole("top_k")),
-        form=_read_form(body),
-        thinking=_read_thinking(body),
-        user=_read_user(body),
+        form=_read_form(body, notes),
+        thinking=_read_thinking(body, notes),
+        user=_read_user(body, notes),
         service_tier=None if tier is None else NEUTRAL_TIERS.get(tier, tier),
         stream=request.mode is Mode.STREAM,
     )
-    body.finish()
-    left_out, bound_to = tuple(sorted(notes.left_out)), tuple(sorted(notes.bound_to))
-    return structs.replace(conversation, left_out=left_out, bound_to=bound_to)
+    body.leave_rest_out(notes)
+    return structs.replace(conversation, left_out=notes.left_out, bound_to=notes.bound_to)
 
 
-def _read_turns(body: Members, notes: Notes) -> tuple[Turn, ...]:
+def _read_turns(body: Block, notes: Notes) -> tuple[Turn, ...]:
     reader = ContentReader(notes)
     turns: list[Turn] = []
-    system = body.raw("system")
-    if system is not None:
-        turns.append(Turn(Role.SYSTEM, reader.read_texts(system, "system")))
+    if "system" in body:
+        turns.append(Turn(Role.SYSTEM, reader.read_texts(body, "system")))
     for message in body.objects("messages"):
-        word = message.needed_text("role")
-        role = _ROLES.get(word)
-        path = message.path_of("role")
+        role = _ROLES.get(message.needed_text("role"))
         if role is None:
-            raise InvalidCall(f"{path}: user, assistant or system is needed here", path)
-        content = message.raw("content")
-        path = message.path_of("content")
-        if content is None:
-            raise InvalidCall(f"{path}: a text or a list of blocks is required here", path)
-        read = reader.read_texts if role is Role.SYSTEM else reader.read
-        turns.append(Turn(role, read(content, path)))
-        message.finish()
+            raise message.refuse_choice("role", "user, assistant or system")
+        if "content" not in message:
+            raise message.refuse_choice("content", "a string or a list of blocks")
+        turns.append(Turn(role, reader.read_texts(message, "content") if role is Role.SYSTEM else reader.read(message)))
+        message.leave_rest_out(notes)
     return tuple(turns)
 
 
-def _read_tools(body: Members, notes: Notes) -> tuple[Tool, ...]:
+def _read_tools(body: Block, notes: Notes) -> tuple[Tool, ...]:
     tools: list[Tool] = []
     for tool in body.objects("tools"):
         kind = tool.text("type")
         if kind not in _CUSTOM:
-            notes.bound_to.add(_words_for(kind, tool.text("name")))
+            notes.bind_to(_words_for(kind, tool.text("name")))
             continue
-        name, path = tool.needed_text("name"), tool.path_of("name")
-        if not name:
-            raise InvalidCall(f"{path}: a tool needs a name", path)
+        name = tool.needed_text("name")
         schema = tool.json_object("input_schema")
-        tools.append(Tool(name, tool.text("description"), schema, tool.flag("strict"), read_cache(tool)))
-        tool.finish()
+        tools.append(Tool(name, tool.text("description"), schema, tool.flag("strict"), read_cache(tool, notes)))
+        tool.leave_rest_out(notes)
     return tuple(tools)
 
 
@@ -124,20 +116,20 @@ def _words_for(kind: str | None, name: str | None) -> str:
     return f"the tool {called if plain else '(odd name)'}, which Anthropic itself runs"
 
 
-def _read_choice(body: Members) -> tuple[ToolChoice | None, bool | None]:
+def _read_choice(body: Block, notes: Notes) -> tuple[ToolChoice | None, bool | None]:
     choice = body.inner("tool_choice")
     if choice is None:
         return None, None
-    mode, path = _CHOICES.get(choice.needed_text("type")), choice.path_of("type")
+    mode = _CHOICES.get(choice.needed_text("type"))
     if mode is None:
-        raise InvalidCall(f"{path}: auto, any, none or tool is needed here", path)
-    names = (choice.needed_text("name"),) if mode is ToolChoiceMode.NAMED else ()
+        raise choice.refuse_choice("type", "auto, any, none or tool")
+    names = (choice.needed_text("name", may_be_empty=True),) if mode is ToolChoiceMode.NAMED else ()
     alone = choice.flag("disable_parallel_tool_use")
-    choice.finish()
+    choice.leave_rest_out(notes)
     return ToolChoice(mode, names), None if alone is None else not alone
 
 
-def _read_form(body: Members) -> AnswerForm | None:
+def _read_form(body: Block, notes: Notes) -> AnswerForm | None:
     """Return the form of the answer; `output_format` is what the beta of 2025-11 called `output_config.format`.
 
     Source: https://docs.anthropic.com/en/docs/build-with-claude/structured-outputs
@@ -149,16 +141,15 @@ def _read_form(body: Members) -> AnswerForm | None:
     if form is None:
         return None
     if form.text("type") != "json_schema":
-        path = form.path_of("type")
-        raise InvalidCall(f"{path}: json_schema is needed here", path)
-    schema, path = form.json_object("schema"), form.path_of("schema")
+        raise form.refuse_choice("type", "json_schema")
+    schema = form.json_object("schema")
     if schema is None:
-        raise InvalidCall(f"{path}: a JSON schema is required here", path)
-    form.finish()
+        raise form.refuse_choice("schema", "a JSON schema")
+    form.leave_rest_out(notes)
     return AnswerForm(schema, strict=True)
 
 
-def _read_thinking(body: Members) -> Thinking | None:
+def _read_thinking(body: Block, notes: Notes) -> Thinking | None:
     """Return how much the model is to think; the effort is the more telling, where it is given.
 
     Sources: https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking, …/adaptive-thinking and …/effort
@@ -168,10 +159,10 @@ def _read_thinking(body: Members) -> Thinking | None:
     if config is not None:
         effort = config.text("effort")
         if effort is not None and effort not in _EFFORTS:
-            config.leave_out("effort")
+            config.leave_out("effort", notes)
             effort = None
         config.pass_over("format")
-        config.finish()
+        config.leave_rest_out(notes)
     if effort == "max":
         effort = "xhigh"  # the most that the neutral vocabulary has a word for
     asked = body.inner("thinking")
@@ -187,16 +178,16 @@ def _read_thinking(body: Members) -> Thinking | None:
         case "adaptive":
             thinking = Thinking(effort, adaptive=True, shown=shown)
         case _:
-            body.leave_out("thinking")
+            body.leave_out("thinking", notes)
             return None if effort is None else Thinking(effort)
-    asked.finish()
+    asked.leave_rest_out(notes)
     return thinking
 
 
-def _read_user(body: Members) -> str | None:
+def _read_user(body: Block, notes: Notes) -> str | None:
     metadata = body.inner("metadata")
     if metadata is None:
         return None
     user = metadata.text("user_id")
-    metadata.finish()
+    metadata.leave_rest_out(notes)
     return user

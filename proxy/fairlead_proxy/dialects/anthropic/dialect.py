@@ -15,7 +15,7 @@ from fairlead_proxy.dialects.anthropic.request import read_count_request, read_m
 from fairlead_proxy.dialects.anthropic.request_writer import write_count_request, write_messages_request
 from fairlead_proxy.dialects.anthropic.stream_reader import MessageReader, NoStream, text_bytes_of
 from fairlead_proxy.dialects.anthropic.stream_writer import MessageWriter
-from fairlead_proxy.dialects.dialect import Headers, ReadRequest, Said, Written, content_type_of
+from fairlead_proxy.dialects.dialect import Headers, ReadRequest, Said, Written, opens_events
 from fairlead_proxy.dialects.sse import Event, SseParser
 from fairlead_proxy.exchange.call import Named
 from fairlead_proxy.exchange.completion import Completion
@@ -27,8 +27,6 @@ PASSED_HEADERS = ("anthropic-beta", "anthropic-version", "traceparent", "tracest
 
 Not `anthropic-workspace-id` or any key: they are the platform's.
 """
-
-_STREAM_TYPE = "text/event-stream"
 
 
 class _Anthropic:
@@ -85,8 +83,7 @@ class AnthropicMessages(_Anthropic):
         return text_bytes_of(frame)
 
     def is_stream(self, status: int, headers: Headers) -> bool:
-        """See ProviderDialect. A missing content type is taken on trust: the reader finds out in time."""
-        return status == 200 and content_type_of(headers).partition(";")[0].strip().lower() in ("", _STREAM_TYPE)
+        return opens_events(status, headers)
 
 
 class AnthropicCount(_Anthropic):

@@ -1,7 +1,6 @@
 """Errors of Anthropic's form: what a provider's answer means, and how ours are written."""
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -10,6 +9,7 @@ from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.dialect import Headers, Said
 from fairlead_proxy.dialects.failures import is_no_api, not_the_answer, relayed_answer, relayed_from_success
 from fairlead_proxy.dialects.retry_hint import MAX_SECONDS, read_retry_hint
+from fairlead_proxy.dialects.told_json import text_in, text_of, told_value
 from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
 
 _CLASS_OF_TYPE: dict[str, FailureClass] = {
@@ -124,11 +124,7 @@ def failure_in_success(
 
 def read_vendor_error(body: bytes) -> VendorError | None:
     """Read the error object of a body, `{"type": "error", "error": {…}}`; None where there is none."""
-    try:
-        decoded: Any = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return None
-    return vendor_error_of(decoded)
+    return vendor_error_of(told_value(body))
 
 
 def vendor_error_of(decoded: object) -> VendorError | None:
@@ -138,13 +134,12 @@ def vendor_error_of(decoded: object) -> VendorError | None:
     error = decoded.get("error")
     if not isinstance(error, dict):
         if decoded.get("type") == "error" or error:
-            return VendorError(message=error if isinstance(error, str) else "")
+            return VendorError(message=text_of(error))
         return None
-    details = error.get("details")
     return VendorError(
-        type=_text(error.get("type")),
-        code=_text(details.get("error_code")) if isinstance(details, dict) else "",
-        message=_text(error.get("message")),
+        type=text_in(error, "type"),
+        code=text_in(error.get("details"), "error_code"),
+        message=text_in(error, "message"),
     )
 
 
@@ -217,10 +212,6 @@ def _seconds_until(date: str, now: float) -> float | None:
         return None if moment.tzinfo is None else moment.timestamp() - now
     except (ValueError, OverflowError):
         return None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _type_of(status: int) -> str:

@@ -6,15 +6,11 @@ travelled in fields of Anthropic's (see `thoughts.py`) it would refuse: a signat
 
 from typing import Any
 
-import msgspec
-
-from fairlead_proxy.dialects.anthropic.members import whole_pairs
 from fairlead_proxy.dialects.anthropic.thoughts import OURS
-from fairlead_proxy.dialects.json_members import members_of, splice
+from fairlead_proxy.dialects.rewriting import rewrite_items
 
 _BEGINNING = b'"' + OURS.encode()
 _BEGINNINGS = (OURS + ".", OURS + "-")
-_MESSAGES = "messages"
 
 
 def without_foreign_seals(body: bytes) -> bytes:
@@ -24,19 +20,7 @@ def without_foreign_seals(body: bytes) -> bytes:
     """
     if _BEGINNING not in body:
         return body
-    member = next((found for key, found in members_of(body) if key == _MESSAGES), None)
-    if member is None:
-        return body
-    try:
-        messages: Any = msgspec.json.decode(whole_pairs(body[member.value_start : member.value_end]))
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return body
-    if not isinstance(messages, list):
-        return body
-    kept = [message for each in messages if (message := _without_foreign(each)) is not None]
-    if kept == messages:
-        return body
-    return splice(body, [(member.value_start, member.value_end, msgspec.json.encode(kept))])
+    return rewrite_items(body, "messages", _without_foreign)
 
 
 def _without_foreign(message: Any) -> Any:

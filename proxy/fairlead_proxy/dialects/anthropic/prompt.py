@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Raw, Struct
 
-from fairlead_proxy.dialects.anthropic.members import Members, decode_body
+from fairlead_proxy.dialects.anthropic.given import decode_body
+from fairlead_proxy.dialects.json_text import UNREADABLE
 from fairlead_proxy.dialects.raw_values import NULL, is_given, utf8_length
 
 _NO_NEEDS: frozenset[str] = frozenset()
@@ -54,32 +55,28 @@ def count_text_bytes(body: bytes) -> int:
     return counted + _bytes_of_content(members.get("system", NULL)) + _bytes_of_messages(members.get("messages", NULL))
 
 
-def needs_of(body: bytes, members: Members) -> frozenset[str]:
+def needs_of(body: bytes, members: dict[str, Raw]) -> frozenset[str]:
     """Return what a target must be capable of to serve this, by the names that ModelProvider gives capabilities."""
     needs = set()
-    tools = members.raw("tools")
-    if tools is not None and is_given(tools):
+    if is_given(members.get("tools", NULL)):
         needs.add("tools")
-    config, thinking = _kind_of(members.raw("output_config")), _kind_of(members.raw("thinking"))
+    config, thinking = _kind_of(members.get("output_config", NULL)), _kind_of(members.get("thinking", NULL))
     if config.effort is not None and thinking.type != "disabled":
         needs.add("reasoning")
     if thinking.type in ("enabled", "adaptive"):
         needs.add("reasoning")
-    if is_given(config.format) or _kind_of(members.raw("output_format")).type == "json_schema":
+    if is_given(config.format) or _kind_of(members.get("output_format", NULL)).type == "json_schema":
         needs.add("jsonSchema")
-    messages = members.raw("messages")
-    if _IMAGE in body and messages is not None and _has_image(messages):
+    if _IMAGE in body and _has_image(members.get("messages", NULL)):
         needs.add("vision")
     return frozenset(needs) if needs else _NO_NEEDS
 
 
-def _kind_of(value: Raw | None) -> _Kind:
+def _kind_of(value: Raw) -> _Kind:
     """Return what a small object says; nothing, where it is of another form: that is the provider's to refuse."""
-    if value is None:
-        return _Kind()
     try:
         return _KIND.decode(value)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return _Kind()
 
 
@@ -87,7 +84,7 @@ def _bytes_of_messages(messages: Raw) -> int:
     """Return the bytes of text; what is not of the form counts whole."""
     try:
         decoded = _MESSAGES.decode(messages)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return len(memoryview(messages))
     return sum(_bytes_of_content(message.content) for message in decoded)
 
@@ -99,7 +96,7 @@ def _bytes_of_content(content: Raw) -> int:
         return _bytes_of_text(content)
     try:
         return sum(_bytes_of_block(block) for block in _BLOCKS.decode(content))
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return len(memoryview(content))
 
 
@@ -130,14 +127,14 @@ def _bytes_of_text(text: Raw) -> int:
 def _source_of(source: Raw) -> _Source:
     try:
         return _SOURCE.decode(source)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return _Source()
 
 
 def _has_image(messages: Raw) -> bool:
     try:
         return any(_is_image(block) for message in _MESSAGES.decode(messages) for block in _blocks_in(message.content))
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return False
 
 

@@ -5,17 +5,17 @@ from msgspec import Raw
 
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.dialects.anthropic.conversation_reader import read_conversation
-from fairlead_proxy.dialects.anthropic.members import Members, Notes, decode_body
+from fairlead_proxy.dialects.anthropic.given import Block, decode_body
 from fairlead_proxy.dialects.anthropic.prompt import count_text_bytes, needs_of
-from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
+from fairlead_proxy.dialects.dialect import ReadRequest
 from fairlead_proxy.dialects.json_members import (
     Member,
-    TooDeep,
     check_depth,
     check_depth_of_members,
     members_as_written,
-    members_of,
 )
+from fairlead_proxy.dialects.raw_values import NULL
+from fairlead_proxy.dialects.refusing import REFUSED, locate_members, refusal_of
 
 MODEL = "model"
 _READ_NAMES = frozenset(
@@ -31,9 +31,8 @@ def read_messages_request(body: bytes) -> ReadRequest:
     always wanted.
     """
     members, model = _read(body)
-    asked = Members(members, "", Notes())
-    streamed = asked.flag("stream")
-    return _request(body, asked, model, Mode.STREAM if streamed else Mode.PLAIN, _limit_in(members))
+    streamed = Block(members).flag("stream")
+    return _request(body, members, model, Mode.STREAM if streamed else Mode.PLAIN, _limit_in(members))
 
 
 def read_count_request(body: bytes) -> ReadRequest:
@@ -42,16 +41,16 @@ def read_count_request(body: bytes) -> ReadRequest:
     Source: https://docs.anthropic.com/en/api/messages-count-tokens
     """
     members, model = _read(body)
-    return _request(body, Members(members, "", Notes()), model, Mode.PLAIN, None)
+    return _request(body, members, model, Mode.PLAIN, None)
 
 
-def _request(body: bytes, asked: Members, model: Member, mode: Mode, limit: int | None) -> ReadRequest:
+def _request(body: bytes, members: dict[str, Raw], model: Member, mode: Mode, limit: int | None) -> ReadRequest:
     return ReadRequest(
-        asked.needed_text(MODEL),
+        Block(members).needed_text(MODEL),
         mode,
         body,
         wants_usage=True,
-        needs=needs_of(body, asked),
+        needs=needs_of(body, members),
         max_tokens=limit,
         model_start=model.value_start,
         model_end=model.value_end,
@@ -65,15 +64,10 @@ def _read(body: bytes) -> tuple[dict[str, Raw], Member]:
     members = decode_body(body)
     written = members_as_written(body, members)
     _check_depth(body, written)
-    found = written if written is not None else _find_members(body)
-    model = Members(members, "", Notes()).text(MODEL)
-    if not model:
-        raise InvalidCall("model: a text is required here; name a model that this gateway serves", MODEL)
-    messages = members.get("messages")
-    if messages is None:
-        raise InvalidCall("messages: a list is required here", "messages")
-    if bytes(memoryview(messages)[:1]) != b"[":
-        raise InvalidCall("messages: a list is needed here", "messages")
+    found = written if written is not None else locate_members(body, _READ_NAMES)
+    Block(members).needed_text(MODEL)
+    if bytes(memoryview(members.get("messages", NULL))[:1]) != b"[":
+        raise Block(members).refuse_choice("messages", "a list")
     return members, found[MODEL]
 
 
@@ -86,18 +80,8 @@ def _check_depth(body: bytes, written: dict[str, Member] | None) -> None:
             except msgspec.DecodeError:
                 pass  # half a surrogate pair in it: see decode_body
         check_depth(body)
-    except (TooDeep, RecursionError):
-        raise InvalidCall("the request body is nested too deeply") from None
-
-
-def _find_members(body: bytes) -> dict[str, Member]:
-    found: dict[str, Member] = {}
-    for key, member in members_of(body):
-        if key in _READ_NAMES:
-            if key in found:
-                raise InvalidCall(f"{key}: this parameter is given twice; give it once", key)
-            found[key] = member
-    return found
+    except REFUSED as error:
+        raise refusal_of(error) from None
 
 
 def _limit_in(members: dict[str, Raw]) -> int | None:

@@ -3,13 +3,13 @@
 import msgspec
 from msgspec import structs
 
-from fairlead_proxy.dialects.anthropic.abilities import abilities_of
 from fairlead_proxy.dialects.anthropic.cache_marks import keep_last_marks
 from fairlead_proxy.dialects.anthropic.content_writer import Messages, cache_control
 from fairlead_proxy.dialects.anthropic.conversation_reader import NEUTRAL_TIERS
-from fairlead_proxy.dialects.anthropic.sampling_writer import write_sampling
-from fairlead_proxy.dialects.anthropic.schema import write_schema
 from fairlead_proxy.dialects.anthropic.thinking_writer import write_thinking
+from fairlead_proxy.dialects.claude_models import abilities_of
+from fairlead_proxy.dialects.claude_sampling import fit_sampling
+from fairlead_proxy.dialects.claude_schema import write_schema
 from fairlead_proxy.dialects.dialect import Written
 from fairlead_proxy.exchange.conversation import Conversation, JsonObject, Sampling, Tool, ToolChoiceMode
 
@@ -61,7 +61,10 @@ def _write(conversation: Conversation, model: str) -> tuple[JsonObject, set[str]
         body["tools"] = tools
     if choice is not None:
         body["tool_choice"] = choice
-    body |= write_sampling(conversation.sampling, abilities, thinks=asked.thinks, lost=lost)
+    sampling = fit_sampling(conversation.sampling, abilities, thinks=asked.thinks, lost=lost)
+    for name in ("temperature", "top_p", "top_k"):
+        if getattr(sampling, name) is not None:
+            body[name] = getattr(sampling, name)
     body |= _settings(conversation, lost)
     if keep_last_marks(body):
         lost.add("a cache hint beyond the fourth")

@@ -6,15 +6,16 @@ from typing import Any
 
 from msgspec import structs
 
-from fairlead_proxy.contract.names import FailureClass
-from fairlead_proxy.dialects.anthropic.answer import citation_texts, decode_answer, write_arguments
+from fairlead_proxy.dialects.anthropic.answer import write_arguments
 from fairlead_proxy.dialects.anthropic.citations import read_citation
 from fairlead_proxy.dialects.anthropic.errors import VendorError, failure_in_success, vendor_error_of
 from fairlead_proxy.dialects.anthropic.stops import read_stop
 from fairlead_proxy.dialects.anthropic.thoughts import read_redacted, read_thinking
 from fairlead_proxy.dialects.anthropic.usage import Counts
 from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES
+from fairlead_proxy.dialects.failures import ended_early, malformed
 from fairlead_proxy.dialects.sse import Event
+from fairlead_proxy.dialects.told_json import count_of, list_of, object_of, text_in, texts_in, told_frame
 from fairlead_proxy.exchange.completion import (
     AnswerPart,
     Began,
@@ -89,9 +90,11 @@ class MessageReader:
         if self.ended or frame.data is None:
             return []
         try:
-            said = decode_answer(frame.data)
+            said = told_frame(frame)
         except UpstreamFailure:
-            raise _no_frame(frame) from None
+            if frame.name == b"error":
+                raise failure_in_success(VendorError(), b"", "stream") from None
+            raise
         kind = said.get("type")
         if kind == "error" or frame.name == b"error":
             error = vendor_error_of(said) or VendorError()
@@ -103,7 +106,7 @@ class MessageReader:
         if self.ended:
             return []
         if not self._stopped:
-            raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream ended before its end", status=200)
+            raise ended_early()
         self.ended = True
         return [Ended()]
 
@@ -113,11 +116,11 @@ class MessageReader:
                 yield from self._begin(said.get("message"))
             case "content_block_start":
                 yield from self._begin({})
-                yield from self._begin_block(_index_in(said), said.get("content_block"))
+                yield from self._begin_block(count_of(said.get("index")), said.get("content_block"))
             case "content_block_delta":
                 yield from self._grow(self._block_of(said), said.get("delta"))
             case "content_block_stop":
-                yield from self._end_block(_index_in(said))
+                yield from self._end_block(count_of(said.get("index")))
             case "message_delta":
                 yield from self._begin({})
                 yield from self._take_delta(said)
@@ -130,19 +133,20 @@ class MessageReader:
         if self._began:
             return
         self._began = True
-        members = message if isinstance(message, dict) else {}
-        yield Began(_text_in(members, "id"), _text_in(members, "model"))
+        members = object_of(message)
+        yield Began(text_in(members, "id"), text_in(members, "model"))
         if self._counts.take(members.get("usage")):
             yield UsageTold(self._counts.to_usage())
 
     def _begin_block(self, number: int, block: Any) -> Iterator[StreamEvent]:
         if number in self._blocks:
             yield from self._end_block(number)
-        members: dict[str, Any] = block if isinstance(block, dict) else {}
+        members = object_of(block)
         part = _read_beginning(members)
         if part is None or self._stopped:
             self._blocks[number] = None
             return
+        yield from self._end_overlapped(part)
         given = members.get("input")
         arguments = write_arguments(given) if isinstance(part, ToolCall) else ""
         begun = _Block(len(self._parts), part, arguments, self._said)
@@ -152,8 +156,7 @@ class MessageReader:
         match part:
             case Text():
                 yield from self._grow(begun, {"type": "text_delta", "text": members.get("text")})
-                citations = members.get("citations")
-                for citation in citations if isinstance(citations, list) else ():
+                for citation in list_of(members.get("citations")):
                     yield from self._grow(begun, {"type": "citations_delta", "citation": citation})
             case Reasoning() if part.seal is None:
                 yield from self._grow(begun, {"type": "thinking_delta", "thinking": members.get("thinking")})
@@ -161,13 +164,18 @@ class MessageReader:
             case _:
                 pass
 
+    def _end_overlapped(self, part: AnswerPart) -> Iterator[StreamEvent]:
+        """End what some servers leave open: but for calls beside calls, a part ends where the next one begins."""
+        for number, block in list(self._blocks.items()):
+            if block is not None and not (isinstance(part, ToolCall) and isinstance(block.part, ToolCall)):
+                yield from self._end_block(number)
+
     def _block_of(self, said: dict[str, Any]) -> _Block | None:
-        number = _index_in(said)
+        number = count_of(said.get("index"))
         if self._stopped:
             return None
         if number not in self._blocks:
-            detail = "a delta belongs to no block that has begun"
-            raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, detail, status=200)
+            raise malformed("a delta belongs to no block that has begun")
         return self._blocks[number]
 
     def _grow(self, block: _Block | None, delta: Any) -> Iterator[StreamEvent]:
@@ -176,18 +184,18 @@ class MessageReader:
         text = ""
         match delta.get("type"), block.part:
             case "text_delta", Text():
-                text = _text_in(delta, "text")
+                text = text_in(delta, "text")
                 self._said += len(text)
                 block.text_length += len(text)
             case "thinking_delta", Reasoning():
-                text = _text_in(delta, "thinking")
+                text = text_in(delta, "thinking")
             case "input_json_delta", ToolCall():
-                text = _text_in(delta, "partial_json")
+                text = text_in(delta, "partial_json")
             case "signature_delta", Reasoning():
-                block.seal = read_thinking("", _text_in(delta, "signature")).seal or block.seal
+                block.seal = read_thinking("", text_in(delta, "signature")).seal or block.seal
             case "citations_delta", Text():
                 citation = delta.get("citation")
-                read = read_citation(citation_texts(citation)) if isinstance(citation, dict) else None
+                read = read_citation(texts_in(citation)) if isinstance(citation, dict) else None
                 if read is not None:
                     block.citations.append(read)
             case _:
@@ -223,11 +231,11 @@ class MessageReader:
         if not self._stopped:
             self._stopped = True
             stop = read_stop(members.get("stop_reason"), self._parts)
-            yield ChoiceEnded(stop, _text_in(members, "stop_sequence") or None)
+            yield ChoiceEnded(stop, text_in(members, "stop_sequence") or None)
 
     def _end(self) -> Iterator[StreamEvent]:
         if not self._stopped and not self._parts:
-            raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the stream ended without content", status=200)
+            raise malformed("the stream ended without content")
         yield from self._stop({})
         self.ended = True
         yield Ended()
@@ -239,10 +247,10 @@ class NoStream:
     ended = False
 
     def take(self, frame: Event) -> list[StreamEvent]:
-        raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "a count does not come as a stream", status=200)
+        raise malformed("a count does not come as a stream")
 
     def finish(self) -> list[StreamEvent]:
-        raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "a count does not come as a stream", status=200)
+        raise malformed("a count does not come as a stream")
 
     def write(self, event: StreamEvent) -> bytes:
         return b""
@@ -256,30 +264,11 @@ def _read_beginning(block: dict[str, Any]) -> AnswerPart | None:
         case "thinking":
             return Reasoning()
         case "redacted_thinking":
-            return read_redacted(_text_in(block, "data"))
+            return read_redacted(text_in(block, "data"))
         case "tool_use":
-            id_, name = _text_in(block, "id"), _text_in(block, "name")
+            id_, name = text_in(block, "id"), text_in(block, "name")
             if not id_ or not name:
-                detail = "a tool call has no id or no name"
-                raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, detail, status=200)
+                raise malformed("a tool call has no id or no name")
             return ToolCall(id_, name, "")
         case _:
             return None
-
-
-def _no_frame(frame: Event) -> UpstreamFailure:
-    if frame.name == b"error":
-        return failure_in_success(VendorError(), b"", "stream")
-    if frame.whole:
-        return UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "a frame is not a JSON object", status=200)
-    return UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream was cut in a frame", status=200)
-
-
-def _index_in(said: dict[str, Any]) -> int:
-    index = said.get("index")
-    return index if isinstance(index, int) else 0
-
-
-def _text_in(members: dict[str, Any], name: str) -> str:
-    value = members.get(name)
-    return value if isinstance(value, str) else ""

@@ -11,10 +11,8 @@ empty signature is as good as none to Anthropic. Whatever of ours such a field h
 see `foreign.py` for how it is kept from Anthropic.
 """
 
-import base64
-import binascii
-
 from fairlead_proxy.contract.names import DialectName
+from fairlead_proxy.dialects import tool_calls
 from fairlead_proxy.exchange.conversation import Reasoning, Seal
 from fairlead_proxy.exchange.seals import read_seal, write_seal
 
@@ -56,17 +54,9 @@ def signature_of(seal: Seal | None) -> str:
 
 def write_call_seal(call_id: str, seal: Seal) -> str:
     """Return the data of the `redacted_thinking` block that stands beside a call."""
-    packed = base64.urlsafe_b64encode(call_id.encode()).decode().rstrip("=")
-    return f"{_OF_CALL}{packed}.{write_seal(seal, OWN)}"
+    return tool_calls.write_call_seal(_OF_CALL, call_id, seal, OWN)
 
 
 def read_call_seal(data: str) -> tuple[str, Seal] | None:
     """Return the id of a call and its seal; None for data of any other kind."""
-    if not data.startswith(_OF_CALL):
-        return None
-    packed, _, text = data.removeprefix(_OF_CALL).partition(".")
-    try:
-        call_id = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
-    except (binascii.Error, ValueError):
-        return None
-    return call_id, read_seal(text, OWN)
+    return tool_calls.read_call_seal(_OF_CALL, data, OWN)

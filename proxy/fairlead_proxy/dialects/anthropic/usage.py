@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fairlead_proxy.dialects.told_json import count_of, object_of, place_of
 from fairlead_proxy.exchange.conversation import JsonObject
 from fairlead_proxy.exchange.usage import Usage
 
@@ -27,13 +28,12 @@ class Counts:
             return False
         taken = False
         for name in _COUNTS:
-            count = _count_of(reported, name)
+            count = place_of(reported.get(name))
             if count is not None:
                 self._counts[name] = count
                 taken = True
-        details = reported.get("output_tokens_details")
-        if isinstance(details, dict):
-            self._thinking_tokens = _count_of(details, "thinking_tokens") or self._thinking_tokens
+        details = object_of(reported.get("output_tokens_details"))
+        self._thinking_tokens = count_of(details.get("thinking_tokens")) or self._thinking_tokens
         self.told = self.told or taken
         return taken
 
@@ -60,8 +60,3 @@ def write_usage(usage: Usage | None) -> JsonObject:
     if usage.reasoning_tokens:
         written["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
     return written
-
-
-def _count_of(reported: dict[str, Any], name: str) -> int | None:
-    count = reported.get(name)
-    return max(0, count) if isinstance(count, int) and not isinstance(count, bool) else None

@@ -3,16 +3,13 @@
 Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
 """
 
-import hashlib
 import re
-
-import msgspec
-from msgspec import Raw
 
 from fairlead_proxy.contract.names import DialectName
 from fairlead_proxy.dialects.bedrock.media import DocumentNames, write_media
 from fairlead_proxy.dialects.bedrock.models import Traits
 from fairlead_proxy.dialects.bedrock.seals import reasoning_block
+from fairlead_proxy.dialects.tool_calls import NO_OBJECT, arguments_in, fit_call_id
 from fairlead_proxy.exchange.conversation import (
     CacheHint,
     JsonObject,
@@ -28,9 +25,9 @@ from fairlead_proxy.exchange.conversation import (
 
 Blocks = list[JsonObject]
 
-_CALL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
+_UNFIT, _MOST_OF_ID = re.compile(r"[^a-zA-Z0-9_.:-]"), 64
+"""What an id of a call must not hold, and how long it may be."""
 _TTLS = frozenset({"5m", "1h"})
-_OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 
 class BlockWriter:
@@ -92,19 +89,11 @@ class BlockWriter:
     def _call(self, part: ToolCall) -> Blocks:
         if part.seal is not None:
             self._lost.add("signature of a tool call of another provider")
-        use = {"toolUseId": _call_id(part.id), "name": part.name, "input": self._input(part.arguments)}
+        arguments, whole = arguments_in(part.arguments)
+        if not whole:
+            self._lost.add(NO_OBJECT)
+        use = {"toolUseId": fit_call_id(part.id, _UNFIT, _MOST_OF_ID), "name": part.name, "input": arguments}
         return [{"toolUse": use}, *self.cache_point(part.cache)]
-
-    def _input(self, arguments: str) -> Raw | JsonObject:
-        """Return the arguments as they are written, so that no number loses a digit."""
-        try:
-            text = arguments.encode()
-            _OBJECT.decode(text)
-        except (msgspec.MsgspecError, RecursionError, UnicodeError):
-            if arguments.strip():
-                self._lost.add("arguments of a tool call that are no JSON object")
-            return {}
-        return Raw(text)
 
     def _result(self, part: ToolResult) -> Blocks:
         content: Blocks = []
@@ -116,17 +105,10 @@ class BlockWriter:
                 content += [] if block is None else [block]
             elif inner.text.strip():
                 content.append({"text": inner.text})
-        result: JsonObject = {"toolUseId": _call_id(part.call_id), "content": content}
+        result: JsonObject = {"toolUseId": fit_call_id(part.call_id, _UNFIT, _MOST_OF_ID), "content": content}
         if part.is_error:
             if self._traits.marks_errors:
                 result["status"] = "error"
             else:
                 self._lost.add("error mark of a tool's result")
         return [{"toolResult": result}, *self.cache_point(hint)]
-
-
-def _call_id(id_: str) -> str:
-    """Return an id of the signs, and the length, that the vendor takes: for a call and its result the same."""
-    if _CALL_ID.fullmatch(id_):
-        return id_
-    return "call_" + hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -3,7 +3,7 @@
 Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Citation.html
 """
 
-from fairlead_proxy.dialects.bedrock.json_values import object_of, text_of
+from fairlead_proxy.dialects.told_json import object_of, text_of
 from fairlead_proxy.exchange.conversation import Citation
 
 

@@ -6,7 +6,7 @@ from fairlead_proxy.dialects.bedrock.errors import classify_answer, read_refusal
 from fairlead_proxy.dialects.bedrock.event_stream import EventStreamParser
 from fairlead_proxy.dialects.bedrock.request_writer import write_converse, write_count
 from fairlead_proxy.dialects.bedrock.stream_reader import ConverseReader
-from fairlead_proxy.dialects.dialect import Headers, Said, Written, content_type_of
+from fairlead_proxy.dialects.dialect import Headers, Said, Written, media_type_of
 from fairlead_proxy.dialects.sse import Event
 from fairlead_proxy.exchange.completion import Completion
 from fairlead_proxy.exchange.conversation import Conversation
@@ -38,7 +38,7 @@ class BedrockConverse:
         return None
 
     def is_stream(self, status: int, headers: Headers) -> bool:
-        return status == 200 and content_type_of(headers).partition(";")[0].strip().lower() == EVENT_STREAM
+        return status == 200 and media_type_of(headers) == EVENT_STREAM
 
     def classify(self, status: int, headers: Headers, body: bytes, now: float) -> UpstreamFailure:
         return classify_answer(status, headers, body, now)

@@ -9,10 +9,10 @@ import re
 from msgspec import Struct
 
 from fairlead_proxy.contract.names import FailureClass
-from fairlead_proxy.dialects.bedrock.json_values import object_of, text_of, value_of
 from fairlead_proxy.dialects.dialect import Headers, Said
 from fairlead_proxy.dialects.failures import is_no_api, not_the_answer, relayed_answer, relayed_from_success
 from fairlead_proxy.dialects.retry_hint import read_retry_hint
+from fairlead_proxy.dialects.told_json import object_of, text_of, told_value
 from fairlead_proxy.exchange.errors import UpstreamFailure
 
 CLASS_OF_TYPE: dict[str, FailureClass] = {
@@ -121,7 +121,7 @@ def failure_in_stream(type_: bytes, body: bytes) -> UpstreamFailure:
 
 def read_error(body: bytes, headers: Headers = ()) -> VendorError:
     """Read the type, of the header or else of the body, and the message."""
-    told = object_of(value_of(body))
+    told = object_of(told_value(body))
     named = next((value for name, value in headers if name == "x-amzn-errortype"), "")
     type_ = _bare(named) or _bare(text_of(told.get("__type"))) or _bare(text_of(told.get("code")))
     return VendorError(type_, text_of(told.get("message")) or text_of(told.get("Message")))

@@ -18,6 +18,8 @@ MAX_HEADER_BYTES = 16 * 1024
 """Of one frame: the vendor's have about a hundred. A default."""
 EXCEPTION = b"exception:"
 """What the name of a frame begins with that tells of a failure; its type follows."""
+DAMAGED = b"damaged:"
+"""The name of what comes behind good frames and is none itself: those are told first."""
 
 _PRELUDE = struct.Struct("!II")
 _PRELUDE_BYTES = 12
@@ -28,7 +30,8 @@ _FAILING = frozenset({"exception", "error"})
 class EventStreamParser:
     """See FrameParser. An event's name is its type, its data the payload; one that is not whole has neither.
 
-    Raises UpstreamFailure(MalformedResponse) beyond its bounds, and for a frame whose checksums do not hold.
+    Raises UpstreamFailure(MalformedResponse) beyond its bounds, and for a frame whose checksums do not hold; behind
+    good frames of the same chunk, an event DAMAGED stands for it.
     """
 
     __slots__ = ("_buffer", "_held", "_length")
@@ -53,9 +56,10 @@ class EventStreamParser:
                     events.append(self._finish(bytes(held[start:end])))
                     start = end
         except (ParserError, KeyError, ValueError, struct.error):
-            raise UpstreamFailure(
-                FailureClass.MALFORMED_RESPONSE, "a frame of the stream is damaged", status=200
-            ) from None
+            if not events:
+                raise damaged() from None
+            del held[:start]
+            return [*events, Event(b"", b"", DAMAGED)]
         del held[:start]
         return events
 
@@ -86,6 +90,10 @@ class EventStreamParser:
             type_ = headers.get(":exception-type") or headers.get(":error-code")
             return Event(raw, frame.payload, EXCEPTION + _name(type_))
         return Event(raw, frame.payload, _name(headers.get(":event-type")))
+
+
+def damaged() -> UpstreamFailure:
+    return UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "a frame of the stream is damaged", status=200)
 
 
 def _name(value: object) -> bytes:

@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Cont
 
 import re
 
+from fairlead_proxy.dialects.media_types import bare_type
 from fairlead_proxy.exchange.conversation import JsonObject, Media
 
 _IMAGES = {
@@ -105,7 +106,7 @@ def media_type_of(format_: str) -> str:
 
 def _format_of(media: Media) -> str | None:
     """Return the format by type, else by the ending of a name, else by the first bytes."""
-    kind = media.media_type.partition(";")[0].strip().lower()
+    kind = bare_type(media.media_type)
     known = _IMAGES.get(kind) or _DOCUMENTS.get(kind) or _VIDEOS.get(kind)
     if known is not None:
         return known

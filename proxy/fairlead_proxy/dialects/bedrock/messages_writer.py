@@ -8,11 +8,9 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from fairlead_proxy.dialects.bedrock.blocks import Blocks, BlockWriter
+from fairlead_proxy.dialects.speakers import CONTINUED, INSTRUCTING
 from fairlead_proxy.exchange.conversation import JsonObject, Role, Text, Turn
 
-_INSTRUCTING = frozenset({Role.SYSTEM, Role.DEVELOPER})
-_BEFORE_THE_ASSISTANT = "(continued)"
-"""A conversation must begin with the user: this is said where it begins with the assistant."""
 _BESIDE_A_DOCUMENT = "(see the document)"
 """A message with a document must have a text: this is said where it has none."""
 
@@ -37,7 +35,7 @@ def write_messages(turns: Iterable[Turn], blocks: BlockWriter, lost: set[str]) -
     for turn in turns:
         if turn.name is not None:
             lost.add("name of a speaker")
-        if turn.role in _INSTRUCTING:
+        if turn.role in INSTRUCTING:
             if has_begun:
                 lost.add("position of a system message")
             system += _instructions(turn, blocks, lost)
@@ -50,7 +48,7 @@ def write_messages(turns: Iterable[Turn], blocks: BlockWriter, lost: set[str]) -
             messages.append(_Message(turn.role, items))
     if messages and messages[0].role is Role.ASSISTANT:
         lost.add("first turn is the assistant's")
-        messages.insert(0, _Message(Role.USER, [[{"text": _BEFORE_THE_ASSISTANT}]]))
+        messages.insert(0, _Message(Role.USER, [[{"text": CONTINUED}]]))
     if messages and messages[-1].role is Role.ASSISTANT:
         _trim(messages[-1])
     return Messages(system, [message for message in map(_written, messages) if message["content"]])

@@ -4,14 +4,13 @@ import base64
 import binascii
 from typing import Protocol
 
-from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.bedrock.citations import read_citation
-from fairlead_proxy.dialects.bedrock.json_values import object_of, text_of
 from fairlead_proxy.dialects.bedrock.media import media_type_of
 from fairlead_proxy.dialects.bedrock.seals import redacted_seal, signature_seal
+from fairlead_proxy.dialects.failures import malformed
+from fairlead_proxy.dialects.told_json import object_of, text_of
 from fairlead_proxy.exchange.completion import AnswerPart, PartBegan, PartEnded, PartGrew, StreamEvent
 from fairlead_proxy.exchange.conversation import JsonObject, Media, MediaKind, Reasoning, Text, ToolCall
-from fairlead_proxy.exchange.errors import UpstreamFailure
 
 SERVER_TOOL = "server_tool_use"
 """The type of a call that the vendor's own tool answers: not the caller's business."""
@@ -49,7 +48,7 @@ def open_block(content: JsonObject, index: int) -> OpenBlock | None:
             return _ForeignBlock()
         name = text_of(use.get("name"))
         if not name:
-            raise _malformed("a tool call names no tool")
+            raise malformed("a tool call names no tool")
         return _CallBlock(index, text_of(use.get("toolUseId")) or f"call_{index}", name)
     if "reasoningContent" in content:
         return _ReasoningBlock(index, "redactedContent" in object_of(content["reasoningContent"]))
@@ -208,7 +207,7 @@ class _Pieces:
             return
         self._length += len(text)
         if self._length > MAX_HELD_CHARACTERS:
-            raise _malformed("a part of the answer is too long")
+            raise malformed("a part of the answer is too long")
         self._texts.append(text)
 
     def joined(self) -> str:
@@ -221,12 +220,8 @@ class _Pieces:
         try:
             return base64.b64encode(b"".join(base64.b64decode(text, validate=True) for text in self._texts)).decode()
         except (binascii.Error, ValueError):
-            raise _malformed("a piece of the answer is not base64") from None
+            raise malformed("a piece of the answer is not base64") from None
 
 
 def _whole(index: int, part: AnswerPart) -> list[StreamEvent]:
     return [PartBegan(index, part), PartEnded(index)]
-
-
-def _malformed(what: str) -> UpstreamFailure:
-    return UpstreamFailure(FailureClass.MALFORMED_RESPONSE, what, status=200)

@@ -6,13 +6,14 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.
 
 import msgspec
 
-from fairlead_proxy.dialects.anthropic.abilities import Abilities, abilities_of
-from fairlead_proxy.dialects.anthropic.schema import write_schema
 from fairlead_proxy.dialects.bedrock.blocks import BlockWriter
 from fairlead_proxy.dialects.bedrock.messages_writer import write_messages
 from fairlead_proxy.dialects.bedrock.models import Traits, traits_of
 from fairlead_proxy.dialects.bedrock.thinking_writer import Asked, write_thinking
 from fairlead_proxy.dialects.bedrock.tools_writer import is_forced, write_tools
+from fairlead_proxy.dialects.claude_models import Abilities, abilities_of
+from fairlead_proxy.dialects.claude_sampling import fit_sampling, within_unit
+from fairlead_proxy.dialects.claude_schema import write_schema
 from fairlead_proxy.dialects.dialect import Written
 from fairlead_proxy.exchange.conversation import AnswerForm, Conversation, JsonObject, Sampling
 
@@ -22,7 +23,6 @@ STOP_SEQUENCE = "stop_sequence"
 _TIERS = frozenset({"default", "flex", "priority", "reserved"})
 _UNTOLD_TIERS = frozenset({"auto", "standard_only"})
 """Other vendors' words for what Bedrock does unasked."""
-_LOWEST_TOP_P_OF_THINKING = 0.95
 
 
 def write_converse(conversation: Conversation, *, model: str) -> Written:
@@ -85,42 +85,27 @@ def _sampling(
 ) -> JsonObject:
     """Return the members of inferenceConfig; what only Claude takes goes to `fields`, as the vendor's page says.
 
-    Source: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html; while
-    Claude thinks it takes no other temperature than 1, no top_k, and a top_p of 0.95 at least.
+    Source: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
     """
-    for name in ("seed", "frequency_penalty", "presence_penalty", "logprobs"):
-        if getattr(sampling, name) is not None:
-            lost.add(name)
-    temperature, top_p, top_k = sampling.temperature, sampling.top_p, sampling.top_k
-    if temperature is not None and temperature > 1:
-        lost.add("temperature above 1")
-        temperature = 1.0
-    settable = not traits.claude or abilities.sampling
-    if temperature is not None and temperature != 1 and (asked.thinks or not settable):
-        lost.add("temperature")
-        temperature = None
-    if top_p is not None and (
-        not settable
-        or (asked.thinks and top_p < _LOWEST_TOP_P_OF_THINKING)
-        or (traits.claude and abilities.one_sampler and temperature is not None and not asked.thinks)
-    ):
-        lost.add("top_p")
-        top_p = None
-    if top_k is not None and (asked.thinks or not (traits.claude and settable)):
-        lost.add("top_k")
-    elif top_k is not None:
-        fields["top_k"] = top_k
+    if traits.claude:
+        taken = fit_sampling(sampling, abilities, thinks=asked.thinks, lost=lost)
+        if taken.top_k is not None:
+            fields["top_k"] = taken.top_k
+    else:
+        taken = within_unit(sampling, lost)
+        if taken.top_k is not None:
+            lost.add("top_k")
     inference: JsonObject = {}
-    if temperature is not None and settable:
-        inference["temperature"] = max(0.0, temperature)
-    if top_p is not None:
-        inference["topP"] = min(max(0.0, top_p), 1.0)
+    if taken.temperature is not None:
+        inference["temperature"] = taken.temperature
+    if taken.top_p is not None:
+        inference["topP"] = taken.top_p
     return inference
 
 
 def _output(form: AnswerForm | None, asked: Asked, lost: set[str]) -> JsonObject:
-    """Source: https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html, where the part of JSON schema
-    that is taken ("JSON Schema Draft 2020-12 subset") is the one that Anthropic takes.
+    """Source: https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html, where the part of JSON
+    schema that is taken ("JSON Schema Draft 2020-12 subset") is the one that Anthropic takes.
     """
     output: JsonObject = {}
     if form is not None and form.schema is None:

@@ -1,10 +1,9 @@
 """Why an answer of Converse ends, in neutral words."""
 
-from fairlead_proxy.contract.names import FailureClass
-from fairlead_proxy.dialects.bedrock.json_values import object_of, text_of
 from fairlead_proxy.dialects.bedrock.request_writer import STOP_SEQUENCE
+from fairlead_proxy.dialects.failures import malformed
+from fairlead_proxy.dialects.told_json import object_of, text_of
 from fairlead_proxy.exchange.completion import Stop
-from fairlead_proxy.exchange.errors import UpstreamFailure
 
 _STOPS = {
     "end_turn": Stop.END,
@@ -27,6 +26,6 @@ def read_stop(reason: object, fields: object) -> tuple[Stop, str | None]:
     """
     reason = text_of(reason)
     if reason in _MALFORMED:
-        raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, f"the model's output is no answer: {reason}", status=200)
+        raise malformed(f"the model's output is no answer: {reason}")
     stop = _STOPS.get(reason, Stop.END)
     return stop, text_of(object_of(fields).get(STOP_SEQUENCE)) or None if stop is Stop.SEQUENCE else None

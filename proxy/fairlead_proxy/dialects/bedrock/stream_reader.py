@@ -3,16 +3,16 @@
 Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html, "Response Elements"
 """
 
-from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.bedrock.errors import failure_in_stream
-from fairlead_proxy.dialects.bedrock.event_stream import EXCEPTION
-from fairlead_proxy.dialects.bedrock.json_values import index_of, object_of, usage_of, value_of
+from fairlead_proxy.dialects.bedrock.event_stream import DAMAGED, EXCEPTION, damaged
 from fairlead_proxy.dialects.bedrock.open_block import OpenBlock, open_block
 from fairlead_proxy.dialects.bedrock.stops import read_stop
+from fairlead_proxy.dialects.bedrock.usage import read_usage
+from fairlead_proxy.dialects.failures import ended_early, no_frame
 from fairlead_proxy.dialects.sse import Event
+from fairlead_proxy.dialects.told_json import count_of, object_of, told_frame
 from fairlead_proxy.exchange.completion import Began, ChoiceEnded, Ended, StreamEvent, UsageTold
 from fairlead_proxy.exchange.conversation import JsonObject
-from fairlead_proxy.exchange.errors import UpstreamFailure
 
 
 class ConverseReader:
@@ -32,12 +32,12 @@ class ConverseReader:
         if self.ended:
             return []
         if not frame.whole:
-            raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream was cut in a frame", status=200)
+            raise no_frame(whole=False)
+        if frame.name == DAMAGED:
+            raise damaged()
         if frame.name.startswith(EXCEPTION):
             raise failure_in_stream(frame.name.removeprefix(EXCEPTION), frame.data or b"")
-        said = value_of(frame.data)
-        if not isinstance(said, dict):
-            raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "a frame holds no JSON object", status=200)
+        said = told_frame(frame)
         events: list[StreamEvent] = []
         if not self._began:
             self._began = True
@@ -58,7 +58,7 @@ class ConverseReader:
                 events.append(ChoiceEnded(stop, sequence))
                 self._stopped = True
             case b"metadata":
-                usage = usage_of(said.get("usage"))
+                usage = read_usage(said.get("usage"))
                 events += [UsageTold(usage)] if usage is not None else []
                 if self._stopped:
                     events.append(self._end())
@@ -70,7 +70,7 @@ class ConverseReader:
         if self.ended:
             return []
         if not self._stopped:
-            raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream ended before its end", status=200)
+            raise ended_early()
         return [self._end()]
 
     def _end(self) -> Ended:
@@ -79,10 +79,12 @@ class ConverseReader:
 
     def _turn_to(self, said: JsonObject, content: JsonObject) -> list[StreamEvent]:
         """Make the block that this content belongs to the open one. A block of text begins without saying so."""
-        index = index_of(said.get("contentBlockIndex"))
+        index = count_of(said.get("contentBlockIndex"))
         if self._block is not None and self._block_index == index and self._block.takes(content):
             return []
-        events = self._end_block() if self._block is not None and _opens(content) else []
+        if not _opens(content):
+            return []
+        events = self._end_block()
         block = open_block(content, self._parts)
         if block is None:
             return events

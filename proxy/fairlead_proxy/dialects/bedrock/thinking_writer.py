@@ -7,16 +7,12 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-openai.htm
 from msgspec import Struct
 
 from fairlead_proxy.contract.names import DialectName
-from fairlead_proxy.dialects.anthropic.abilities import Abilities, ThinkingForm
 from fairlead_proxy.dialects.bedrock.models import Traits
+from fairlead_proxy.dialects.claude_models import Abilities
+from fairlead_proxy.dialects.claude_thinking import ask_to_think, effort_of
 from fairlead_proxy.exchange.conversation import Conversation, JsonObject, Reasoning, Role, Thinking, ToolCall
 
-LEAST_BUDGET = 1024
-_BUDGET_OF_EFFORT = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576, "xhigh": 24576}
-"""For Claude's models that are not asked by effort. Defaults: the answers of some of them end at 32,000 tokens."""
 _USUAL_EFFORT = "medium"
-_LOW_UP_TO, _MEDIUM_UP_TO = 2048, 8192
-_EFFORTS = frozenset({"low", "medium", "high", "xhigh", "max"})
 _OPENAI_EFFORTS = frozenset({"low", "medium", "high"})
 
 
@@ -40,7 +36,16 @@ def write_thinking(
     if thinking is None:
         return Asked()
     if traits.claude:
-        return _of_claude(conversation, thinking, abilities, forced, lost)
+        asked = ask_to_think(
+            thinking,
+            abilities,
+            forced=forced,
+            lacks_thinking=_lacks_thinking(conversation),
+            shown_by_budget=False,
+            lost=lost,
+        )
+        fields = {} if asked.member is None else {"thinking": asked.member}
+        return Asked(fields, asked.effort, asked.budget_tokens, asked.thinks)
     if traits.openai:
         return _of_openai(thinking, lost)
     if not thinking.off:
@@ -53,7 +58,7 @@ def _of_openai(thinking: Thinking, lost: set[str]) -> Asked:
         lost.add("reasoning off")
     if thinking.budget_tokens:
         lost.add("thinking budget")
-    effort = _effort_of(thinking) or _USUAL_EFFORT
+    effort = effort_of(thinking) or _USUAL_EFFORT
     if thinking.off:
         effort = "low"
     elif effort not in _OPENAI_EFFORTS:
@@ -62,54 +67,10 @@ def _of_openai(thinking: Thinking, lost: set[str]) -> Asked:
     return Asked({"reasoning_effort": effort})
 
 
-def _of_claude(
-    conversation: Conversation, thinking: Thinking, abilities: Abilities, forced: bool, lost: set[str]
-) -> Asked:
-    form = abilities.thinking
-    if thinking.off:
-        return Asked({} if form is ThinkingForm.NONE else {"thinking": {"type": "disabled"}})
-    if form is ThinkingForm.NONE:
-        lost.add("reasoning")
-        return Asked()
-    if forced:
-        lost.add("reasoning together with a forced tool")
-        return Asked({"thinking": {"type": "disabled"}})
-    by_budget = thinking.budget_tokens is not None
-    if form is ThinkingForm.BUDGET or (by_budget and form is ThinkingForm.EITHER):
-        if _lacks_thinking(conversation):
-            lost.add("reasoning between the calls of another provider's tools")
-            return Asked({"thinking": {"type": "disabled"}})
-        budget = thinking.budget_tokens if by_budget else _BUDGET_OF_EFFORT.get(thinking.effort or _USUAL_EFFORT)
-        budget = max(LEAST_BUDGET, budget or _BUDGET_OF_EFFORT[_USUAL_EFFORT])
-        return Asked({"thinking": {"type": "enabled", "budget_tokens": budget}}, None, budget, thinks=True)
-    if by_budget:
-        lost.add("thinking budget")
-    asked = {"type": "adaptive"}
-    if thinking.shown is not None:
-        asked["display"] = "summarized" if thinking.shown else "omitted"
-    effort = _effort_of(thinking)
-    if effort is not None and effort not in _EFFORTS:
-        lost.add("reasoning effort")
-        effort = None
-    if effort == "xhigh" and not abilities.highest:
-        lost.add("reasoning effort above high")
-        effort = "high"
-    return Asked({"thinking": asked}, effort, thinks=True)
-
-
-def _effort_of(thinking: Thinking) -> str | None:
-    if thinking.effort is not None:
-        return "low" if thinking.effort == "minimal" else thinking.effort
-    budget = thinking.budget_tokens
-    if budget is None or budget < 0:
-        return None
-    return "low" if budget <= _LOW_UP_TO else "medium" if budget <= _MEDIUM_UP_TO else "high"
-
-
 def _lacks_thinking(conversation: Conversation) -> bool:
     """Say whether the last turn of the assistant calls tools, and begins with no reasoning that Bedrock takes back.
 
-    Claude refuses that while it thinks by a budget: "Preserving thinking blocks" of the vendor's page on tool use.
+    See `ask_to_think`.
     """
     parts = [part for turn in _last_of_assistant(conversation) for part in turn]
     calls = any(isinstance(part, ToolCall) for part in parts)

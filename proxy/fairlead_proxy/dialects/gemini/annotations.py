@@ -1,6 +1,6 @@
 """What stands beside an answer's text: where it comes from, and how likely each token was."""
 
-from fairlead_proxy.dialects.gemini.json_values import number_of, object_of, objects_of, position_of, text_of
+from fairlead_proxy.dialects.told_json import number_of, object_of, objects_of, place_of, text_of
 from fairlead_proxy.exchange.completion import TokenChance
 from fairlead_proxy.exchange.conversation import Citation, JsonObject
 
@@ -19,8 +19,8 @@ def read_citations(candidate: JsonObject, texts: list[str]) -> list[Citation]:
         Citation(
             url=text_of(source.get("uri")) or None,
             title=text_of(source.get("title")) or None,
-            start=_characters(whole, position_of(source.get("startIndex")) or 0),
-            end=_characters(whole, position_of(source.get("endIndex"))),
+            start=_characters(whole, place_of(source.get("startIndex")) or 0),
+            end=_characters(whole, place_of(source.get("endIndex"))),
         )
         for source in objects_of(metadata.get("citationSources")) or objects_of(metadata.get("citations"))
     ]
@@ -63,14 +63,14 @@ def _grounding(metadata: JsonObject, texts: list[str]) -> list[Citation]:
     found: list[Citation] = []
     for support in objects_of(metadata.get("groundingSupports")):
         segment, places = object_of(support.get("segment")), support.get("groundingChunkIndices")
-        part = position_of(segment.get("partIndex")) or 0
+        part = place_of(segment.get("partIndex")) or 0
         if part >= len(texts):
             continue
         before, encoded = sum(map(len, texts[:part])), texts[part].encode()
-        start = _characters(encoded, position_of(segment.get("startIndex")) or 0) or 0
-        end = _characters(encoded, position_of(segment.get("endIndex")))
+        start = _characters(encoded, place_of(segment.get("startIndex")) or 0) or 0
+        end = _characters(encoded, place_of(segment.get("endIndex")))
         for place in places if isinstance(places, list) else []:
-            index = position_of(place)
+            index = place_of(place)
             if index is not None and index < len(sources):
                 url, title = sources[index]
                 found.append(Citation(url, title, None, before + start, None if end is None else before + end))

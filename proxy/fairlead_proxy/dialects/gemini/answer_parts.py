@@ -5,10 +5,10 @@ import re
 import msgspec
 
 from fairlead_proxy.contract.names import DialectName
-from fairlead_proxy.dialects.gemini.contents_writer import write_arguments
-from fairlead_proxy.dialects.gemini.json_values import object_of, text_of
 from fairlead_proxy.dialects.gemini.media import read_made, write_media
 from fairlead_proxy.dialects.gemini.signatures import signature_for_caller
+from fairlead_proxy.dialects.told_json import object_of, text_of
+from fairlead_proxy.dialects.tool_calls import arguments_in
 from fairlead_proxy.exchange.completion import AnswerPart
 from fairlead_proxy.exchange.conversation import JsonObject, Media, Reasoning, Refusal, Seal, Text, ToolCall
 
@@ -73,7 +73,7 @@ def write_part(part: AnswerPart) -> JsonObject | None:
         case Reasoning():
             return write_thought(part)
         case ToolCall():
-            call: JsonObject = {"id": part.id, "name": part.name, "args": write_arguments(part.arguments)}
+            call: JsonObject = {"id": part.id, "name": part.name, "args": arguments_in(part.arguments)[0]}
             return {"functionCall": call, **_signature(part.seal)}
         case Media():
             return write_media(part)

@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 
 from fairlead_proxy.contract.names import FailureClass
-from fairlead_proxy.dialects.failures import not_the_answer
+from fairlead_proxy.dialects.failures import malformed, not_the_answer
 from fairlead_proxy.dialects.gemini.annotations import read_chances, read_citations
 from fairlead_proxy.dialects.gemini.answer_parts import PartReader
 from fairlead_proxy.dialects.gemini.errors import failure_in_success, read_vendor_error
 from fairlead_proxy.dialects.gemini.finish import is_broken, stop_of
 from fairlead_proxy.dialects.gemini.joining import JoinedParts
-from fairlead_proxy.dialects.gemini.json_values import decode_json, object_of, objects_of, position_of, text_of
 from fairlead_proxy.dialects.gemini.usage import read_usage
+from fairlead_proxy.dialects.told_json import decode_told, object_of, objects_of, place_of, text_of
 from fairlead_proxy.exchange.completion import AnswerPart, Choice, Completion, Stop
 from fairlead_proxy.exchange.conversation import Citation, JsonObject, Text, ToolCall
 from fairlead_proxy.exchange.errors import UpstreamFailure
@@ -57,10 +57,10 @@ def read_count_answer(body: bytes) -> Completion:
     Source: https://ai.google.dev/api/tokens#response-body
     """
     answer = _decoded(body)
-    total = position_of(answer.get("totalTokens"))
+    total = place_of(answer.get("totalTokens"))
     if total is None:
         raise not_the_answer(_OK, "count")
-    cached = position_of(answer.get("cachedContentTokenCount")) or 0
+    cached = place_of(answer.get("cachedContentTokenCount")) or 0
     return Completion("", "", (), Usage(input_tokens=total, cached_input_tokens=min(total, cached)))
 
 
@@ -75,7 +75,7 @@ def filtered(detail: str) -> UpstreamFailure:
 
 def broken_off() -> UpstreamFailure:
     """The model failed before it said anything, such as at writing a call; another one may not."""
-    return UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the model failed before any content", status=_OK)
+    return malformed("the model failed before any content")
 
 
 def seconds_of(created: object) -> int | None:
@@ -89,7 +89,7 @@ def seconds_of(created: object) -> int | None:
 def _decoded(body: bytes) -> JsonObject:
     """Return the answer; raise what an error in its place means. A list of chunks is a stream that nobody asked for."""
     try:
-        answer: Any = decode_json(body)
+        answer: Any = decode_told(body)
     except ValueError:
         raise not_the_answer(_OK) from None
     error = read_vendor_error(answer)

@@ -6,11 +6,13 @@ import msgspec
 from msgspec import Struct
 
 from fairlead_proxy.contract.names import DialectName
-from fairlead_proxy.dialects.gemini.json_values import decode_json, embedded_object
 from fairlead_proxy.dialects.gemini.media import write_media
 from fairlead_proxy.dialects.gemini.signatures import SKIP_VALIDATION
 from fairlead_proxy.dialects.gemini.thinking import generation_of
 from fairlead_proxy.dialects.gemini.turns_reader import text_of_response
+from fairlead_proxy.dialects.json_text import decode_json, object_in
+from fairlead_proxy.dialects.speakers import INSTRUCTING
+from fairlead_proxy.dialects.tool_calls import arguments_in
 from fairlead_proxy.exchange.conversation import (
     JsonObject,
     Media,
@@ -24,7 +26,6 @@ from fairlead_proxy.exchange.conversation import (
     Turn,
 )
 
-_INSTRUCTING = frozenset({Role.SYSTEM, Role.DEVELOPER})
 _SIGNATURE = "thoughtSignature"
 
 
@@ -41,14 +42,6 @@ def write_contents(turns: Iterable[Turn], *, model: str, lost: set[str]) -> Writ
     for turn in turns:
         writer.add(turn)
     return writer.finish()
-
-
-def write_arguments(arguments: str) -> msgspec.Raw | JsonObject:
-    """Return a call's arguments as the object that they must be; what is none stands in one, for the model to see."""
-    if not arguments.strip():
-        return {}
-    embedded = embedded_object(arguments)
-    return {"arguments": arguments} if embedded is None else embedded
 
 
 class _ContentsWriter:
@@ -71,7 +64,7 @@ class _ContentsWriter:
     def add(self, turn: Turn) -> None:
         if turn.name:
             self._lost.add("name of a message")
-        if turn.role in _INSTRUCTING:
+        if turn.role in INSTRUCTING:
             self._instruct(turn)
             return
         role = "model" if turn.role is Role.ASSISTANT else "user"
@@ -144,7 +137,7 @@ class _ContentsWriter:
 
     def _add_call(self, call: ToolCall) -> None:
         self._names[call.id] = call.name
-        made: JsonObject = {"functionCall": {"name": call.name, "args": write_arguments(call.arguments)}}
+        made: JsonObject = {"functionCall": {"name": call.name, "args": arguments_in(call.arguments)[0]}}
         if call.seal is not None:
             if call.seal.origin is DialectName.GEMINI:
                 made[_SIGNATURE] = call.seal.value
@@ -190,7 +183,7 @@ def _response(text: str, *, is_error: bool) -> msgspec.Raw | JsonObject:
     """Return a result as the object that it must be: as it stands if it is one, unless that would be read otherwise."""
     if is_error:
         return {"error": text}
-    embedded = embedded_object(text)
+    embedded = object_in(text)
     if embedded is not None:
         decoded = decode_json(bytes(embedded))
         if len(decoded) > 1 or (

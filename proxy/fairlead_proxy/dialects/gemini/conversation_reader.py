@@ -2,10 +2,11 @@
 
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
-from fairlead_proxy.dialects.gemini.given import Given, Notes
-from fairlead_proxy.dialects.gemini.json_values import decode_json
+from fairlead_proxy.dialects.gemini.given import Message
 from fairlead_proxy.dialects.gemini.settings_reader import Settings, read_settings, read_tool_choice, read_tools
 from fairlead_proxy.dialects.gemini.turns_reader import read_instructions, read_turns
+from fairlead_proxy.dialects.given_json import decode_given
+from fairlead_proxy.dialects.notes import Notes
 from fairlead_proxy.exchange.conversation import Conversation
 
 WRAPPED = "generateContentRequest"
@@ -23,26 +24,23 @@ def read_generate_conversation(request: ReadRequest) -> Conversation:
 def read_count_conversation(request: ReadRequest) -> Conversation:
     """Read a request of countTokens; raise InvalidCall. Source: https://ai.google.dev/api/tokens"""
     whole = _whole(request)
-    return _read(whole.object(WRAPPED) or whole, request.mode)
+    return _read(whole.inner(WRAPPED) or whole, request.mode)
 
 
-def _whole(request: ReadRequest) -> Given:
-    try:
-        return Given(decode_json(request.body), "")
-    except ValueError as error:
-        raise InvalidCall(f"the request body is not valid JSON: {error}") from None
+def _whole(request: ReadRequest) -> Message:
+    return Message(decode_given(request.body))
 
 
-def _read(whole: Given, mode: Mode) -> Conversation:
+def _read(whole: Message, mode: Mode) -> Conversation:
     notes = Notes()
     contents = whole.objects("contents")
     if not contents:
         path = whole.path_of("contents")
         raise InvalidCall(f"{path} is missing or empty; give at least one content", path)
-    instructions, config = whole.object("systemInstruction"), whole.object("generationConfig")
-    tool_config = whole.object("toolConfig")
+    instructions, config = whole.inner("systemInstruction"), whole.inner("generationConfig")
+    tool_config = whole.inner("toolConfig")
     if whole.take("cachedContent") is not None:
-        notes.bound_to.add("cachedContent, which Google keeps")
+        notes.bind_to("cachedContent, which Google keeps")
     whole.take("model")  # it stands in the path; who counts tokens repeats it
     turns = read_turns(contents, notes)
     if instructions is not None:
@@ -62,6 +60,6 @@ def _read(whole: Given, mode: Mode) -> Conversation:
         form=settings.form,
         thinking=settings.thinking,
         stream=mode is Mode.STREAM,
-        left_out=tuple(sorted(notes.left_out)),
-        bound_to=tuple(sorted(notes.bound_to)),
+        left_out=notes.left_out,
+        bound_to=notes.bound_to,
     )

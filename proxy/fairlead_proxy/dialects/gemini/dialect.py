@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from fairlead_proxy.contract.names import DialectName, Operation
-from fairlead_proxy.dialects.dialect import Headers, ReadRequest, content_type_of
+from fairlead_proxy.dialects.dialect import Headers, ReadRequest, opens_events
 from fairlead_proxy.dialects.gemini.answer_reader import read_count_answer, read_generate_answer
 from fairlead_proxy.dialects.gemini.answer_writer import write_count_answer, write_generate_answer
 from fairlead_proxy.dialects.gemini.error_writer import render_google_error
@@ -80,9 +80,7 @@ class GeminiGenerate:
         return len(data) - data.index(_TEXT)
 
     def is_stream(self, status: int, headers: Headers) -> bool:
-        """See ProviderDialect. Without a content type it is taken on trust: the reader finds out."""
-        kind = content_type_of(headers).partition(";")[0].strip().lower()
-        return status == 200 and kind in ("", "text/event-stream")
+        return opens_events(status, headers)
 
 
 class GeminiCount(GeminiGenerate):

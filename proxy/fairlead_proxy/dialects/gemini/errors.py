@@ -19,8 +19,8 @@ from fairlead_proxy.dialects.failures import (
     relayed_answer,
     relayed_from_success,
 )
-from fairlead_proxy.dialects.gemini.json_values import decode_json, object_of, objects_of, text_of
 from fairlead_proxy.dialects.retry_hint import MAX_SECONDS, read_duration, read_retry_hint
+from fairlead_proxy.dialects.told_json import decode_told, object_of, objects_of, text_of
 from fairlead_proxy.exchange.errors import UpstreamFailure
 
 _CLASS_OF_REASON: dict[str, FailureClass] = {
@@ -178,7 +178,7 @@ def _alone(body: bytes) -> bytes:
     if body.lstrip()[:1] != b"[":
         return body
     try:
-        first = object_of(next(iter(decode_json(body)), None))
+        first = object_of(next(iter(decode_told(body)), None))
     except ValueError:
         return body
     return msgspec.json.encode(first)
@@ -186,7 +186,7 @@ def _alone(body: bytes) -> bytes:
 
 def _error_in(body: bytes) -> VendorError | None:
     try:
-        return read_vendor_error(decode_json(body))
+        return read_vendor_error(decode_told(body))
     except ValueError:
         return None
 

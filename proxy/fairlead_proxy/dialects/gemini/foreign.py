@@ -7,11 +7,9 @@ A conversation may have been served by a provider of another dialect before: its
 import base64
 from typing import Any
 
-import msgspec
-
 from fairlead_proxy.contract.names import DialectName
 from fairlead_proxy.dialects.gemini.signatures import SKIP_VALIDATION, seal_of_caller
-from fairlead_proxy.dialects.json_members import members_of, splice
+from fairlead_proxy.dialects.rewriting import rewrite_items, rewrite_member
 from fairlead_proxy.exchange.seals import MARK
 
 _BEGINNING = base64.b64encode(MARK.encode()).rstrip(b"=")[: len(MARK) * 8 // 6]
@@ -28,16 +26,7 @@ def without_foreign_seals(body: bytes) -> bytes:
     """
     if _BEGINNING not in body:
         return body
-    member = next((found for key, found in members_of(body) if key == "contents"), None)
-    if member is None:
-        return body
-    contents = _decoded(body[member.value_start : member.value_end])
-    if not isinstance(contents, list):
-        return body
-    kept = [_without_foreign(content) for content in contents]
-    if kept == contents:
-        return body
-    return splice(body, [(member.value_start, member.value_end, msgspec.json.encode(kept))])
+    return rewrite_items(body, "contents", _without_foreign)
 
 
 def with_model(body: bytes, model: str) -> bytes:
@@ -45,12 +34,9 @@ def with_model(body: bytes, model: str) -> bytes:
 
     Source: https://ai.google.dev/api/tokens, "generateContentRequest".
     """
-    for name, member in members_of(body):
-        if name in _WHOLE_REQUEST:
-            request = _decoded(body[member.value_start : member.value_end])
-            if isinstance(request, dict):
-                request["model"] = f"models/{model.removeprefix('models/')}"
-                return splice(body, [(member.value_start, member.value_end, msgspec.json.encode(request))])
+    named = f"models/{model.removeprefix('models/')}"
+    for name in _WHOLE_REQUEST:
+        body = rewrite_member(body, name, lambda request: _named(request, named))
     return body
 
 
@@ -77,8 +63,5 @@ def _own(part: Any) -> Any:
     return rest or None
 
 
-def _decoded(text: bytes) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return None
+def _named(request: Any, model: str) -> Any:
+    return {**request, "model": model} if isinstance(request, dict) else request

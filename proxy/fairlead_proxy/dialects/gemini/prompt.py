@@ -6,9 +6,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from fairlead_proxy.dialects.gemini.given import whole_number_of
-from fairlead_proxy.dialects.gemini.json_values import without_halves
-from fairlead_proxy.dialects.gemini.media import kind_of_file, kind_of_type
-from fairlead_proxy.dialects.raw_values import NULL, is_given, utf8_length
+from fairlead_proxy.dialects.gemini.media import kind_of_file
+from fairlead_proxy.dialects.json_text import UNREADABLE, decode_whole
+from fairlead_proxy.dialects.media_types import kind_of_type
+from fairlead_proxy.dialects.raw_values import NULL, given_bytes, is_given, utf8_length
 from fairlead_proxy.exchange.conversation import MediaKind
 
 
@@ -64,13 +65,8 @@ _ANY = msgspec.json.Decoder()
 
 
 def peek_at(body: bytes) -> Peek:
-    """Decode the body; if that fails, once more without escaped halves of surrogate pairs. Raises what msgspec does."""
-    try:
-        return _PEEK.decode(body)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        return _PEEK.decode(without_halves(body))
+    """Decode the body as far as it is read; raise what msgspec does. What is sent is the original."""
+    return decode_whole(_PEEK, body)
 
 
 def given(snake: Raw, camel: Raw) -> Raw:
@@ -84,20 +80,20 @@ def inner_peek(peek: Peek) -> Peek:
         return peek
     try:
         return _PEEK.decode(wrapped)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return peek
 
 
 def count_text_bytes(body: bytes) -> int:
     """Return the bytes of text in the contents, instructions and tools of a request that has been read."""
     peek = inner_peek(peek_at(body))
-    total = _given_bytes(peek.tools)
+    total = given_bytes(peek.tools)
     for part in _parts_of(peek):
         if part is None:
-            return total + _given_bytes(peek.contents)
+            return total + given_bytes(peek.contents)
         total += utf8_length(part.text or "")
         for raw in (part.function_call, part.functionCall, part.function_response, part.functionResponse):
-            total += _given_bytes(raw)
+            total += given_bytes(raw)
     return total
 
 
@@ -132,10 +128,10 @@ def _add_needs_of_part(part: _Part, needs: set[str]) -> None:
             kind = kind_of_type(media_type) if media_type else kind_of_file(file.fileUri or file.file_uri or "")
             if kind in _NEED_OF_KIND:
                 needs.add(_NEED_OF_KIND[kind])
-    response = given(part.function_response, part.functionResponse)
-    if is_given(response) or is_given(given(part.function_call, part.functionCall)):
+    called = (part.function_response, part.functionResponse, part.function_call, part.functionCall)
+    if any(bytes(raw) != b"null" for raw in called):  # an empty result is one too
         needs.add("tools")
-    for inner in _parts_in(response):
+    for inner in _parts_in(given(part.function_response, part.functionResponse)):
         _add_needs_of_part(inner, needs)
 
 
@@ -145,7 +141,7 @@ def _parts_of(peek: Peek) -> Iterator[_Part | None]:
     if is_given(peek.contents):
         try:
             contents = _CONTENTS.decode(peek.contents)
-        except (msgspec.MsgspecError, RecursionError):
+        except UNREADABLE:
             yield None
             return
         for content in contents if isinstance(contents, list) else [contents]:
@@ -158,7 +154,7 @@ def _parts_in(content: Raw) -> list[_Part]:
         return []
     try:
         return _listed(_CONTENT.decode(content).parts)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return []
 
 
@@ -173,7 +169,7 @@ def _has_functions(tools: Raw) -> bool:
         return False
     try:
         decoded = _TOOLS.decode(tools)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return True
     return any(
         is_given(given(tool.function_declarations, tool.functionDeclarations))
@@ -201,10 +197,6 @@ def _object(raw: Raw) -> dict[str, object]:
         return {}
     try:
         decoded = _ANY.decode(raw)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return {}
     return decoded if isinstance(decoded, dict) else {}
-
-
-def _given_bytes(raw: Raw) -> int:
-    return len(bytes(raw)) if is_given(raw) else 0

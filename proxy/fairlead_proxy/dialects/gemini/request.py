@@ -1,8 +1,5 @@
 """Reading a request of generateContent, or of countTokens, as far as deciding needs it; the rest is read on demand."""
 
-import re
-
-import msgspec
 from msgspec import Raw
 
 from fairlead_proxy.contract.names import Mode
@@ -17,11 +14,10 @@ from fairlead_proxy.dialects.gemini.prompt import (
     needs_of,
     peek_at,
 )
-from fairlead_proxy.dialects.json_members import TooDeep, check_depth
+from fairlead_proxy.dialects.json_members import check_depth
 from fairlead_proxy.dialects.raw_values import is_given
+from fairlead_proxy.dialects.refusing import REFUSED, check_utf8, refusal_of
 from fairlead_proxy.exchange.call import Named
-
-_FAULTY_FIELD = re.compile(r"`\$\.([A-Za-z_.]+)`")
 
 
 def read_generate_request(body: bytes, named: Named | None = None) -> ReadRequest:
@@ -68,20 +64,12 @@ def _checked(named: Named | None) -> Named:
 
 def _peek(body: bytes) -> Peek:
     if not body.isascii():
-        try:
-            body.decode()
-        except UnicodeDecodeError:
-            raise InvalidCall("the request body is not UTF-8") from None
+        check_utf8(body)
     try:
         check_depth(body)
         return peek_at(body)
-    except msgspec.ValidationError as error:
-        found = _FAULTY_FIELD.search(str(error))
-        raise InvalidCall(f"the request is not valid: {error}", found[1] if found else None) from None
-    except msgspec.DecodeError as error:
-        raise InvalidCall(f"the request body is not valid JSON: {error}") from None
-    except (TooDeep, RecursionError):
-        raise InvalidCall("the request body is nested too deeply") from None
+    except REFUSED as error:
+        raise refusal_of(error) from None
 
 
 def _check_contents(contents: Raw) -> None:

@@ -5,7 +5,8 @@ Source: https://ai.google.dev/api/caching#Schema (a choice of OpenAPI 3.0, its t
 
 from typing import Any
 
-from fairlead_proxy.dialects.gemini.given import camel_case, whole_number_of, wrong_type
+from fairlead_proxy.dialects.gemini.given import camel_case, whole_number_of
+from fairlead_proxy.dialects.given_json import wrong_type
 from fairlead_proxy.exchange.conversation import JsonObject
 
 _COUNTS = frozenset(

@@ -2,10 +2,10 @@
 
 from msgspec import Struct
 
-from fairlead_proxy.dialects.dialect import InvalidCall
-from fairlead_proxy.dialects.gemini.given import Given, Notes
+from fairlead_proxy.dialects.gemini.given import Message
 from fairlead_proxy.dialects.gemini.schema import to_json_schema
 from fairlead_proxy.dialects.gemini.thinking import read_thinking
+from fairlead_proxy.dialects.notes import Notes
 from fairlead_proxy.exchange.conversation import (
     AnswerForm,
     JsonObject,
@@ -44,15 +44,15 @@ class Settings(Struct, frozen=True):
     thinking: Thinking | None = None
 
 
-def read_settings(config: Given, notes: Notes) -> Settings:
+def read_settings(config: Message, notes: Notes) -> Settings:
     """Read `generationConfig`; raise InvalidCall. Source: https://ai.google.dev/api/generate-content#generationconfig"""
     for name in _OWN_OUTPUT:
         if config.take(name) is not None:
-            notes.bound_to.add(config.path_of(name))
+            notes.bind_to(config.path_of(name))
     for modality in config.texts("responseModalities"):
         if modality.upper() not in ("TEXT", "MODALITY_UNSPECIFIED"):
-            notes.bound_to.add(f"answers as {modality.lower()[:20]}")
-    thinking = config.object("thinkingConfig")
+            notes.bind_to(f"answers as {modality.lower()[:20]}")
+    thinking = config.inner("thinkingConfig")
     wants_chances, chances = config.flag("responseLogprobs"), config.whole("logprobs")
     top_k = config.number("topK")
     settings = Settings(
@@ -75,18 +75,19 @@ def read_settings(config: Given, notes: Notes) -> Settings:
     return settings
 
 
-def read_tools(tools: list[Given], notes: Notes) -> tuple[Tool, ...]:
+def read_tools(tools: list[Message], notes: Notes) -> tuple[Tool, ...]:
     """Read `tools`; raise InvalidCall. Whatever is no function is run by the vendor, or is known to it alone."""
     functions: list[Tool] = []
     for tool in tools:
         functions += [_read_function(declared, notes) for declared in tool.objects("functionDeclarations")]
-        notes.bound_to.update(f"the tool {name}, which Google itself runs" for name in tool.unread())
+        for name in tool.unread():
+            notes.bind_to(f"the tool {name}, which Google itself runs")
     return tuple(functions)
 
 
-def read_tool_choice(config: Given, notes: Notes) -> ToolChoice | None:
+def read_tool_choice(config: Message, notes: Notes) -> ToolChoice | None:
     """Read `toolConfig`; raise InvalidCall."""
-    calling = config.object("functionCallingConfig")
+    calling = config.inner("functionCallingConfig")
     config.leave_rest_out(notes)
     if calling is None:
         return None
@@ -95,18 +96,15 @@ def read_tool_choice(config: Given, notes: Notes) -> ToolChoice | None:
     if mode == _UNSPECIFIED:
         return ToolChoice(ToolChoiceMode.AUTO, names) if names else None
     if mode not in _MODES:
-        path = calling.path_of("mode")
-        raise InvalidCall(f"{path} is {mode[:40]!r}; it must be one of {', '.join(_MODES)}", path)
+        raise calling.refuse_choice("mode", f"one of {', '.join(_MODES)}")
     if mode == "ANY" and len(names) == 1:
         return ToolChoice(ToolChoiceMode.NAMED, names)
     return ToolChoice(_MODES[mode], names)
 
 
-def _read_function(declared: Given, notes: Notes) -> Tool:
-    name = declared.text("name")
-    if not name:
-        raise InvalidCall(f"{declared.path_of('name')} is missing; name the function", declared.path_of("name"))
-    schema, parameters = declared.schema("parametersJsonSchema"), declared.take("parameters")
+def _read_function(declared: Message, notes: Notes) -> Tool:
+    name = declared.needed_text("name")
+    schema, parameters = declared.json_object("parametersJsonSchema"), declared.take("parameters")
     if schema is None and parameters is not None:
         schema = to_json_schema(parameters, declared.path_of("parameters"))
     tool = Tool(name, declared.text("description"), schema)
@@ -114,14 +112,14 @@ def _read_function(declared: Given, notes: Notes) -> Tool:
     return tool
 
 
-def _read_form(config: Given, notes: Notes) -> AnswerForm | None:
+def _read_form(config: Message, notes: Notes) -> AnswerForm | None:
     media_type, own = config.text("responseMimeType"), config.take("responseSchema")
     schema: JsonObject | None = None
     for name in ("responseJsonSchema", "_responseJsonSchema"):
-        schema = config.schema(name) or schema
+        schema = config.json_object(name) or schema
     if schema is None and own not in (None, {}):
         schema = to_json_schema(own, config.path_of("responseSchema"))
     if media_type and media_type not in (_PLAIN, _JSON):
-        notes.bound_to.add(f"answers of the type {media_type[:40]}")
+        notes.bind_to(f"answers of the type {media_type[:40]}")
         return None
     return AnswerForm(schema) if media_type == _JSON or schema is not None else None

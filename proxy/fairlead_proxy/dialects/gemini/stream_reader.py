@@ -6,16 +6,15 @@ stream is whole when its body ends cleanly and every candidate has told why it e
 
 from collections.abc import Iterator
 
-from fairlead_proxy.contract.names import FailureClass
-from fairlead_proxy.dialects.failures import not_the_answer
+from fairlead_proxy.dialects.failures import ended_early, no_frame
 from fairlead_proxy.dialects.gemini.annotations import read_chances, read_citations
 from fairlead_proxy.dialects.gemini.answer_parts import PartReader
 from fairlead_proxy.dialects.gemini.answer_reader import broken_off, is_blocked, seconds_of
 from fairlead_proxy.dialects.gemini.errors import failure_in_success, read_vendor_error
 from fairlead_proxy.dialects.gemini.finish import is_broken, stop_of
-from fairlead_proxy.dialects.gemini.json_values import decode_json, object_of, objects_of, position_of, text_of
 from fairlead_proxy.dialects.gemini.usage import read_usage
 from fairlead_proxy.dialects.sse import Event
+from fairlead_proxy.dialects.told_json import decode_told, object_of, objects_of, place_of, text_of
 from fairlead_proxy.exchange.completion import (
     AnswerPart,
     Began,
@@ -29,10 +28,7 @@ from fairlead_proxy.exchange.completion import (
     UsageTold,
 )
 from fairlead_proxy.exchange.conversation import Citation, JsonObject, Reasoning, Text, ToolCall
-from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
-
-_OK = 200
 
 
 class GeminiStreamReader:
@@ -59,7 +55,7 @@ class GeminiStreamReader:
             self._parts.know_answer(answer_id)
             events.append(Began(answer_id, text_of(chunk.get("modelVersion")), seconds_of(chunk.get("createTime"))))
         for told in objects_of(chunk.get("candidates")):
-            index = position_of(told.get("index")) or 0
+            index = place_of(told.get("index")) or 0
             candidate = self._candidates.get(index)
             if candidate is None:
                 candidate = self._candidates[index] = _Candidate(index)
@@ -80,7 +76,7 @@ class GeminiStreamReader:
             for candidate in candidates or [self._candidates.setdefault(0, _Candidate(0))]:
                 candidate.reason = candidate.reason or "SAFETY"
         if not candidates or not all(candidate.reason for candidate in candidates):
-            raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream ended before its end", status=_OK)
+            raise ended_early()
         if all(is_broken(candidate.reason) and not candidate.count for candidate in candidates):
             raise broken_off()
         self.ended = True
@@ -171,14 +167,12 @@ def _decoded(frame: Event) -> JsonObject:
     """Return a chunk; raise the failure that an error in its place means."""
     data = frame.data or b""
     try:
-        chunk = decode_json(data)
+        chunk = decode_told(data)
     except ValueError:
-        if frame.whole:
-            raise not_the_answer(_OK, "stream") from None
-        raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream was cut in a chunk", status=_OK) from None
+        raise no_frame(whole=frame.whole) from None
     error = read_vendor_error(chunk)
     if error is not None:
         raise failure_in_success(error, data, "stream")
     if not isinstance(chunk, dict):
-        raise not_the_answer(_OK, "stream")
+        raise no_frame(whole=True)
     return chunk

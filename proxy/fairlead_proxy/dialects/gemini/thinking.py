@@ -5,8 +5,8 @@ Source: https://ai.google.dev/gemini-api/docs/thinking
 
 import re
 
-from fairlead_proxy.dialects.dialect import InvalidCall
-from fairlead_proxy.dialects.gemini.given import Given, Notes
+from fairlead_proxy.dialects.gemini.given import Message
+from fairlead_proxy.dialects.notes import Notes
 from fairlead_proxy.exchange.conversation import JsonObject, Thinking
 
 _GENERATION = re.compile(r"gemini-(\d{1,3})(?:\.(\d{1,3}))?")
@@ -38,7 +38,7 @@ def thinks_by_level(model: str) -> bool:
     return generation_of(model)[0] >= 3
 
 
-def read_thinking(config: Given, notes: Notes) -> Thinking | None:
+def read_thinking(config: Message, notes: Notes) -> Thinking | None:
     """Read a caller's `thinkingConfig`; None where it asks for nothing."""
     shown, budget, level = config.flag("includeThoughts"), config.whole("thinkingBudget"), config.text("thinkingLevel")
     config.leave_rest_out(notes)
@@ -46,8 +46,7 @@ def read_thinking(config: Given, notes: Notes) -> Thinking | None:
     if level is not None and level.upper() != _UNSPECIFIED:
         effort = _EFFORT_OF_LEVEL.get(level.upper())
         if effort is None:
-            path = config.path_of("thinkingLevel")
-            raise InvalidCall(f"{path} is {level[:40]!r}; it must be one of {', '.join(_EFFORT_OF_LEVEL)}", path)
+            raise config.refuse_choice("thinkingLevel", f"one of {', '.join(_EFFORT_OF_LEVEL)}")
     if effort is None and budget is None and not shown:
         return None
     adaptive = budget is not None and budget < 0

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from fairlead_proxy.dialects.dialect import InvalidCall
-from fairlead_proxy.dialects.gemini.given import Given, Notes
+from fairlead_proxy.dialects.gemini.given import Message
 from fairlead_proxy.dialects.gemini.joining import JoinedParts
 from fairlead_proxy.dialects.gemini.media import read_file, read_inline
 from fairlead_proxy.dialects.gemini.signatures import seal_of_caller
+from fairlead_proxy.dialects.notes import Notes
 from fairlead_proxy.exchange.completion import AnswerPart
 from fairlead_proxy.exchange.conversation import Media, Reasoning, Role, Text, ToolCall, ToolResult, Turn
 
@@ -23,7 +24,7 @@ _KINDS = ("text", "inlineData", "fileData", "functionCall", "functionResponse", 
 _OUTPUT_MEMBERS = ("result", "output")
 
 
-def read_instructions(content: Given, notes: Notes) -> list[Turn]:
+def read_instructions(content: Message, notes: Notes) -> list[Turn]:
     """Read `systemInstruction`; raise InvalidCall."""
     content.take("role")  # https://ai.google.dev/api/generate-content: nothing depends on it here
     texts: list[Text] = []
@@ -37,7 +38,7 @@ def read_instructions(content: Given, notes: Notes) -> list[Turn]:
     return [Turn(Role.SYSTEM, tuple(texts))] if texts else []
 
 
-def read_turns(contents: list[Given], notes: Notes) -> list[Turn]:
+def read_turns(contents: list[Message], notes: Notes) -> list[Turn]:
     """Read the contents; raise InvalidCall. Contents of the model that follow each other are one turn."""
     turns: list[Turn] = []
     said = JoinedParts()
@@ -45,8 +46,7 @@ def read_turns(contents: list[Given], notes: Notes) -> list[Turn]:
     for content in contents:
         role = content.text("role") or "user"
         if role not in _ROLES:
-            path = content.path_of("role")
-            raise InvalidCall(f"{path} is {role[:40]!r}; it must be user, model or function", path)
+            raise content.refuse_choice("role", "user, model or function")
         parts = content.objects("parts")
         content.leave_rest_out(notes)
         if _ROLES[role] is Role.ASSISTANT:
@@ -70,11 +70,9 @@ class _Calls:
         self._ids: set[str] = set()
         self._count = 0
 
-    def note(self, call: Given) -> tuple[str, str]:
+    def note(self, call: Message) -> tuple[str, str]:
         """Return the id and name of a call."""
-        name = call.text("name")
-        if not name:
-            raise InvalidCall(f"{call.path_of('name')} is missing; name the function", call.path_of("name"))
+        name = call.needed_text("name")
         call_id = call.text("id") or self._next_id()
         self._ids.add(call_id)
         self._unanswered.append(ToolCall(call_id, name))
@@ -100,7 +98,7 @@ def _end_turn(said: JoinedParts, turns: list[Turn]) -> None:
         turns.append(Turn(Role.ASSISTANT, tuple(said.parts)))
 
 
-def _kind_of(part: Given) -> str:
+def _kind_of(part: Message) -> str:
     """Return the member that says what a part is, or an empty text where it is nothing that is known."""
     kinds = [kind for kind in _KINDS if kind in part]
     if len(kinds) > 1:
@@ -108,7 +106,7 @@ def _kind_of(part: Given) -> str:
     return kinds[0] if kinds else ""
 
 
-def _read_model_part(part: Given, calls: _Calls, notes: Notes) -> list[AnswerPart]:
+def _read_model_part(part: Message, calls: _Calls, notes: Notes) -> list[AnswerPart]:
     """A signature on what is no thought and no call becomes hidden reasoning that follows it; the writer puts it back
     onto the part before. Source: https://ai.google.dev/gemini-api/docs/thought-signatures
     """
@@ -128,21 +126,21 @@ def _read_model_part(part: Given, calls: _Calls, notes: Notes) -> list[AnswerPar
         case "inlineData" | "fileData":
             pieces = [_read_media(part), *hidden]
         case "functionCall":
-            call = Given(part.take("functionCall"), part.path_of("functionCall"))
+            call = Message(part.take("functionCall"), part.path_of("functionCall"))
             call_id, name = calls.note(call)
-            arguments = msgspec.json.encode(call.schema("args") or {}).decode()
+            arguments = msgspec.json.encode(call.json_object("args") or {}).decode()
             call.leave_rest_out(notes)
             pieces = [ToolCall(call_id, name, arguments, seal)]
         case "functionResponse":
             raise InvalidCall(f"{part.path} is a functionResponse; it belongs into a content of the user", part.path)
         case _:
             part.take(kind)
-            notes.bound_to.add(_OWN_PARTS[kind])
+            notes.bind_to(_OWN_PARTS[kind])
     part.leave_rest_out(notes)
     return pieces
 
 
-def _read_user_part(part: Given, calls: _Calls, notes: Notes) -> list[Text | Media | ToolResult]:
+def _read_user_part(part: Message, calls: _Calls, notes: Notes) -> list[Text | Media | ToolResult]:
     kind = _kind_of(part)
     pieces: list[Text | Media | ToolResult] = []
     match kind:
@@ -151,7 +149,7 @@ def _read_user_part(part: Given, calls: _Calls, notes: Notes) -> list[Text | Med
         case "inlineData" | "fileData":
             pieces = [_read_media(part)]
         case "functionResponse":
-            pieces = [_read_result(Given(part.take(kind), part.path_of(kind)), calls, notes)]
+            pieces = [_read_result(Message(part.take(kind), part.path_of(kind)), calls, notes)]
         case "functionCall":
             raise InvalidCall(f"{part.path} is a functionCall; it belongs into a content of the model", part.path)
         case "":
@@ -159,21 +157,21 @@ def _read_user_part(part: Given, calls: _Calls, notes: Notes) -> list[Text | Med
                 raise InvalidCall(f"{part.path} is empty; give it a text, inlineData or fileData", part.path)
         case _:
             part.take(kind)
-            notes.bound_to.add(_OWN_PARTS[kind])
+            notes.bind_to(_OWN_PARTS[kind])
     part.leave_rest_out(notes)
     return pieces
 
 
-def _read_media(part: Given) -> Media:
-    inline = part.object("inlineData")
+def _read_media(part: Message) -> Media:
+    inline = part.inner("inlineData")
     if inline is not None:
         return read_inline(inline)
-    return read_file(Given(part.take("fileData"), part.path_of("fileData")))
+    return read_file(Message(part.take("fileData"), part.path_of("fileData")))
 
 
-def _read_result(result: Given, calls: _Calls, notes: Notes) -> ToolResult:
+def _read_result(result: Message, calls: _Calls, notes: Notes) -> ToolResult:
     name, given_id = result.text("name") or "", result.text("id") or ""
-    response = result.schema("response") or {}
+    response = result.json_object("response") or {}
     media = [_read_media(part) for part in result.objects("parts") if "inlineData" in part or "fileData" in part]
     result.leave_rest_out(notes)
     text, is_error = text_of_response(response)

@@ -4,7 +4,7 @@ Source: https://ai.google.dev/api/generate-content#UsageMetadata: the prompt's i
 brought in, and what was thought, are counted apart.
 """
 
-from fairlead_proxy.dialects.gemini.json_values import count_of
+from fairlead_proxy.dialects.told_json import count_of
 from fairlead_proxy.exchange.conversation import JsonObject
 from fairlead_proxy.exchange.usage import Usage
 

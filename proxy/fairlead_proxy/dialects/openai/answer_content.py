@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
+from fairlead_proxy.dialects.given_json import Given
 from fairlead_proxy.dialects.openai.errors import failure_in_success, vendor_error_of
 from fairlead_proxy.dialects.openai.media import image_at, url_of
-from fairlead_proxy.dialects.openai.members import AnsweredMembers, Members
+from fairlead_proxy.dialects.told_json import Told
 from fairlead_proxy.exchange.conversation import Citation, JsonObject, Media
 from fairlead_proxy.exchange.errors import UpstreamFailure
 
@@ -14,12 +15,12 @@ class Content(NamedTuple):
     text: str = ""
 
 
-def read_content(message: AnsweredMembers) -> Content:
+def read_content(message: Told) -> Content:
     """Return a message's text: a string, or, as Mistral's models that reason have it, a list of text and thinking.
 
     Source: https://docs.mistral.ai/capabilities/reasoning/
     """
-    content = message.values.get("content")
+    content = message.take("content")
     if isinstance(content, str):
         return Content(text=content)
     if not isinstance(content, list):
@@ -32,11 +33,11 @@ def read_content(message: AnsweredMembers) -> Content:
     return Content(reasoning, text)
 
 
-def read_citations(message: Members) -> list[Citation]:
+def read_citations(message: Given) -> list[Citation]:
     """Source: https://platform.openai.com/docs/guides/tools-web-search?api-mode=chat#output-and-citations"""
     found: list[Citation] = []
     for annotation in message.objects("annotations"):
-        cited = annotation.nested("url_citation")
+        cited = annotation.inner("url_citation")
         if cited is not None:
             found.append(
                 Citation(
@@ -67,11 +68,11 @@ def write_citation(citation: Citation, span: tuple[int, int]) -> JsonObject | No
     }
 
 
-def read_images(message: Members) -> list[Media]:
+def read_images(message: Given) -> list[Media]:
     """Return what a model drew. Source: https://openrouter.ai/docs/features/multimodal/image-generation"""
     found: list[Media] = []
     for image in message.objects("images"):
-        holder = image.nested("image_url")
+        holder = image.inner("image_url")
         url = holder.text("url") if holder is not None else None
         if url:
             found.append(image_at(url))

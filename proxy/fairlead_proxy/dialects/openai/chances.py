@@ -5,7 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/object, "logprobs".
 
 from collections.abc import Iterable
 
-from fairlead_proxy.dialects.openai.members import Members
+from fairlead_proxy.dialects.given_json import Given
 from fairlead_proxy.exchange.completion import TokenChance
 from fairlead_proxy.exchange.conversation import JsonObject
 
@@ -13,9 +13,9 @@ _LEAST = -1e9
 """Below every logarithm that a server tells; OpenAI's least is -9999."""
 
 
-def read_chances(choice: Members, kind: str = "content") -> tuple[TokenChance, ...]:
+def read_chances(choice: Given, kind: str = "content") -> tuple[TokenChance, ...]:
     """Return the chances of the tokens of the content, or of the refusal."""
-    told = choice.nested("logprobs")
+    told = choice.inner("logprobs")
     found: list[TokenChance] = []
     for entry in told.objects(kind) if told is not None else ():
         chance = _chance_of(entry)
@@ -35,7 +35,7 @@ def write_chances(chances: Iterable[TokenChance], kind: str = "content") -> Json
     return {kind: written, other: None} if written else None
 
 
-def _chance_of(entry: Members) -> tuple[str, float] | None:
+def _chance_of(entry: Given) -> tuple[str, float] | None:
     token, logprob = entry.text("token"), entry.number("logprob", _LEAST, 0)
     return None if token is None or logprob is None else (token, logprob)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from fairlead_proxy.contract.names import DialectName, Operation
-from fairlead_proxy.dialects.dialect import Headers, ReadRequest, Said, Written, content_type_of
+from fairlead_proxy.dialects.dialect import Headers, ReadRequest, Said, Written, content_type_of, opens_events
 from fairlead_proxy.dialects.openai.answer import read_chat_answer
 from fairlead_proxy.dialects.openai.completion_reader import read_chat_completion
 from fairlead_proxy.dialects.openai.completion_writer import write_chat_completion
@@ -61,10 +61,9 @@ class OpenAIChat:
 
     def is_stream(self, status: int, headers: Headers) -> bool:
         """See Passage. A missing content type is taken on trust: the relay finds out before anything is sent."""
-        if status != 200:
-            return False
-        kind = content_type_of(headers)
-        return kind == "text/event-stream" or kind.partition(";")[0].strip().lower() in ("", "text/event-stream")
+        if status == 200 and content_type_of(headers) == "text/event-stream":
+            return True
+        return opens_events(status, headers)
 
     def open_relay(self, request: ReadRequest, *, include_usage: bool, now: float) -> OpenAIChatRelay:
         return OpenAIChatRelay(hide_usage=include_usage and not request.wants_usage)

@@ -9,8 +9,8 @@ from fairlead_proxy.dialects.openai.chances import read_chances
 from fairlead_proxy.dialects.openai.counts import read_counts
 from fairlead_proxy.dialects.openai.errors import failure_in_success, read_vendor_error
 from fairlead_proxy.dialects.openai.finish import read_stop
-from fairlead_proxy.dialects.openai.members import AnsweredMembers, decode_json
 from fairlead_proxy.dialects.openai.reasoning import read_call_seal, read_reasoning
+from fairlead_proxy.dialects.told_json import Told, told_value
 from fairlead_proxy.exchange.completion import AnswerPart, Choice, Completion, Stop
 from fairlead_proxy.exchange.conversation import Reasoning, Refusal, Text, ToolCall
 from fairlead_proxy.exchange.errors import UpstreamFailure
@@ -21,17 +21,14 @@ def read_chat_completion(body: bytes) -> Completion:
 
     Source: https://platform.openai.com/docs/api-reference/chat/object
     """
-    try:
-        decoded = decode_json(body)
-    except ValueError:
-        decoded = None
+    decoded = told_value(body)
     if not isinstance(decoded, dict):
         raise _no_answer(body)
-    answer = AnsweredMembers(decoded)
+    answer = Told(decoded)
     choices = answer.objects("choices")
     # OpenRouter tells of a provider that failed late in the choice (its documentation, "Errors").
     for holder in (answer, *choices):
-        failure = failure_of(holder.values.get("error"), body[:MAX_ERROR_BYTES], "answer")
+        failure = failure_of(holder.take("error"), body[:MAX_ERROR_BYTES], "answer")
         if failure is not None:
             raise failure
     choices.sort(key=lambda choice: choice.whole("index", 0) or 0)
@@ -49,30 +46,30 @@ def read_chat_completion(body: bytes) -> Completion:
     )
 
 
-def read_arguments(function: AnsweredMembers) -> str:
+def read_arguments(function: Told) -> str:
     """Return a call's arguments as JSON text; some servers write the object itself."""
-    arguments = function.values.get("arguments")
+    arguments = function.take("arguments")
     if isinstance(arguments, dict):
         return msgspec.json.encode(arguments).decode()
     return arguments if isinstance(arguments, str) else ""
 
 
-def _choice(choice: AnsweredMembers, body: bytes) -> Choice:
-    message = choice.nested("message")
+def _choice(choice: Told, body: bytes) -> Choice:
+    message = choice.inner("message")
     if message is None:
         raise _no_answer(body)
     parts = tuple(_parts(message, body))
     stop = read_stop(
-        choice.values.get("finish_reason"),
+        choice.take("finish_reason"),
         has_calls=any(isinstance(part, ToolCall) for part in parts),
         has_refusal=any(isinstance(part, Refusal) for part in parts),
-        stopped_by=choice.values.get("stop_reason"),
+        stopped_by=choice.take("stop_reason"),
     )
     sequence = choice.text("stop_reason") if stop is Stop.SEQUENCE else None
     return Choice(parts, stop, sequence, read_chances(choice) or read_chances(choice, "refusal"))
 
 
-def _parts(message: AnsweredMembers, body: bytes) -> list[AnswerPart]:
+def _parts(message: Told, body: bytes) -> list[AnswerPart]:
     content = read_content(message)
     parts: list[AnswerPart] = [*read_reasoning(message)]
     if content.reasoning:
@@ -84,14 +81,14 @@ def _parts(message: AnsweredMembers, body: bytes) -> list[AnswerPart]:
         parts.append(Refusal(refusal))
     parts += read_images(message)
     calls = message.objects("tool_calls")
-    parts += (_call(call, call.nested("function"), position, body) for position, call in enumerate(calls))
-    old = message.nested("function_call")
+    parts += (_call(call, call.inner("function"), position, body) for position, call in enumerate(calls))
+    old = message.inner("function_call")
     if old is not None and not calls:
         parts.append(_call(old, old, 0, body))
     return parts
 
 
-def _call(call: AnsweredMembers, function: AnsweredMembers | None, position: int, body: bytes) -> ToolCall:
+def _call(call: Told, function: Told | None, position: int, body: bytes) -> ToolCall:
     name = function.text("name") if function is not None else None
     if function is None or not name:
         raise _no_answer(body)

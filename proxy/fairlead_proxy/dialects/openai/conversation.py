@@ -5,7 +5,9 @@ from msgspec import Raw
 
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
-from fairlead_proxy.dialects.openai.members import Members, decode_json, short
+from fairlead_proxy.dialects.given_json import Given, read_given, short
+from fairlead_proxy.dialects.json_text import UNREADABLE
+from fairlead_proxy.dialects.notes import Notes
 from fairlead_proxy.dialects.openai.offered_tools import read_tool_choice, read_tools
 from fairlead_proxy.dialects.openai.turns import TurnReader
 from fairlead_proxy.exchange.conversation import AnswerForm, Conversation, Sampling, Thinking
@@ -35,36 +37,31 @@ def read_chat_conversation(request: ReadRequest) -> Conversation:
     Source: https://platform.openai.com/docs/api-reference/chat/create; `reasoning` and `top_k` are OpenRouter's
     (https://openrouter.ai/docs/api-reference/parameters), `top_k` also vLLM's.
     """
-    try:
-        decoded = decode_json(request.body)
-    except ValueError as error:
-        raise InvalidCall(f"the request body is not valid JSON: {error}") from None
-    if not isinstance(decoded, dict):
-        raise InvalidCall("the request body must be a JSON object")
-    asked = Members(decoded)
-    if asked.values.get("messages") is None:
+    asked = read_given(request.body)
+    if asked.take("messages") is None:
         raise InvalidCall("missing required parameter: 'messages'", "messages")
-    reader = TurnReader()
+    notes = Notes()
+    reader = TurnReader(notes)
     turns = tuple(reader.read(message) for message in asked.objects("messages"))
     tools, own_tools = read_tools(asked)
     choice, own_choice = read_tool_choice(asked, tools)
     form, own_form = _form(asked)
-    options = asked.nested("stream_options")
+    options, reasoning = asked.inner("stream_options"), asked.inner("reasoning")
     user, other_user = asked.text("user"), asked.text("safety_identifier")
-    left_out = [
-        *(short(name) for name in _unread(asked, _READ)),
-        *(f"stream_options.{short(name)}" for name in _unread(options, _READ_OPTIONS)),
-        *(f"reasoning.{short(name)}" for name in _unread(asked.nested("reasoning"), _READ_REASONING)),
-        *(["safety_identifier"] if user and other_user and user != other_user else []),
-        *reader.left_out,
-    ]
+    for members, known in ((asked, _READ), (options, _READ_OPTIONS), (reasoning, _READ_REASONING)):
+        if members is not None:
+            members.leave_out_beside(known, notes)
+    if user and other_user and user != other_user:
+        notes.leave_out("safety_identifier")
+    for words in (*_own_services(asked), *own_tools, *own_choice, *own_form):
+        notes.bind_to(words)
     return Conversation(
         turns=turns,
         tools=tools,
         tool_choice=choice,
         parallel_tools=_parallel_tools(asked),
         max_tokens=asked.whole("max_completion_tokens", 1) or asked.whole("max_tokens", 1),
-        stop=tuple(text for text in asked.texts("stop") if text),
+        stop=tuple(text for text in asked.texts("stop", or_one=True) if text),
         sampling=_sampling(asked),
         choices=asked.whole("n", 1, MAX_CHOICES) or 1,
         form=form,
@@ -72,8 +69,8 @@ def read_chat_conversation(request: ReadRequest) -> Conversation:
         user=user or other_user or None,
         service_tier=asked.text("service_tier") or None,
         stream=request.mode is Mode.STREAM,
-        left_out=tuple(dict.fromkeys(left_out)),
-        bound_to=tuple(dict.fromkeys([*_own_services(asked), *own_tools, *own_choice, *own_form, *reader.bound_to])),
+        left_out=notes.left_out,
+        bound_to=notes.bound_to,
     )
 
 
@@ -83,24 +80,18 @@ def speaks_functions(request: ReadRequest) -> bool:
         return False
     try:
         members = _MEMBERS.decode(request.body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except UNREADABLE:
         return False
     return "functions" in members and "tools" not in members
 
 
-def _unread(members: Members | None, read: frozenset[str]) -> list[str]:
-    if members is None:
-        return []
-    return [name for name, value in members.values.items() if name not in read and value not in (None, "", [], {})]
-
-
-def _parallel_tools(asked: Members) -> bool | None:
+def _parallel_tools(asked: Given) -> bool | None:
     """Return whether several tools may be called at once; an answer in the old form holds one call only."""
     said = asked.flag("parallel_tool_calls")
     return False if said is None and asked.objects("functions") and not asked.objects("tools") else said
 
 
-def _sampling(asked: Members) -> Sampling:
+def _sampling(asked: Given) -> Sampling:
     alternatives = asked.whole("top_logprobs", 0, 20)
     wants_chances = asked.flag("logprobs")
     if alternatives and not wants_chances:
@@ -117,12 +108,12 @@ def _sampling(asked: Members) -> Sampling:
     )
 
 
-def _form(asked: Members) -> tuple[AnswerForm | None, list[str]]:
+def _form(asked: Given) -> tuple[AnswerForm | None, list[str]]:
     """Return the form of the answer; raise InvalidCall.
 
     Source: https://platform.openai.com/docs/guides/structured-outputs
     """
-    form = asked.nested("response_format")
+    form = asked.inner("response_format")
     if form is None:
         return None, []
     kind = form.needed_text("type")
@@ -132,12 +123,11 @@ def _form(asked: Members) -> tuple[AnswerForm | None, list[str]]:
         case "json_object":
             return AnswerForm(), []
         case "json_schema":
-            described = form.nested("json_schema")
+            described = form.inner("json_schema")
             if described is None:
                 raise form.refuse_choice("json_schema", "an object with 'name' and 'schema'")
-            schema = described.nested("schema")
             return AnswerForm(
-                schema.values if schema is not None else None,
+                described.json_object("schema"),
                 described.text("name") or None,
                 described.text("description") or None,
                 described.flag("strict"),
@@ -146,12 +136,12 @@ def _form(asked: Members) -> tuple[AnswerForm | None, list[str]]:
             return None, [f"response_format of type {short(kind)}"]
 
 
-def _thinking(asked: Members) -> Thinking | None:
+def _thinking(asked: Given) -> Thinking | None:
     """Return how much to reason first: by OpenAI's `reasoning_effort`, or OpenRouter's `reasoning`
     (https://openrouter.ai/docs/use-cases/reasoning-tokens); raise InvalidCall.
     """
     effort, budget, excluded = _effort(asked, "reasoning_effort"), None, None
-    reasoning = asked.nested("reasoning")
+    reasoning = asked.inner("reasoning")
     if reasoning is not None:
         effort = effort or _effort(reasoning, "effort")
         budget, excluded = reasoning.whole("max_tokens", 0), reasoning.flag("exclude")
@@ -166,7 +156,7 @@ def _thinking(asked: Members) -> Thinking | None:
     )
 
 
-def _effort(members: Members, name: str) -> str | None:
+def _effort(members: Given, name: str) -> str | None:
     effort = members.text(name)
     if not effort:
         return None
@@ -177,8 +167,10 @@ def _effort(members: Members, name: str) -> str | None:
     return effort
 
 
-def _own_services(asked: Members) -> list[str]:
-    found = [f"answers of the modality {short(kind)}" for kind in asked.texts("modalities") if kind != "text"]
-    if asked.nested("web_search_options") is not None:
+def _own_services(asked: Given) -> list[str]:
+    found = [
+        f"answers of the modality {short(kind)}" for kind in asked.texts("modalities", or_one=True) if kind != "text"
+    ]
+    if asked.inner("web_search_options") is not None:
         found.append("web_search_options: a search that OpenAI itself runs")
     return found

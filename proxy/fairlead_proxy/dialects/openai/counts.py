@@ -2,26 +2,26 @@
 
 import msgspec
 
-from fairlead_proxy.dialects.openai.members import AnsweredMembers
 from fairlead_proxy.dialects.openai.usage import OpenAIUsage
+from fairlead_proxy.dialects.told_json import Told
 from fairlead_proxy.exchange.conversation import JsonObject
 from fairlead_proxy.exchange.usage import Usage
 
 
-def read_counts(answer: AnsweredMembers) -> Usage | None:
+def read_counts(answer: Told) -> Usage | None:
     """Return what an answer or a chunk tells of tokens; None where it tells nothing.
 
     `cache_write_tokens` is among the details where a cache is written for money:
     https://openrouter.ai/docs/use-cases/usage-accounting
     """
-    told = answer.nested("usage")
+    told = answer.inner("usage")
     if told is None:
         return None
     try:
-        usage = msgspec.convert(told.values, OpenAIUsage).to_usage()
+        usage = msgspec.convert(answer.take("usage"), OpenAIUsage).to_usage()
     except msgspec.ValidationError:
         return None
-    details = told.nested("prompt_tokens_details")
+    details = told.inner("prompt_tokens_details")
     written = details.whole("cache_write_tokens", 0) if details is not None else None
     if written:
         rest = usage.input_tokens - usage.cached_input_tokens

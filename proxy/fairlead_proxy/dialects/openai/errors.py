@@ -7,9 +7,17 @@ import msgspec
 from msgspec import Struct
 
 from fairlead_proxy.contract.names import FailureClass
-from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, Headers, content_type_of
+from fairlead_proxy.dialects.dialect import Headers
+from fairlead_proxy.dialects.failures import (
+    RELAYED_CLASSES,
+    is_no_api,
+    not_the_answer,
+    relayed_answer,
+    relayed_from_success,
+)
+from fairlead_proxy.dialects.json_text import UNREADABLE
 from fairlead_proxy.dialects.retry_hint import read_retry_hint
-from fairlead_proxy.exchange.errors import Answer, Relayed, UpstreamFailure
+from fairlead_proxy.exchange.errors import Answer, UpstreamFailure
 
 CLASS_OF_CODE: dict[str, FailureClass] = {
     # https://platform.openai.com/docs/guides/error-codes
@@ -58,14 +66,6 @@ _CLASS_OF_STATUS: dict[int, FailureClass] = {
     529: FailureClass.OVERLOADED,
 }
 
-RELAYED_CLASSES = frozenset(
-    {FailureClass.INVALID_REQUEST, FailureClass.CONTEXT_LENGTH_EXCEEDED, FailureClass.CONTENT_FILTERED}
-)
-"""The call's own nature: the provider's answer helps its caller (design, section 11)."""
-
-_STATUS_SPEAKS = frozenset({401, 402, 404, 408, 410, 413, 429})
-"""Statuses that mean the same with a page of HTML; any other client error with one comes from no chat API."""
-
 _CONTEXT_MESSAGE = re.compile(
     r"(maximum|max(imum)? model|available) context (length|size)|context (window|length) (is )?exceeded"
     r"|prompt is too long|longer than the (maximum )?(model|context)",
@@ -104,7 +104,7 @@ def classify_answer(status: int, headers: Headers, body: bytes, now: float) -> U
         f"status {status}" + ("" if named is None else ", by its code"),
         status=status,
         retry_after_seconds=hint,
-        relayed=_relayed(status, headers, body) if failure in RELAYED_CLASSES else None,
+        relayed=relayed_answer(failure, status, headers, body) if failure in RELAYED_CLASSES else None,
     )
 
 
@@ -116,12 +116,10 @@ def failure_in_success(
     A code that names the account's or the call's own trouble keeps its class.
     """
     if error is None:
-        return UpstreamFailure(
-            FailureClass.MALFORMED_RESPONSE, f"status {status}, but not the {what} asked for", status=status
-        )
+        return not_the_answer(status, what)
     failure = error.named_class() or FailureClass.ERROR_IN_STREAM
-    relayed = Relayed(400, "application/json", body) if failure in RELAYED_CLASSES and _is_object(body) else None
-    return UpstreamFailure(failure, f"an error inside the {what} of status {status}", status=status, relayed=relayed)
+    detail = f"an error inside the {what} of status {status}"
+    return UpstreamFailure(failure, detail, status=status, relayed=relayed_from_success(failure, body))
 
 
 def read_vendor_error(body: bytes) -> VendorError | None:
@@ -131,7 +129,7 @@ def read_vendor_error(body: bytes) -> VendorError | None:
     """
     try:
         decoded: Any = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     if not isinstance(decoded, dict):
         return None
@@ -167,7 +165,7 @@ def refuses_stream_options(status: int, body: bytes) -> bool:
         return False
     try:
         decoded: Any = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except UNREADABLE:
         return False
     return _names_stream_options(decoded)
 
@@ -185,7 +183,7 @@ def _class_of(status: int, error: VendorError | None, named: FailureClass | None
         return FailureClass.MALFORMED_RESPONSE  # no redirects
     if named is not None:
         return named
-    if error is None and status not in _STATUS_SPEAKS and body.lstrip()[:1] == b"<":
+    if error is None and is_no_api(status, body):
         return FailureClass.MALFORMED_RESPONSE
     if error is not None:
         by_content = _class_by_content(status, error)
@@ -215,22 +213,6 @@ def _names_stream_options(part: object) -> bool:
     if isinstance(part, dict):
         return any(_names_stream_options(part.get(name)) for name in _TELLING_MEMBERS)
     return False
-
-
-def _relayed(status: int, headers: Headers, body: bytes) -> Relayed | None:
-    """Return the answer as the client may have it; None for a body that is cut or of a kind that we do not pass on."""
-    content_type = content_type_of(headers)
-    kind = content_type.partition(";")[0].strip().lower()
-    if len(body) >= MAX_ERROR_BYTES or not (kind == "text/plain" or (kind == "application/json" and _is_object(body))):
-        return None
-    return Relayed(status, content_type, body)
-
-
-def _is_object(body: bytes) -> bool:
-    try:
-        return isinstance(msgspec.json.decode(body), dict)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return False
 
 
 def _type_of(status: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from fairlead_proxy.dialects.json_members import members_of, splice
+from fairlead_proxy.dialects.rewriting import rewrite_items
 from fairlead_proxy.exchange.seals import MARK
 
 FOREIGN = b'"' + MARK.encode()
@@ -18,17 +18,7 @@ _REASONING = ("reasoning_details", "reasoning_content")
 
 def without_foreign_seals(body: bytes) -> bytes:
     """Return the body of a request that has been read, its messages without what only others can use."""
-    member = next((found for key, found in members_of(body) if key == "messages"), None)
-    if member is None:
-        return body
-    try:
-        messages: Any = msgspec.json.decode(body[member.value_start : member.value_end])
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return body
-    if not isinstance(messages, list):
-        return body
-    kept = [_without_foreign(message) for message in messages]
-    return splice(body, [(member.value_start, member.value_end, msgspec.json.encode(kept))])
+    return rewrite_items(body, "messages", _without_foreign)
 
 
 def _without_foreign(message: Any) -> Any:

@@ -1,59 +1,47 @@
 """Images, sounds and files as chat messages hold them."""
 
-import base64
-from urllib.parse import unquote_to_bytes
-
 from fairlead_proxy.contract.names import DialectName
+from fairlead_proxy.dialects.data_urls import data_url_of, is_data_url, split_data_url
 from fairlead_proxy.dialects.dialect import InvalidCall
-from fairlead_proxy.dialects.openai.members import Members
+from fairlead_proxy.dialects.given_json import Given
+from fairlead_proxy.dialects.media_types import PDF, bare_type, ending_of, type_by_name, type_of_sound
 from fairlead_proxy.exchange.conversation import CacheHint, JsonObject, Media, MediaKind
 
-_DATA = "data:"
 _AUDIO_FORMATS = {"audio/mpeg": "mp3", "audio/x-wav": "wav", "audio/wave": "wav"}
-_FILE_TYPES = {
-    "txt": "text/plain",
-    "md": "text/markdown",
-    "csv": "text/csv",
-    "html": "text/html",
-    "json": "application/json",
-}
-_PDF = "application/pdf"
-"""What a file is whose type nobody names: https://platform.openai.com/docs/guides/pdf-files"""
 
 
-def read_image(part: Members, name: str = "image_url", cache: CacheHint | None = None) -> Media:
+def read_image(part: Given, name: str = "image_url", cache: CacheHint | None = None) -> Media:
     """Read `image_url`: an object with a `url`, or, as Mistral has it too, the url itself; raise InvalidCall.
 
     Source: https://platform.openai.com/docs/guides/images-vision
     """
-    if isinstance(part.values.get(name), str):
+    if isinstance(part.take(name), str):
         return _media_at(MediaKind.IMAGE, part.needed_text(name), cache=cache)
-    image = part.nested(name)
+    image = part.inner(name)
     if image is None:
         raise part.refuse_choice(name, "an object with a 'url'")
     return _media_at(MediaKind.IMAGE, image.needed_text("url"), detail=image.text("detail"), cache=cache)
 
 
-def read_video(part: Members, cache: CacheHint | None = None) -> Media:
+def read_video(part: Given, cache: CacheHint | None = None) -> Media:
     """Read `video_url`, which OpenAI itself does not have: https://openrouter.ai/docs/features/multimodal/videos"""
-    video = part.nested("video_url")
+    video = part.inner("video_url")
     if video is None:
         raise part.refuse_choice("video_url", "an object with a 'url'")
     return _media_at(MediaKind.VIDEO, video.needed_text("url"), cache=cache)
 
 
-def read_audio(part: Members, cache: CacheHint | None = None) -> Media:
+def read_audio(part: Given, cache: CacheHint | None = None) -> Media:
     """Read `input_audio`; raise InvalidCall. Source: https://platform.openai.com/docs/guides/audio"""
-    audio = part.nested("input_audio")
+    audio = part.inner("input_audio")
     if audio is None:
         raise part.refuse_choice("input_audio", "an object with 'data' and 'format'")
-    # Gemini, the other dialect that hears, calls it audio/mp3: https://ai.google.dev/gemini-api/docs/audio
-    return Media(MediaKind.AUDIO, f"audio/{audio.needed_text('format')}", audio.needed_text("data"), cache=cache)
+    return Media(MediaKind.AUDIO, type_of_sound(audio.needed_text("format")), audio.needed_text("data"), cache=cache)
 
 
-def read_file(part: Members, cache: CacheHint | None = None) -> Media:
+def read_file(part: Given, cache: CacheHint | None = None) -> Media:
     """Read `file`; raise InvalidCall. Source: https://platform.openai.com/docs/guides/pdf-files"""
-    file = part.nested("file")
+    file = part.inner("file")
     if file is None:
         raise part.refuse_choice("file", "an object with 'file_data' or 'file_id'")
     name = file.text("filename") or None
@@ -62,9 +50,11 @@ def read_file(part: Members, cache: CacheHint | None = None) -> Media:
         return Media(MediaKind.FILE, file_id=file_id, origin=DialectName.OPENAI_CHAT, name=name, cache=cache)
     if not data:
         raise InvalidCall(f"'{file.path}' must have 'file_data' or 'file_id'", file.path)
-    if data.startswith((_DATA, "https://", "http://")):  # a URL: https://openrouter.ai/docs/features/multimodal/pdfs
+    if is_data_url(data) or data.startswith(
+        ("https://", "http://")
+    ):  # a URL: https://openrouter.ai/docs/features/multimodal/pdfs
         return _media_at(MediaKind.FILE, data, name=name, cache=cache)
-    return Media(MediaKind.FILE, _type_by_name(name), data, name=name, cache=cache)
+    return Media(MediaKind.FILE, type_by_name(name or "") or PDF, data, name=name, cache=cache)
 
 
 def image_at(url: str) -> Media:
@@ -81,14 +71,20 @@ def write_media(media: Media) -> JsonObject | None:
                 image["detail"] = media.detail
             return {"type": "image_url", "image_url": image}
         case MediaKind.AUDIO if media.data is not None:
-            kind = media.media_type.partition(";")[0]
+            kind = bare_type(media.media_type)
             audio_format = _AUDIO_FORMATS.get(kind, kind.rpartition("/")[2])
             return {"type": "input_audio", "input_audio": {"data": media.data, "format": audio_format}}
         case MediaKind.FILE if media.file_id is not None and media.origin is DialectName.OPENAI_CHAT:
             return {"type": "file", "file": {"file_id": media.file_id}}
         case MediaKind.FILE if media.data is not None:
             # A name is needed beside the data.
-            return {"type": "file", "file": {"filename": media.name or "file.pdf", "file_data": url_of(media)}}
+            return {
+                "type": "file",
+                "file": {
+                    "filename": media.name or f"file.{ending_of(media.media_type or PDF)}",
+                    "file_data": url_of(media),
+                },
+            }
         case _:
             return None
 
@@ -97,22 +93,14 @@ def url_of(media: Media) -> str:
     """Return where an image or a file is found: its url, or one that holds it."""
     if media.data is None:
         return media.url or ""
-    fallback = "image/png" if media.kind is MediaKind.IMAGE else _PDF
-    return f"{_DATA}{media.media_type or fallback};base64,{media.data}"
+    return data_url_of(media.media_type or ("image/png" if media.kind is MediaKind.IMAGE else PDF), media.data)
 
 
 def _media_at(
     kind: MediaKind, url: str, *, name: str | None = None, detail: str | None = None, cache: CacheHint | None = None
 ) -> Media:
-    """Read a url, of which a data url is taken apart. Source: RFC 2397."""
-    if url[: len(_DATA)].lower() != _DATA:
+    """Read a url, of which a data url is taken apart."""
+    if not is_data_url(url):
         return Media(kind, url=url, name=name, detail=detail, cache=cache)
-    header, _, data = url[len(_DATA) :].partition(",")
-    media_type = header.partition(";")[0].strip().lower()
-    if not header.lower().endswith(";base64"):
-        data = base64.b64encode(unquote_to_bytes(data)).decode()
+    media_type, data = split_data_url(url)
     return Media(kind, media_type, data, name=name, detail=detail, cache=cache)
-
-
-def _type_by_name(name: str | None) -> str:
-    return _FILE_TYPES.get((name or "").rpartition(".")[2].lower(), _PDF)

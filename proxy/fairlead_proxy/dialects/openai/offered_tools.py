@@ -1,7 +1,7 @@
 """Reading what a chat request says of tools: which there are, and which of them the model may or must call."""
 
 from fairlead_proxy.dialects.dialect import InvalidCall
-from fairlead_proxy.dialects.openai.members import Members, short
+from fairlead_proxy.dialects.given_json import Given, short
 from fairlead_proxy.dialects.openai.turns import read_cache
 from fairlead_proxy.exchange.conversation import Tool, ToolChoice, ToolChoiceMode
 
@@ -9,7 +9,7 @@ _MODES = {"auto": ToolChoiceMode.AUTO, "none": ToolChoiceMode.NONE, "required": 
 _CHOICES = "auto, none, required or an object of type function or allowed_tools"
 
 
-def read_tools(request: Members) -> tuple[tuple[Tool, ...], list[str]]:
+def read_tools(request: Given) -> tuple[tuple[Tool, ...], list[str]]:
     """Return the functions that the caller offers, in the old form too, and words for tools that are none.
 
     Raises InvalidCall. Source: https://platform.openai.com/docs/api-reference/chat/create, "tools", "functions".
@@ -28,20 +28,20 @@ def read_tools(request: Members) -> tuple[tuple[Tool, ...], list[str]]:
     return tuple(tools), bound_to
 
 
-def read_tool_choice(request: Members, tools: tuple[Tool, ...]) -> tuple[ToolChoice | None, list[str]]:
+def read_tool_choice(request: Given, tools: tuple[Tool, ...]) -> tuple[ToolChoice | None, list[str]]:
     """Return the choice, and words for one that cannot be said elsewhere; raise InvalidCall.
 
     Source: https://platform.openai.com/docs/api-reference/chat/create, "tool_choice", "function_call".
     """
-    name = "tool_choice" if request.values.get("tool_choice") is not None else "function_call"
-    choice = request.values.get(name)
+    name = "tool_choice" if request.take("tool_choice") is not None else "function_call"
+    choice = request.take(name)
     if choice is None:
         return None, []
     if isinstance(choice, str):
         if choice not in _MODES or (name == "function_call" and choice == "required"):
             raise request.refuse_choice(name, _CHOICES if name == "tool_choice" else "auto, none or an object")
         return ToolChoice(_MODES[choice]), []
-    asked = request.nested(name)
+    asked = request.inner(name)
     if asked is None:
         return None, []
     if name == "function_call":
@@ -57,26 +57,25 @@ def read_tool_choice(request: Members, tools: tuple[Tool, ...]) -> tuple[ToolCho
             raise asked.refuse_choice("type", "function or allowed_tools")
 
 
-def _function(tool: Members) -> Tool:
-    function = tool.nested("function")
+def _function(tool: Given) -> Tool:
+    function = tool.inner("function")
     if function is None:
         raise tool.refuse_choice("function", "an object with a 'name'")
     return _described(function, tool)
 
 
-def _described(function: Members, around: Members | None = None) -> Tool:
-    parameters = function.nested("parameters")
+def _described(function: Given, around: Given | None = None) -> Tool:
     return Tool(
         function.needed_text("name"),
         function.text("description"),
-        parameters.values if parameters is not None else None,
+        function.json_object("parameters"),
         function.flag("strict"),
         read_cache(around) if around is not None else None,
     )
 
 
-def _allowed(asked: Members, tools: tuple[Tool, ...]) -> tuple[ToolChoice, list[str]]:
-    allowed = asked.nested("allowed_tools")
+def _allowed(asked: Given, tools: tuple[Tool, ...]) -> tuple[ToolChoice, list[str]]:
+    allowed = asked.inner("allowed_tools")
     if allowed is None:
         raise asked.refuse_choice("allowed_tools", "an object with 'mode' and 'tools'")
     mode = allowed.text("mode")
@@ -90,17 +89,17 @@ def _allowed(asked: Members, tools: tuple[Tool, ...]) -> tuple[ToolChoice, list[
     return ToolChoice(_MODES[mode], tuple(_named(tool, tools) for tool in listed)), []
 
 
-def _named(asked: Members, tools: tuple[Tool, ...]) -> str:
-    function = asked.nested("function")
+def _named(asked: Given, tools: tuple[Tool, ...]) -> str:
+    function = asked.inner("function")
     if function is None:
         raise asked.refuse_choice("function", "an object with a 'name'")
     return _offered(function, tools)
 
 
-def _offered(function: Members, tools: tuple[Tool, ...]) -> str:
+def _offered(function: Given, tools: tuple[Tool, ...]) -> str:
     """Return the name; one that no tool bears would be every provider's to refuse."""
     name = function.needed_text("name")
     if all(tool.name != name for tool in tools):
-        place = function.place("name")
+        place = function.path_of("name")
         raise InvalidCall(f"'{place}' is {short(name)!r}, which none of the tools is called: name one of them", place)
     return name

@@ -1,13 +1,10 @@
 """What a chat request asks of a target: how much text there is to read, and what it must be able to do."""
 
-import re
-
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from fairlead_proxy.dialects.raw_values import NULL, is_given, utf8_length
-
-_ESCAPE = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|[^u])")
+from fairlead_proxy.dialects.json_text import decode_whole
+from fairlead_proxy.dialects.raw_values import NULL, given_bytes, is_given, utf8_length
 
 
 class _StreamOptions(Struct):
@@ -58,28 +55,18 @@ CONTENTS = msgspec.json.Decoder(list[_Content])
 _PEEK = msgspec.json.Decoder(Peek)
 _MESSAGES = msgspec.json.Decoder(list[_Message])
 _FORMAT: msgspec.json.Decoder[_ResponseFormat | None] = msgspec.json.Decoder(_ResponseFormat | None)
-_WHOLE: msgspec.json.Decoder[int | None] = msgspec.json.Decoder(int | None)
 
 
 def peek_at(body: bytes) -> Peek:
-    """Decode the body; if that fails, once more with U+FFFD in place of escaped surrogates. Raises what msgspec does.
-
-    Half a surrogate pair is legal JSON (RFC 8259, section 8.2: a text cut within an emoji) that msgspec does not read.
-    The copy is for reading only: what is sent is the original.
-    """
-    try:
-        return _PEEK.decode(body)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        return _PEEK.decode(_ESCAPE.sub(_without_surrogate, body))
+    """Decode the body as far as it is read; raise what msgspec does. What is sent is the original."""
+    return decode_whole(_PEEK, body)
 
 
 def count_text_bytes(body: bytes) -> int:
     """Return the bytes of text in the messages and tools of a request that has been read."""
     peek = peek_at(body)
     text_bytes, _ = _read_messages(peek.messages) if peek.messages is not UNSET else (0, None)
-    return text_bytes + _given_bytes(peek.tools) + _given_bytes(peek.functions)
+    return text_bytes + given_bytes(peek.tools) + given_bytes(peek.functions)
 
 
 def needs_of(peek: Peek) -> frozenset[str]:
@@ -94,18 +81,6 @@ def needs_of(peek: Peek) -> frozenset[str]:
     if is_given(peek.audio) or (is_given(peek.modalities) and b'"audio"' in bytes(peek.modalities)):
         needs.add("audio")
     return frozenset(needs) if needs else NO_NEEDS
-
-
-def whole_number(raw: Raw) -> int | None:
-    """Return the number that is written there; None for anything else."""
-    try:
-        return _WHOLE.decode(raw)
-    except msgspec.MsgspecError:
-        return None
-
-
-def _without_surrogate(escape: re.Match[bytes]) -> bytes:
-    return b"\\ufffd" if escape[0][1:2] == b"u" else escape[0]
 
 
 def _read_messages(messages: Raw) -> tuple[int, set[str]]:
@@ -126,10 +101,6 @@ def _read_messages(messages: Raw) -> tuple[int, set[str]]:
                 if part.type in _NEED_OF_PART:
                     needs.add(_NEED_OF_PART[part.type])
     return text_bytes, needs
-
-
-def _given_bytes(raw: Raw) -> int:
-    return len(bytes(raw)) if is_given(raw) else 0
 
 
 def _format_of(raw: Raw) -> str:

@@ -7,7 +7,7 @@ vLLM), or `reasoning`. With signatures: `reasoning_details`
 """
 
 from fairlead_proxy.contract.names import DialectName
-from fairlead_proxy.dialects.openai.members import Members
+from fairlead_proxy.dialects.given_json import Given
 from fairlead_proxy.exchange.conversation import JsonObject, Reasoning, Seal
 from fairlead_proxy.exchange.seals import read_seal, write_seal
 
@@ -15,7 +15,7 @@ _OWN = DialectName.OPENAI_CHAT
 _TEXT, _ENCRYPTED = "reasoning.text", "reasoning.encrypted"
 
 
-def read_reasoning(message: Members) -> list[Reasoning]:
+def read_reasoning(message: Given) -> list[Reasoning]:
     """Return the reasoning in a message: its details where there are any, for they hold the text as well."""
     details = read_details(message)
     if details:
@@ -24,17 +24,17 @@ def read_reasoning(message: Members) -> list[Reasoning]:
     return [Reasoning(text)] if text else []
 
 
-def reasoning_text_of(message: Members) -> str:
+def reasoning_text_of(message: Given) -> str:
     return message.text("reasoning_content") or message.text("reasoning") or ""
 
 
-def read_details(message: Members) -> list[Reasoning]:
+def read_details(message: Given) -> list[Reasoning]:
     """Return the details of reasoning; those of a kind that is not known say nothing."""
     found = (read_detail(detail) for detail in message.objects("reasoning_details"))
     return [reasoning for reasoning in found if reasoning.text or reasoning.seal is not None]
 
 
-def read_detail(detail: Members) -> Reasoning:
+def read_detail(detail: Given) -> Reasoning:
     """Return one detail; of a kind that is not known, nothing."""
     id = detail.text("id") or None
     match detail.text("type"):
@@ -48,7 +48,7 @@ def read_detail(detail: Members) -> Reasoning:
             return Reasoning()
 
 
-def is_encrypted(detail: Members) -> bool:
+def is_encrypted(detail: Given) -> bool:
     """Say whether a detail is whole by itself; a signature belongs to the text before it."""
     return detail.text("type") == _ENCRYPTED
 
@@ -66,7 +66,7 @@ def write_detail(part: Reasoning, index: int) -> JsonObject:
     return detail
 
 
-def read_call_seal(call: Members) -> Seal | None:
+def read_call_seal(call: Given) -> Seal | None:
     google = _inner(_inner(call, "extra_content"), "google")
     return _seal(google.text("thought_signature")) if google is not None else None
 
@@ -80,5 +80,5 @@ def _seal(text: str | None) -> Seal | None:
     return read_seal(text, _OWN) if text else None
 
 
-def _inner(members: Members | None, name: str) -> Members | None:
-    return members.nested(name) if members is not None else None
+def _inner(members: Given | None, name: str) -> Given | None:
+    return members.inner(name) if members is not None else None

@@ -1,7 +1,5 @@
 """Reading a chat request of OpenAI's form, and rewriting it for a target without touching what is not ours."""
 
-import re
-
 import msgspec
 from msgspec import UNSET, Raw
 
@@ -9,7 +7,6 @@ from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
 from fairlead_proxy.dialects.json_members import (
     Member,
-    TooDeep,
     check_depth,
     check_depth_of_members,
     members_as_written,
@@ -19,8 +16,10 @@ from fairlead_proxy.dialects.json_members import (
 )
 from fairlead_proxy.dialects.openai.conversation import read_chat_conversation
 from fairlead_proxy.dialects.openai.foreign import FOREIGN, without_foreign_seals
-from fairlead_proxy.dialects.openai.prompt import READ_FIELDS, Peek, count_text_bytes, needs_of, peek_at, whole_number
+from fairlead_proxy.dialects.openai.prompt import READ_FIELDS, Peek, count_text_bytes, needs_of, peek_at
 from fairlead_proxy.dialects.openai.request_usual import read_usual
+from fairlead_proxy.dialects.raw_values import whole_number
+from fairlead_proxy.dialects.refusing import REFUSED, check_utf8, given_twice, locate_members, refusal_of
 from fairlead_proxy.exchange.call import Named
 
 MODEL = "model"
@@ -31,7 +30,6 @@ _INNER_USAGE = f"{STREAM_OPTIONS}.{INCLUDE_USAGE}"
 _ASK_USAGE = b'{"include_usage":true}'
 _WITH_QUESTION = b',"stream_options":' + _ASK_USAGE
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
-_FAULTY_FIELD = re.compile(r"`\$\.([a-z_.]+)`")
 
 _LARGE_BYTES = 16 * 1024
 """From here on it pays to join a body from views of it instead of copies."""
@@ -44,10 +42,7 @@ def read_chat_request(body: bytes, named: Named | None = None) -> ReadRequest:
     which of two counts is the provider's guess as much as ours.
     """
     if not body.isascii():
-        try:
-            body.decode()
-        except UnicodeDecodeError:
-            raise InvalidCall("the request body is not UTF-8") from None
+        check_utf8(body)
     members = members_in(body)
     return (members and read_usual(body, members)) or read_any(body, members)
 
@@ -131,38 +126,18 @@ def _peek(body: bytes, written: dict[str, Member] | None) -> Peek:
         else:
             check_depth_of_members(body, written.values())
         return peek
-    except msgspec.ValidationError as error:
-        found = _FAULTY_FIELD.search(str(error))
-        raise InvalidCall(f"the request is not valid: {error}", found[1] if found else None) from None
-    except msgspec.DecodeError as error:
-        raise InvalidCall(f"the request body is not valid JSON: {error}") from None
-    except (TooDeep, RecursionError):
-        raise InvalidCall("the request body is nested too deeply") from None
+    except REFUSED as error:
+        raise refusal_of(error) from None
 
 
 def _locate(body: bytes, written: dict[str, Member] | None) -> dict[str, Member]:
     """Return where the model and the stream options stand; raise InvalidCall for a double of a field that is read."""
-    seen: set[str] = set()
-    found = dict(written) if written is not None else _find_members(body, seen)
+    found = dict(written) if written is not None else locate_members(body, READ_FIELDS)
     options = found.get(STREAM_OPTIONS)
     if options is not None and body[options.value_start : options.value_start + 1] == b"{":
         for key, member in members_of(body, options.value_start):
             if key == INCLUDE_USAGE:
-                _refuse_double(_INNER_USAGE, seen)
+                if _INNER_USAGE in found:
+                    raise given_twice(_INNER_USAGE)
                 found[_INNER_USAGE] = member
     return found
-
-
-def _find_members(body: bytes, seen: set[str]) -> dict[str, Member]:
-    found: dict[str, Member] = {}
-    for key, member in members_of(body):
-        if key in READ_FIELDS:
-            _refuse_double(key, seen)
-            found[key] = member
-    return found
-
-
-def _refuse_double(name: str, seen: set[str]) -> None:
-    if name in seen:
-        raise InvalidCall(f"the parameter '{name}' is given twice", name)
-    seen.add(name)

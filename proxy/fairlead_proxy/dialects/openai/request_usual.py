@@ -6,7 +6,8 @@ from msgspec import Raw
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.dialects.dialect import ReadRequest
 from fairlead_proxy.dialects.openai.conversation import read_chat_conversation
-from fairlead_proxy.dialects.openai.prompt import CONTENTS, NO_NEEDS, count_text_bytes, whole_number
+from fairlead_proxy.dialects.openai.prompt import CONTENTS, NO_NEEDS, count_text_bytes
+from fairlead_proxy.dialects.raw_values import whole_number
 
 _MESSAGES_KEY, _MODEL_KEY, _CONTENT_KEY = b'"messages":', b'"model":', b'"content":'
 _NEEDY = frozenset(("tools", "functions", "response_format", "reasoning_effort", "reasoning", "modalities", "audio"))

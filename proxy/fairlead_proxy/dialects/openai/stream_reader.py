@@ -3,17 +3,17 @@
 import msgspec
 from msgspec import Struct
 
-from fairlead_proxy.contract.names import FailureClass
+from fairlead_proxy.dialects.failures import ended_early, malformed
+from fairlead_proxy.dialects.json_text import UNREADABLE
 from fairlead_proxy.dialects.openai.chunk import failure_in_stream
 from fairlead_proxy.dialects.openai.counts import read_counts
 from fairlead_proxy.dialects.openai.errors import read_vendor_error
-from fairlead_proxy.dialects.openai.members import AnsweredMembers, decode_json
 from fairlead_proxy.dialects.openai.stream import DONE
 from fairlead_proxy.dialects.openai.streamed_choice import StreamedChoice
 from fairlead_proxy.dialects.raw_values import utf8_length
 from fairlead_proxy.dialects.sse import Event
+from fairlead_proxy.dialects.told_json import Told, told_frame
 from fairlead_proxy.exchange.completion import Began, Ended, StreamEvent, UsageTold
-from fairlead_proxy.exchange.errors import UpstreamFailure
 
 
 class _TextDelta(Struct):
@@ -77,20 +77,20 @@ class ChatStreamReader:
             grown = known.grow_text(text.delta.content)
             if grown is not None:
                 return [grown]
-        return self._take_chunk(data, is_whole=frame.whole)
+        return self._take_chunk(Told(told_frame(frame)), data)
 
     def finish(self) -> list[StreamEvent]:
         if self.ended:
             return []
         if not self._choices or not all(choice.finished for choice in self._choices.values()):
-            raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream ended before its end", status=200)
+            raise ended_early()
         self.ended = True
         return [Ended()]
 
     def _take_done(self) -> list[StreamEvent]:
         """End the stream; a choice that has not told why it ends, ends here."""
         if not any(choice.has_begun for choice in self._choices.values()):
-            raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the stream ended without content", status=200)
+            raise malformed("the stream ended without content")
         events: list[StreamEvent] = []
         for choice in self._choices.values():
             if not choice.finished:
@@ -98,18 +98,17 @@ class ChatStreamReader:
         self.ended = True
         return [*events, Ended()]
 
-    def _take_chunk(self, data: bytes, *, is_whole: bool) -> list[StreamEvent]:
-        chunk = _read_chunk(data, is_whole=is_whole)
-        if chunk.values.get("error") not in (None, "", {}):
-            raise failure_in_stream(msgspec.json.encode(chunk.values["error"]))
+    def _take_chunk(self, chunk: Told, data: bytes) -> list[StreamEvent]:
+        if chunk.take("error") not in (None, "", {}):
+            raise failure_in_stream(msgspec.json.encode(chunk.take("error")))
         usage = read_counts(chunk)
-        if chunk.values.get("choices") is None and usage is None and read_vendor_error(data) is not None:
+        if chunk.take("choices") is None and usage is None and read_vendor_error(data) is not None:
             raise failure_in_stream(data)
         choices = chunk.objects("choices")
         events: list[StreamEvent] = self._begin(chunk, says_more=bool(choices) or usage is not None)
         for choice in choices:
-            if choice.values.get("error") not in (None, "", {}):
-                raise failure_in_stream(msgspec.json.encode(choice.values["error"]))
+            if choice.take("error") not in (None, "", {}):
+                raise failure_in_stream(msgspec.json.encode(choice.take("error")))
             index = choice.whole("index", 0) or 0
             if index not in self._choices:
                 self._choices[index] = StreamedChoice(index)
@@ -120,7 +119,7 @@ class ChatStreamReader:
             events.append(told)
         return events
 
-    def _begin(self, chunk: AnsweredMembers, *, says_more: bool) -> list[StreamEvent]:
+    def _begin(self, chunk: Told, *, says_more: bool) -> list[StreamEvent]:
         """Return that the answer begins, once: Azure's first chunk, about the prompt, names neither id nor model yet.
 
         Source: https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter
@@ -141,17 +140,5 @@ def text_bytes_of(frame: Event) -> int | None:
 def _text_in(data: bytes) -> _TextChoice | None:
     try:
         return _TEXT_CHUNK.decode(data).choices[0]
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
-
-
-def _read_chunk(data: bytes, *, is_whole: bool) -> AnsweredMembers:
-    try:
-        decoded = decode_json(data)
-    except ValueError:
-        decoded = None
-    if isinstance(decoded, dict):
-        return AnsweredMembers(decoded)
-    if is_whole:
-        raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "a chunk is not a JSON object", status=200)
-    raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream was cut in a chunk", status=200)

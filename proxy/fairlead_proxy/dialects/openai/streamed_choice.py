@@ -1,12 +1,12 @@
 """One choice of a streamed chat answer, as it is read: which part is under way, and what a delta adds to it."""
 
-from fairlead_proxy.contract.names import FailureClass
+from fairlead_proxy.dialects.failures import malformed
 from fairlead_proxy.dialects.openai.answer_content import Content, read_citations, read_content, read_images
 from fairlead_proxy.dialects.openai.chances import read_chances
 from fairlead_proxy.dialects.openai.completion_reader import read_arguments
 from fairlead_proxy.dialects.openai.finish import read_stop
-from fairlead_proxy.dialects.openai.members import AnsweredMembers
 from fairlead_proxy.dialects.openai.reasoning import is_encrypted, read_call_seal, read_detail, reasoning_text_of
+from fairlead_proxy.dialects.told_json import Told
 from fairlead_proxy.exchange.completion import (
     AnswerPart,
     ChoiceEnded,
@@ -18,7 +18,6 @@ from fairlead_proxy.exchange.completion import (
     TokenChance,
 )
 from fairlead_proxy.exchange.conversation import Reasoning, Refusal, Seal, Text, ToolCall
-from fairlead_proxy.exchange.errors import UpstreamFailure
 
 
 class _Call:
@@ -72,17 +71,17 @@ class StreamedChoice:
             return None
         return PartGrew(self._parts - 1, text, self.index)
 
-    def take(self, choice: AnsweredMembers) -> list[StreamEvent]:
+    def take(self, choice: Told) -> list[StreamEvent]:
         """Return what a chunk says of this choice; raise the UpstreamFailure that it means."""
         if self.finished:
             return []
         events: list[StreamEvent] = []
-        delta = choice.nested("delta")
+        delta = choice.inner("delta")
         if delta is not None:
             self._take_delta(delta, choice, events)
-        finish_reason = choice.values.get("finish_reason")
+        finish_reason = choice.take("finish_reason")
         if finish_reason:
-            events += self.end(finish_reason, choice.values.get("stop_reason"))
+            events += self.end(finish_reason, choice.take("stop_reason"))
         return events
 
     def end(self, finish_reason: object = None, stopped_by: object = None) -> list[StreamEvent]:
@@ -90,7 +89,7 @@ class StreamedChoice:
         events: list[StreamEvent] = []
         self._end_part(events)
         if any(call.part is None for call in self._calls.values()):
-            raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "a tool call has no name", status=200)
+            raise malformed("a tool call has no name")
         stop = read_stop(
             finish_reason, has_calls=self._begun_calls > 0, has_refusal=self._has_refusal, stopped_by=stopped_by
         )
@@ -98,7 +97,7 @@ class StreamedChoice:
         self.finished = True
         return [*events, ChoiceEnded(stop, sequence, self.index)]
 
-    def _take_delta(self, delta: AnsweredMembers, choice: AnsweredMembers, events: list[StreamEvent]) -> None:
+    def _take_delta(self, delta: Told, choice: Told, events: list[StreamEvent]) -> None:
         content = read_content(delta)
         self._take_reasoning(delta, content, events)
         chances = read_chances(choice)
@@ -115,12 +114,12 @@ class StreamedChoice:
             at = self._parts - 1
             events += (PartGrew(at, choice=self.index, citation=citation) for citation in read_citations(delta))
         for call in delta.objects("tool_calls"):
-            self._take_call(call, call.nested("function"), call.whole("index", 0), events)
-        old = delta.nested("function_call")
+            self._take_call(call, call.inner("function"), call.whole("index", 0), events)
+        old = delta.inner("function_call")
         if old is not None:
             self._take_call(old, old, 0, events)
 
-    def _take_reasoning(self, delta: AnsweredMembers, content: Content, events: list[StreamEvent]) -> None:
+    def _take_reasoning(self, delta: Told, content: Content, events: list[StreamEvent]) -> None:
         """Take the text once, though it is written twice, by itself and in the details, which know the parts better."""
         told = [(read_detail(detail), is_encrypted(detail)) for detail in delta.objects("reasoning_details")]
         if not any(detail.text for detail, _ in told):
@@ -145,8 +144,8 @@ class StreamedChoice:
 
     def _take_call(
         self,
-        delta: AnsweredMembers,
-        function: AnsweredMembers | None,
+        delta: Told,
+        function: Told | None,
         position: int | None,
         events: list[StreamEvent],
     ) -> None:
@@ -166,7 +165,7 @@ class StreamedChoice:
         if not call.held and call.seal is None:
             return
         if call.part != self._parts - 1 or self._kind is not ToolCall:
-            raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "a tool call goes on after its end", status=200)
+            raise malformed("a tool call goes on after its end")
         events.append(PartGrew(call.part, call.held, self.index, call.seal))
         call.held, call.seal = "", None
 

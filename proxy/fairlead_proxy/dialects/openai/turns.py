@@ -4,8 +4,9 @@ Source: https://platform.openai.com/docs/api-reference/chat/create, "messages".
 """
 
 from fairlead_proxy.dialects.dialect import InvalidCall
+from fairlead_proxy.dialects.given_json import Given, short
+from fairlead_proxy.dialects.notes import Notes
 from fairlead_proxy.dialects.openai.media import read_audio, read_file, read_image, read_video
-from fairlead_proxy.dialects.openai.members import Members, short
 from fairlead_proxy.dialects.openai.reasoning import read_call_seal, read_reasoning
 from fairlead_proxy.exchange.conversation import (
     CacheHint,
@@ -33,21 +34,18 @@ _READ = frozenset(
 class TurnReader:
     """Reads message by message: what a tool returns is told by the call that it answers.
 
-    `left_out` and `bound_to`: see Conversation. Raises InvalidCall.
+    Raises InvalidCall.
     """
 
-    def __init__(self) -> None:
-        self.left_out: dict[str, None] = {}
-        self.bound_to: dict[str, None] = {}
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
         self._calls = 0
         self._name_of_call: dict[str, str] = {}
         self._open_functions: dict[str, list[str]] = {}
         """Of calls in the old form, which has no ids: those by each name that nobody has answered yet."""
 
-    def read(self, message: Members) -> Turn:
-        for name, value in message.values.items():
-            if name not in _READ and value not in (None, "", [], {}):
-                self.left_out[f"messages[].{short(name)}"] = None
+    def read(self, message: Given) -> Turn:
+        message.leave_out_beside(_READ, self._notes)
         role = message.text("role")
         match role:
             case "assistant":
@@ -59,7 +57,7 @@ class TurnReader:
                 name = message.needed_text("name")
                 waiting = self._open_functions.get(name)
                 if not waiting:
-                    place = message.place("name")
+                    place = message.path_of("name")
                     raise InvalidCall(f"'{place}': no function_call of {short(name)!r} stands before it", place)
                 return self._result(message, waiting.pop(0), name)
             case _:
@@ -67,20 +65,20 @@ class TurnReader:
                     raise message.refuse_choice("role", _ROLES)
                 return Turn(_PLAIN_ROLES[role], tuple(_content_of(message)), message.text("name") or None)
 
-    def _assistant_parts(self, message: Members) -> list[Part]:
+    def _assistant_parts(self, message: Given) -> list[Part]:
         parts: list[Part] = [*read_reasoning(message), *_content_of(message)]
         refusal = message.text("refusal")
         if refusal:
             parts.append(Refusal(refusal))
         parts += (read_image(image) for image in message.objects("images"))
-        if message.nested("audio") is not None:
-            self.bound_to["a former answer by voice, which the provider keeps"] = None
+        if message.inner("audio") is not None:
+            self._notes.bind_to("a former answer by voice, which the provider keeps")
         for call in message.objects("tool_calls"):
             if call.text("type") == "custom":
-                self.bound_to["a call of a custom tool, whose input is no JSON"] = None
+                self._notes.bind_to("a call of a custom tool, whose input is no JSON")
             else:
                 parts.append(self._call(call))
-        old = message.nested("function_call")
+        old = message.inner("function_call")
         if old is not None:
             name = old.needed_text("name")
             call_id = f"call_{self._calls}"
@@ -88,8 +86,8 @@ class TurnReader:
             parts.append(self._noted(ToolCall(call_id, name, old.text("arguments") or "{}")))
         return parts
 
-    def _call(self, call: Members) -> ToolCall:
-        function = call.nested("function")
+    def _call(self, call: Given) -> ToolCall:
+        function = call.inner("function")
         if function is None:
             raise call.refuse_choice("function", "an object with 'name' and 'arguments'")
         arguments = function.text("arguments") or "{}"
@@ -101,25 +99,25 @@ class TurnReader:
         self._name_of_call[call.id] = call.name
         return call
 
-    def _result(self, message: Members, call_id: str, name: str) -> Turn:
+    def _result(self, message: Given, call_id: str, name: str) -> Turn:
         parts = tuple(part for part in _content_of(message) if isinstance(part, Text | Media))
         return Turn(Role.USER, (ToolResult(call_id, name, parts),))
 
 
-def read_cache(members: Members) -> CacheHint | None:
+def read_cache(members: Given) -> CacheHint | None:
     """Return the hint on a part or tool: OpenAI's `prompt_cache_breakpoint`, or `cache_control`, for Anthropic's models
     (https://openrouter.ai/docs/features/prompt-caching).
     """
     for name in ("prompt_cache_breakpoint", "cache_control"):
-        hint = members.nested(name)
+        hint = members.inner(name)
         if hint is not None:
             return CacheHint(hint.text("ttl") or None)
     return None
 
 
-def _content_of(message: Members) -> list[Text | Media | Refusal]:
+def _content_of(message: Given) -> list[Text | Media | Refusal]:
     """Return the parts of the content; a text that is empty is none."""
-    content = message.values.get("content")
+    content = message.take("content")
     if content is None or isinstance(content, str):
         return [Text(content)] if content else []
     if not isinstance(content, list):
@@ -128,13 +126,10 @@ def _content_of(message: Members) -> list[Text | Media | Refusal]:
     return [part for part in parts if not isinstance(part, Text) or part.text or part.cache]
 
 
-def _read_part(part: Members) -> Text | Media | Refusal:
+def _read_part(part: Given) -> Text | Media | Refusal:
     match part.text("type"):
         case "text":
-            text = part.text("text")
-            if text is None:
-                raise part.refuse_choice("text", "a string")
-            return Text(text, read_cache(part))
+            return Text(part.needed_text("text", may_be_empty=True), read_cache(part))
         case "image_url":
             return read_image(part, cache=read_cache(part))
         case "input_audio":

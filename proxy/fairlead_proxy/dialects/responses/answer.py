@@ -5,13 +5,14 @@ from typing import Any
 import msgspec
 
 from fairlead_proxy.contract.names import FailureClass
+from fairlead_proxy.dialects.failures import not_the_answer
 from fairlead_proxy.dialects.openai.errors import read_vendor_error
-from fairlead_proxy.dialects.responses.failures import failure_of, malformed
+from fairlead_proxy.dialects.responses.failures import failure_of
 from fairlead_proxy.dialects.responses.input_items import join_reasoning
-from fairlead_proxy.dialects.responses.json_values import decode_json
 from fairlead_proxy.dialects.responses.parts import read_citation
 from fairlead_proxy.dialects.responses.settings import OWN
 from fairlead_proxy.dialects.responses.usage import read_usage
+from fairlead_proxy.dialects.told_json import list_of, number_of, text_in, told_object
 from fairlead_proxy.exchange.completion import AnswerPart, Choice, Completion, Stop, TokenChance
 from fairlead_proxy.exchange.conversation import Media, MediaKind, Reasoning, Refusal, Text, ToolCall
 from fairlead_proxy.exchange.errors import UpstreamFailure
@@ -29,12 +30,7 @@ def read_responses_answer(body: bytes) -> Completion:
 
     Source: https://platform.openai.com/docs/api-reference/responses/object
     """
-    try:
-        response = decode_json(body)
-    except ValueError:
-        raise malformed("status 200, but not JSON") from None
-    if not isinstance(response, dict):
-        raise malformed("status 200, but not the response asked for")
+    response = told_object(body)
     error = response.get("error")
     if error or response.get("status") == "failed":
         raise failure_of(error, "response")
@@ -42,7 +38,7 @@ def read_responses_answer(body: bytes) -> Completion:
     if not isinstance(output, list):
         if read_vendor_error(body) is not None:
             raise failure_of(response, "response")
-        raise malformed("status 200, but not the response asked for")
+        raise not_the_answer(200, "response")
     parts: list[AnswerPart] = []
     chances: list[TokenChance] = []
     for item in output:
@@ -53,8 +49,8 @@ def read_responses_answer(body: bytes) -> Completion:
     if stop is Stop.FILTERED and not parts:
         raise UpstreamFailure(FailureClass.CONTENT_FILTERED, "the answer was filtered before its content", status=200)
     return Completion(
-        id=text_of(response, "id"),
-        model=text_of(response, "model"),
+        id=text_in(response, "id"),
+        model=text_in(response, "model"),
         choices=(Choice(tuple(parts), stop, chances=tuple(chances)),),
         usage=read_usage(response.get("usage")),
         created=created_of(response),
@@ -71,17 +67,17 @@ def parts_of_item(item: JsonValue, position: int) -> list[AnswerPart]:
         return []
     match item.get("type"):
         case "message":
-            return [part for part in map(part_of_content, list_in(item, "content")) if part is not None]
+            return [part for part in map(part_of_content, list_of(item.get("content"))) if part is not None]
         case "function_call":
-            return [ToolCall(call_id_of(item, position), text_of(item, "name"), text_of(item, "arguments") or "{}")]
+            return [ToolCall(call_id_of(item, position), text_in(item, "name"), text_in(item, "arguments") or "{}")]
         case "custom_tool_call":
-            return [ToolCall(call_id_of(item, position), text_of(item, "name"), custom_arguments(item))]
+            return [ToolCall(call_id_of(item, position), text_in(item, "name"), custom_arguments(item))]
         case "reasoning":
             reasoning = reasoning_of(item)
             return [] if reasoning is None else [reasoning]
         case "image_generation_call":
-            data = text_of(item, "result")
-            kind = text_of(item, "output_format") or "png"
+            data = text_in(item, "result")
+            kind = text_in(item, "output_format") or "png"
             return [Media(MediaKind.IMAGE, f"image/{kind}", data=data)] if data else []
         case _:
             return []
@@ -92,20 +88,20 @@ def part_of_content(content: JsonValue) -> Text | Refusal | None:
     if not isinstance(content, dict):
         return None
     if content.get("type") == "output_text":
-        citations = [read_citation(value) for value in list_in(content, "annotations")]
-        return Text(text_of(content, "text"), None, tuple(found for found in citations if found is not None))
+        citations = [read_citation(value) for value in list_of(content.get("annotations"))]
+        return Text(text_in(content, "text"), None, tuple(found for found in citations if found is not None))
     if content.get("type") == "refusal":
-        return Refusal(text_of(content, "refusal"))
+        return Refusal(text_in(content, "refusal"))
     return None
 
 
 def reasoning_of(item: dict[str, Any]) -> Reasoning | None:
     """Return the reasoning of an item: its summary, or, with open models, the text itself. None: there is none."""
     text = _joined(item, "summary") or _joined(item, "content")
-    encrypted = text_of(item, "encrypted_content")
+    encrypted = text_in(item, "encrypted_content")
     if not (text or encrypted):
         return None
-    return Reasoning(text, read_seal(encrypted, OWN) if encrypted else None, text_of(item, "id") or None)
+    return Reasoning(text, read_seal(encrypted, OWN) if encrypted else None, text_in(item, "id") or None)
 
 
 def stop_of(response: dict[str, Any], parts: list[AnswerPart]) -> Stop:
@@ -114,7 +110,7 @@ def stop_of(response: dict[str, Any], parts: list[AnswerPart]) -> Stop:
         details = response.get("incomplete_details")
         reason = details.get("reason") if isinstance(details, dict) else None
         return _STOP_OF_REASON.get(reason, Stop.LENGTH) if isinstance(reason, str) else Stop.LENGTH
-    if response.get("status") in _UNFINISHED:
+    if text_in(response, "status") in _UNFINISHED:
         return Stop.PAUSED
     if any(isinstance(part, ToolCall) for part in parts):
         return Stop.TOOL_CALLS
@@ -129,17 +125,17 @@ def chances_of(logprobs: JsonValue) -> tuple[TokenChance, ...]:
     for value in logprobs:
         chance = _chance_of(value)
         if chance is not None:
-            top = [found for found in map(_chance_of, list_in(value, "top_logprobs")) if found is not None]
+            top = [found for found in map(_chance_of, list_of(value.get("top_logprobs"))) if found is not None]
             chances.append(TokenChance(*chance, tuple(top)))
     return tuple(chances)
 
 
 def custom_arguments(item: dict[str, Any]) -> str:
-    return msgspec.json.encode({"input": text_of(item, "input")}).decode()
+    return msgspec.json.encode({"input": text_in(item, "input")}).decode()
 
 
 def call_id_of(item: dict[str, Any], position: int) -> str:
-    return text_of(item, "call_id") or text_of(item, "id") or f"call_{position}"
+    return text_in(item, "call_id") or text_in(item, "id") or f"call_{position}"
 
 
 def created_of(response: dict[str, Any]) -> int | None:
@@ -149,19 +145,8 @@ def created_of(response: dict[str, Any]) -> int | None:
     return int(created)
 
 
-def text_of(members: JsonValue, name: str) -> str:
-    """Return a text of an object; an empty one where there is none."""
-    value = members.get(name) if isinstance(members, dict) else None
-    return value if isinstance(value, str) else ""
-
-
-def list_in(members: dict[str, Any], name: str) -> list[Any]:
-    value = members.get(name)
-    return value if isinstance(value, list) else []
-
-
 def _joined(item: dict[str, Any], name: str) -> str:
-    return join_reasoning([text_of(part, "text") for part in list_in(item, name)])
+    return join_reasoning([text_in(part, "text") for part in list_of(item.get(name))])
 
 
 def _chances_of_item(item: JsonValue) -> list[TokenChance]:
@@ -169,7 +154,7 @@ def _chances_of_item(item: JsonValue) -> list[TokenChance]:
         return []
     return [
         chance
-        for content in list_in(item, "content")
+        for content in list_of(item.get("content"))
         if isinstance(content, dict)
         for chance in chances_of(content.get("logprobs"))
     ]
@@ -178,7 +163,5 @@ def _chances_of_item(item: JsonValue) -> list[TokenChance]:
 def _chance_of(value: JsonValue) -> tuple[str, float] | None:
     if not isinstance(value, dict):
         return None
-    token, logprob = value.get("token"), value.get("logprob")
-    if not isinstance(token, str) or isinstance(logprob, bool) or not isinstance(logprob, int | float):
-        return None
-    return token, float(max(-1e9, min(logprob, 1e9)))
+    token, logprob = value.get("token"), number_of(value.get("logprob"))
+    return (token, max(-1e9, min(logprob, 1e9))) if isinstance(token, str) and logprob is not None else None

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from fairlead_proxy.dialects.dialect import ReadRequest
-from fairlead_proxy.dialects.responses.json_values import decode_json
+from fairlead_proxy.dialects.json_text import decode_json
 from fairlead_proxy.dialects.responses.output_items import (
     COMPLETED,
     INCOMPLETE,

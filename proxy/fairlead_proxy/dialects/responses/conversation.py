@@ -1,11 +1,11 @@
 """Reading a whole request of the Responses API into the neutral vocabulary."""
 
 from fairlead_proxy.contract.names import Mode
-from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
+from fairlead_proxy.dialects.dialect import ReadRequest
+from fairlead_proxy.dialects.given_json import read_given
+from fairlead_proxy.dialects.notes import Notes
 from fairlead_proxy.dialects.responses.input_items import read_input
-from fairlead_proxy.dialects.responses.json_values import Members, decode_json
 from fairlead_proxy.dialects.responses.settings import (
-    Remarks,
     read_form,
     read_sampling,
     read_thinking,
@@ -33,33 +33,28 @@ def read_conversation(request: ReadRequest) -> Conversation:
     Source: https://platform.openai.com/docs/api-reference/responses/create. Instructions are a system message before
     everything else.
     """
-    try:
-        members = Members(decode_json(request.body), "")
-    except ValueError as error:
-        raise InvalidCall(f"the request body is not valid JSON: {error}") from None
-    remarks = Remarks()
-    for name in members.given():
-        if name not in _READ and (name not in _SAYS_NOTHING or members.value(name) != _SAYS_NOTHING[name]):
-            (remarks.bind_to if name in _BINDING else remarks.leave_out)(name)
-    turns = read_input(members, remarks)
+    members = read_given(request.body)
+    notes = Notes()
+    for name in members.names():
+        if name not in _READ and (name not in _SAYS_NOTHING or members.take(name) != _SAYS_NOTHING[name]):
+            (notes.bind_to if name in _BINDING else notes.leave_out)(name)
+    turns = read_input(members, notes)
     instructions = members.text("instructions")
     if instructions:
         turns.insert(0, Turn(Role.SYSTEM, (Text(instructions),)))
-    limit = members.whole("max_output_tokens")
-    if limit is not None and limit < 1:
-        raise InvalidCall(f"'max_output_tokens' is {limit}: give a number above 0", "max_output_tokens")
+    limit = members.whole("max_output_tokens", 1)
     return Conversation(
         tuple(turns),
-        tools=read_tools(members, remarks),
-        tool_choice=read_tool_choice(members, remarks),
+        tools=read_tools(members, notes),
+        tool_choice=read_tool_choice(members, notes),
         parallel_tools=members.flag("parallel_tool_calls"),
         max_tokens=limit,
-        sampling=read_sampling(members, remarks),
-        form=read_form(members, remarks),
-        thinking=read_thinking(members, remarks),
+        sampling=read_sampling(members, notes),
+        form=read_form(members, notes),
+        thinking=read_thinking(members, notes),
         user=members.text("safety_identifier") or members.text("user") or None,
         service_tier=members.text("service_tier"),
         stream=request.mode is Mode.STREAM,
-        left_out=remarks.left_out,
-        bound_to=remarks.bound_to,
+        left_out=notes.left_out,
+        bound_to=notes.bound_to,
     )

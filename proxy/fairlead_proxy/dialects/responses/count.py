@@ -3,9 +3,10 @@
 import msgspec
 
 from fairlead_proxy.dialects.dialect import ReadRequest
+from fairlead_proxy.dialects.failures import not_the_answer
 from fairlead_proxy.dialects.openai.errors import read_vendor_error
-from fairlead_proxy.dialects.responses.failures import failure_of, malformed
-from fairlead_proxy.dialects.responses.json_values import decode_json
+from fairlead_proxy.dialects.responses.failures import failure_of
+from fairlead_proxy.dialects.told_json import place_of, told_object
 from fairlead_proxy.exchange.completion import Completion
 from fairlead_proxy.exchange.usage import Usage
 
@@ -15,16 +16,13 @@ def read_count(body: bytes) -> Completion:
 
     Source: https://platform.openai.com/docs/api-reference/responses/input-tokens
     """
-    try:
-        answer = decode_json(body)
-    except ValueError:
-        raise malformed("status 200, but not JSON") from None
-    tokens = answer.get("input_tokens") if isinstance(answer, dict) else None
-    if isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0:
+    answer = told_object(body)
+    tokens = place_of(answer.get("input_tokens"))
+    if tokens is not None:
         return Completion("", "", (), Usage(input_tokens=tokens))
     if read_vendor_error(body) is not None:
         raise failure_of(answer.get("error") or answer, "count")
-    raise malformed("status 200, but no count of input tokens")
+    raise not_the_answer(200, "count")
 
 
 def write_count(completion: Completion, request: ReadRequest) -> bytes:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from fairlead_proxy.contract.names import DialectName, Operation
-from fairlead_proxy.dialects.dialect import Headers, InvalidCall, ReadRequest, Said, Written, content_type_of
+from fairlead_proxy.dialects.dialect import Headers, InvalidCall, ReadRequest, Said, Written, opens_events
+from fairlead_proxy.dialects.failures import malformed
 from fairlead_proxy.dialects.openai.chat import OpenAIChat
 from fairlead_proxy.dialects.openai.errors import classify_answer, read_vendor_error, render_openai_error
 from fairlead_proxy.dialects.responses.answer import read_responses_answer
 from fairlead_proxy.dialects.responses.answer_writer import write_responses_answer
 from fairlead_proxy.dialects.responses.count import read_count, write_count
-from fairlead_proxy.dialects.responses.failures import malformed
 from fairlead_proxy.dialects.responses.frames import text_bytes_of
 from fairlead_proxy.dialects.responses.request import read_responses_request
 from fairlead_proxy.dialects.responses.request_writer import write_count_request, write_responses_request
@@ -68,9 +68,7 @@ class OpenAIResponses:
         return text_bytes_of(frame)
 
     def is_stream(self, status: int, headers: Headers) -> bool:
-        """See ProviderDialect. A missing content type is taken on trust, as with chat."""
-        kind = content_type_of(headers).partition(";")[0].strip().lower()
-        return status == 200 and kind in ("", "text/event-stream")
+        return opens_events(status, headers)
 
     def classify(self, status: int, headers: Headers, body: bytes, now: float) -> UpstreamFailure:
         return classify_answer(status, headers, body, now)

@@ -41,7 +41,3 @@ def failure_of(error: object, what: str) -> UpstreamFailure:
     failure = own or vendor.named_class() or FailureClass.ERROR_IN_STREAM
     relayed = relayed_from_success(failure, msgspec.json.encode({"error": error})) if isinstance(error, dict) else None
     return UpstreamFailure(failure, f"an error inside the {what} of status 200", status=200, relayed=relayed)
-
-
-def malformed(detail: str) -> UpstreamFailure:
-    return UpstreamFailure(FailureClass.MALFORMED_RESPONSE, detail, status=200)

@@ -6,13 +6,10 @@ reasoning (see `exchange/seals.py` and `call_seals.py`) OpenAI would refuse, sin
 
 from typing import Any
 
-import msgspec
-
 from fairlead_proxy.contract.names import DialectName
-from fairlead_proxy.dialects.json_members import members_of, splice
 from fairlead_proxy.dialects.responses.call_seals import read_call_seal
-from fairlead_proxy.dialects.responses.json_values import decode_json
 from fairlead_proxy.dialects.responses.settings import OWN
+from fairlead_proxy.dialects.rewriting import rewrite_items
 from fairlead_proxy.exchange.conversation import Seal
 from fairlead_proxy.exchange.seals import read_seal, write_seal
 
@@ -27,19 +24,7 @@ def without_foreign_seals(body: bytes) -> bytes:
     """
     if _BEGINNING not in body:
         return body
-    member = next((found for key, found in members_of(body) if key == "input"), None)
-    if member is None:
-        return body
-    try:
-        items = decode_json(body[member.value_start : member.value_end])
-    except ValueError:
-        return body
-    if not isinstance(items, list):
-        return body
-    kept = [item for item in items if not _is_foreign(item)]
-    if len(kept) == len(items):
-        return body
-    return splice(body, [(member.value_start, member.value_end, msgspec.json.encode(kept))])
+    return rewrite_items(body, "input", lambda item: None if _is_foreign(item) else item)
 
 
 def _is_foreign(item: Any) -> bool:

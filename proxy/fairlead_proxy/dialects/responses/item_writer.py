@@ -1,9 +1,10 @@
 """Writing the turns of a conversation as input items of the Responses API."""
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any
 
+from fairlead_proxy.dialects.data_urls import data_url_of
+from fairlead_proxy.dialects.media_types import ending_of
 from fairlead_proxy.dialects.responses.output_items import (
     COMPLETED,
     annotation_object,
@@ -12,6 +13,7 @@ from fairlead_proxy.dialects.responses.output_items import (
     refusal_content,
 )
 from fairlead_proxy.dialects.responses.settings import OWN
+from fairlead_proxy.dialects.tool_calls import fit_call_id
 from fairlead_proxy.exchange.conversation import (
     Media,
     MediaKind,
@@ -66,7 +68,7 @@ class ItemWriter:
                 self.items.append(
                     {
                         "type": "function_call",
-                        "call_id": _call_id(part.id),
+                        "call_id": fit_call_id(part.id, most=_MAX_CALL_ID),
                         "name": part.name,
                         "arguments": part.arguments,
                     }
@@ -79,7 +81,7 @@ class ItemWriter:
                 self.items.append(
                     {
                         "type": "function_call_output",
-                        "call_id": _call_id(part.call_id),
+                        "call_id": fit_call_id(part.call_id, most=_MAX_CALL_ID),
                         "output": self._content(part.parts),
                     }
                 )
@@ -163,19 +165,10 @@ class ItemWriter:
         elif file.url is not None:
             written["file_url"] = file.url
         else:
-            written["filename"] = file.name or f"file.{_ending_of(file.media_type)}"
+            written["filename"] = file.name or f"file.{ending_of(file.media_type)}"
             written["file_data"] = _data_url(file)
         return written
 
 
 def _data_url(media: Media) -> str:
-    return f"data:{media.media_type or 'application/octet-stream'};base64,{media.data or ''}"
-
-
-def _ending_of(media_type: str) -> str:
-    return {"text/plain": "txt", "text/markdown": "md"}.get(media_type, media_type.rpartition("/")[2] or "bin")
-
-
-def _call_id(id: str) -> str:
-    """Return an id that the vendor takes: the same for a call and its result."""
-    return id if len(id) <= _MAX_CALL_ID else f"call_{hashlib.sha256(id.encode()).hexdigest()[:32]}"
+    return data_url_of(media.media_type or "application/octet-stream", media.data or "")

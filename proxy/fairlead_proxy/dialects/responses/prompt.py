@@ -1,13 +1,10 @@
 """What a request of the Responses API asks of a target: how much text there is to read, and what it must be able to."""
 
-import re
-
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from fairlead_proxy.dialects.raw_values import NULL, is_given, utf8_length
-
-_ESCAPE = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|[^u])")
+from fairlead_proxy.dialects.json_text import UNREADABLE, decode_whole
+from fairlead_proxy.dialects.raw_values import NULL, given_bytes, is_given, utf8_length
 
 
 class Peek(Struct):
@@ -59,30 +56,20 @@ _INPUT: msgspec.json.Decoder[str | list[_Item]] = msgspec.json.Decoder(str | lis
 _INSTRUCTIONS: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | None)
 _TEXT: msgspec.json.Decoder[_Text | None] = msgspec.json.Decoder(_Text | None)
 _REASONING: msgspec.json.Decoder[_Reasoning | None] = msgspec.json.Decoder(_Reasoning | None)
-_WHOLE: msgspec.json.Decoder[int | None] = msgspec.json.Decoder(int | None)
-_UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
 def peek_at(body: bytes) -> Peek:
-    """Decode the body; if that fails, once more with U+FFFD in place of escaped surrogates. Raises what msgspec does.
-
-    The copy is for reading only: what is sent is the original.
-    """
-    try:
-        return _PEEK.decode(body)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        return _PEEK.decode(_ESCAPE.sub(_without_surrogate, body))
+    """Decode the body as far as it is read; raise what msgspec does. What is sent is the original."""
+    return decode_whole(_PEEK, body)
 
 
 def count_text_bytes(body: bytes) -> int:
     """Return the bytes of text in the input, instructions and tools of a request that has been read."""
     peek = peek_at(body)
-    text_bytes = _read_input(peek.input)[0] + (len(bytes(peek.tools)) if is_given(peek.tools) else 0)
+    text_bytes = _read_input(peek.input)[0] + given_bytes(peek.tools)
     try:
         return text_bytes + utf8_length(_INSTRUCTIONS.decode(peek.instructions) or "")
-    except _UNREADABLE:
+    except UNREADABLE:
         return text_bytes + len(bytes(peek.instructions))
 
 
@@ -98,25 +85,13 @@ def needs_of(peek: Peek) -> frozenset[str]:
     return frozenset(needs)
 
 
-def whole_number(raw: Raw) -> int | None:
-    """Return the number that is written there; None for anything else."""
-    try:
-        return _WHOLE.decode(raw)
-    except msgspec.MsgspecError:
-        return None
-
-
-def _without_surrogate(escape: re.Match[bytes]) -> bytes:
-    return b"\\ufffd" if escape[0][1:2] == b"u" else escape[0]
-
-
 def _read_input(raw: Raw) -> tuple[int, set[str]]:
     """Return the bytes of text, and the needs that the parts show. What is not of the form counts whole."""
     if raw is NULL:
         return 0, set()
     try:
         decoded = _INPUT.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return len(memoryview(raw)), set()
     if isinstance(decoded, str):
         return utf8_length(decoded), set()
@@ -138,7 +113,7 @@ def _read_input(raw: Raw) -> tuple[int, set[str]]:
 def _wants_schema(raw: Raw) -> bool:
     try:
         text = _TEXT.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     return text is not None and text.format is not None and text.format.type == "json_schema"
 
@@ -146,6 +121,6 @@ def _wants_schema(raw: Raw) -> bool:
 def _wants_reasoning(raw: Raw) -> bool:
     try:
         reasoning = _REASONING.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return is_given(raw)
     return reasoning is not None and reasoning.effort != "none" and bool(reasoning.effort or reasoning.summary)

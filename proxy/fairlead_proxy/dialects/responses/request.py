@@ -1,14 +1,12 @@
 """Reading what the gateway needs to know of a request of the Responses API, without its content."""
 
-import re
-
-import msgspec
 from msgspec import UNSET, Raw
 
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
-from fairlead_proxy.dialects.json_members import Member, TooDeep, check_depth, members_of
-from fairlead_proxy.dialects.raw_values import NULL
+from fairlead_proxy.dialects.json_members import check_depth
+from fairlead_proxy.dialects.raw_values import NULL, whole_number
+from fairlead_proxy.dialects.refusing import REFUSED, check_utf8, locate_members, refusal_of
 from fairlead_proxy.dialects.responses.conversation import read_conversation
 from fairlead_proxy.dialects.responses.prompt import (
     READ_FIELDS,
@@ -16,10 +14,8 @@ from fairlead_proxy.dialects.responses.prompt import (
     count_text_bytes,
     needs_of,
     peek_at,
-    whole_number,
 )
 
-_FAULTY_FIELD = re.compile(r"`\$\.([a-z_.]+)`")
 _NOTHING = b"null"
 
 
@@ -27,18 +23,15 @@ def read_responses_request(body: bytes, *, streams: bool = True) -> ReadRequest:
     """Read a request; raise InvalidCall naming the parameter at fault. `streams` False: the operation has none.
 
     Source: https://platform.openai.com/docs/api-reference/responses/create. A field that is read here may come only
-    once: which of two counts is the provider's guess as much as ours.
+    once.
     """
     if not body.isascii():
-        try:
-            body.decode()
-        except UnicodeDecodeError:
-            raise InvalidCall("the request body is not UTF-8") from None
+        check_utf8(body)
     peek = _peek(body)
     if peek.model is UNSET or not peek.model:
         raise InvalidCall("you must provide a model parameter", "model")
     _check_input(peek)
-    model = _locate(body)["model"]
+    model = locate_members(body, READ_FIELDS)["model"]
     return ReadRequest(
         peek.model,
         Mode.STREAM if peek.stream and streams else Mode.PLAIN,
@@ -57,13 +50,8 @@ def _peek(body: bytes) -> Peek:
     try:
         check_depth(body)
         return peek_at(body)
-    except msgspec.ValidationError as error:
-        found = _FAULTY_FIELD.search(str(error))
-        raise InvalidCall(f"the request is not valid: {error}", found[1] if found else None) from None
-    except msgspec.DecodeError as error:
-        raise InvalidCall(f"the request body is not valid JSON: {error}") from None
-    except (TooDeep, RecursionError):
-        raise InvalidCall("the request body is nested too deeply") from None
+    except REFUSED as error:
+        raise refusal_of(error) from None
 
 
 def _check_input(peek: Peek) -> None:
@@ -77,14 +65,3 @@ def _check_input(peek: Peek) -> None:
 
 def _is_null(raw: Raw) -> bool:
     return raw is NULL or bytes(memoryview(raw)[:4]) == _NOTHING
-
-
-def _locate(body: bytes) -> dict[str, Member]:
-    """Return where the members that are read stand; raise InvalidCall for a double of one."""
-    found: dict[str, Member] = {}
-    for key, member in members_of(body):
-        if key in found:
-            raise InvalidCall(f"the parameter '{key}' is given twice", key)
-        if key in READ_FIELDS:
-            found[key] = member
-    return found

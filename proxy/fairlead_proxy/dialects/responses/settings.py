@@ -2,7 +2,8 @@
 
 from fairlead_proxy.contract.names import DialectName
 from fairlead_proxy.dialects.dialect import InvalidCall
-from fairlead_proxy.dialects.responses.json_values import Members, wrong_type
+from fairlead_proxy.dialects.given_json import Given
+from fairlead_proxy.dialects.notes import Notes
 from fairlead_proxy.exchange.conversation import (
     AnswerForm,
     Sampling,
@@ -26,46 +27,17 @@ LOGPROBS = "message.output_text.logprobs"
 ENCRYPTED = "reasoning.encrypted_content"
 
 
-_LONGEST_REMARK = 120
-"""A remark may quote a caller's own words, which may be of any length."""
-
-
-class Remarks:
-    """What is found on the way that the neutral vocabulary has no word for; see Conversation."""
-
-    __slots__ = ("_bound_to", "_left_out")
-
-    def __init__(self) -> None:
-        self._left_out: dict[str, None] = {}
-        self._bound_to: dict[str, None] = {}
-
-    def leave_out(self, path: str) -> None:
-        self._left_out[path[:_LONGEST_REMARK]] = None
-
-    def bind_to(self, what: str) -> None:
-        self._bound_to[what[:_LONGEST_REMARK]] = None
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        return tuple(self._left_out)
-
-    @property
-    def bound_to(self) -> tuple[str, ...]:
-        return tuple(self._bound_to)
-
-
-def read_tools(request: Members, remarks: Remarks) -> tuple[Tool, ...]:
+def read_tools(request: Given, notes: Notes) -> tuple[Tool, ...]:
     """Source: https://platform.openai.com/docs/api-reference/responses/create, "tools"."""
     tools = []
-    for path, value in request.items("tools"):
-        tool = Members(value, path)
+    for tool in request.objects("tools"):
         type_ = tool.needed_text("type")
         if type_ != "function":
-            remarks.bind_to(_words_for_tool(type_))
+            notes.bind_to(_words_for_tool(type_))
             continue
-        for name in tool.given():
+        for name in tool.names():
             if name not in _READ_OF_TOOL:
-                remarks.leave_out(f"tools.{name}")
+                tool.leave_out(name, notes)
         tools.append(
             Tool(
                 tool.needed_text("name"),
@@ -77,47 +49,46 @@ def read_tools(request: Members, remarks: Remarks) -> tuple[Tool, ...]:
     return tuple(tools)
 
 
-def read_tool_choice(request: Members, remarks: Remarks) -> ToolChoice | None:
+def read_tool_choice(request: Given, notes: Notes) -> ToolChoice | None:
     """Source: https://platform.openai.com/docs/api-reference/responses/create, "tool_choice"."""
-    value = request.value("tool_choice")
+    value = request.take("tool_choice")
     if value is None:
         return None
     if isinstance(value, str):
         if value not in _CHOICES:
-            raise _unknown("tool_choice", value, _CHOICES)
+            raise request.refuse_choice("tool_choice", f"one of {', '.join(_CHOICES)}")
         return ToolChoice(_CHOICES[value])
-    if not isinstance(value, dict):
-        raise wrong_type("tool_choice", "a string or an object", value)
-    choice = Members(value, "tool_choice")
+    choice = request.inner("tool_choice")
+    if choice is None:
+        return None
     type_ = choice.needed_text("type")
     if type_ == "function":
         return ToolChoice(ToolChoiceMode.NAMED, (choice.needed_text("name"),))
     if type_ != "allowed_tools":
-        remarks.bind_to(f"the tool choice {type_}")
+        notes.bind_to(f"the tool choice {type_}")
         return None
     mode = choice.text("mode") or "auto"
     if mode not in ("auto", "required"):
-        raise _unknown("tool_choice.mode", mode, ("auto", "required"))
+        raise choice.refuse_choice("mode", "auto or required")
     names = []
-    for path, item in choice.items("tools"):
-        allowed = Members(item, path)
+    for allowed in choice.objects("tools"):
         allowed_type = allowed.needed_text("type")
         if allowed_type == "function":
             names.append(allowed.needed_text("name"))
         else:
-            remarks.bind_to(_words_for_tool(allowed_type))
+            notes.bind_to(_words_for_tool(allowed_type))
     return ToolChoice(_CHOICES[mode], tuple(names))
 
 
-def read_form(request: Members, remarks: Remarks) -> AnswerForm | None:
+def read_form(request: Given, notes: Notes) -> AnswerForm | None:
     """Source: https://platform.openai.com/docs/guides/structured-outputs"""
-    text = request.members("text")
+    text = request.inner("text")
     if text is None:
         return None
-    for name in text.given():
+    for name in text.names():
         if name != "format":
-            remarks.leave_out(f"text.{name}")
-    form = text.members("format")
+            text.leave_out(name, notes)
+    form = text.inner("format")
     if form is None:
         return None
     match form.needed_text("type"):
@@ -131,44 +102,40 @@ def read_form(request: Members, remarks: Remarks) -> AnswerForm | None:
                 raise InvalidCall("'text.format.schema' is missing: give a JSON schema", "text.format.schema")
             return AnswerForm(schema, form.needed_text("name"), form.text("description"), form.flag("strict"))
         case other:
-            remarks.bind_to(f"an answer of the form {other}")
+            notes.bind_to(f"an answer of the form {other}")
             return None
 
 
-def read_thinking(request: Members, remarks: Remarks) -> Thinking | None:
+def read_thinking(request: Given, notes: Notes) -> Thinking | None:
     """Source: https://platform.openai.com/docs/guides/reasoning; `generate_summary` is the older name of `summary`.
 
     The vendor's `max` is told to others as the most that they have a word for.
     """
-    reasoning = request.members("reasoning")
+    reasoning = request.inner("reasoning")
     if reasoning is None:
         return None
-    for name in reasoning.given():
+    for name in reasoning.names():
         if name not in ("effort", "summary", "generate_summary"):
-            remarks.leave_out(f"reasoning.{name}")
+            reasoning.leave_out(name, notes)
     effort = reasoning.text("effort")
     if effort == "max":
-        remarks.leave_out("reasoning.effort max")
+        notes.leave_out("reasoning.effort max")
         effort = "xhigh"
     if effort is not None and effort not in _EFFORTS:
-        raise _unknown("reasoning.effort", effort, [*sorted(_EFFORTS), "max"])
+        raise reasoning.refuse_choice("effort", f"one of {', '.join((*sorted(_EFFORTS), 'max'))}")
     shown = bool(reasoning.text("summary") or reasoning.text("generate_summary")) or None
     return None if effort is None and shown is None else Thinking(effort, shown=shown)
 
 
-def read_sampling(request: Members, remarks: Remarks) -> Sampling:
+def read_sampling(request: Given, notes: Notes) -> Sampling:
     """Log probabilities come by `include`; `top_logprobs` says how many alternatives."""
     wants_logprobs = False
-    for path, value in request.items("include"):
-        if not isinstance(value, str):
-            raise wrong_type(path, "a string", value)
+    for value in request.texts("include"):
         if value == LOGPROBS:
             wants_logprobs = True
         elif value != ENCRYPTED:
-            remarks.leave_out(f"include {value}")
-    alternatives = request.whole("top_logprobs")
-    if alternatives is not None and not 0 <= alternatives <= 20:
-        raise InvalidCall(f"'top_logprobs' is {alternatives}: give a number from 0 to 20", "top_logprobs")
+            notes.leave_out(f"include {value}")
+    alternatives = request.whole("top_logprobs", 0, 20)
     return Sampling(
         temperature=request.number("temperature"),
         top_p=request.number("top_p"),
@@ -180,8 +147,3 @@ def _words_for_tool(type_: str) -> str:
     if type_.startswith(_HOSTED_TOOLS):
         return f"the tool {type_}, which OpenAI itself runs"
     return "a custom tool, whose input is no JSON" if type_ == "custom" else f"a tool of the type {type_}"
-
-
-def _unknown(path: str, value: str, known: object) -> InvalidCall:
-    names = ", ".join(str(name) for name in known) if isinstance(known, list | tuple | dict) else ""
-    return InvalidCall(f"'{path}' is {value!r}: give one of {names}", path)

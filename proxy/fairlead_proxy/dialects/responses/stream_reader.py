@@ -2,24 +2,22 @@
 
 from typing import Any
 
-from fairlead_proxy.contract.names import FailureClass
+from fairlead_proxy.dialects.failures import ended_early
 from fairlead_proxy.dialects.responses.answer import (
     call_id_of,
     chances_of,
     created_of,
     custom_arguments,
-    list_in,
     parts_of_item,
     reasoning_of,
     stop_of,
-    text_of,
 )
-from fairlead_proxy.dialects.responses.failures import failure_of, malformed
-from fairlead_proxy.dialects.responses.json_values import decode_json
+from fairlead_proxy.dialects.responses.failures import failure_of
 from fairlead_proxy.dialects.responses.open_parts import OpenParts, PartKey
 from fairlead_proxy.dialects.responses.parts import read_citation
 from fairlead_proxy.dialects.responses.usage import read_usage
 from fairlead_proxy.dialects.sse import Event
+from fairlead_proxy.dialects.told_json import count_of, list_of, text_in, told_frame
 from fairlead_proxy.exchange.completion import (
     AnswerPart,
     Began,
@@ -29,7 +27,6 @@ from fairlead_proxy.exchange.completion import (
     UsageTold,
 )
 from fairlead_proxy.exchange.conversation import Reasoning, Refusal, Text, ToolCall
-from fairlead_proxy.exchange.errors import UpstreamFailure
 
 JsonObject = dict[str, Any]
 
@@ -54,22 +51,15 @@ class ResponsesStreamReader:
     def take(self, frame: Event) -> list[StreamEvent]:
         if self.ended or frame.data is None or frame.data.strip() == _DONE:
             return []
-        try:
-            event = decode_json(frame.data)
-        except ValueError:
-            if frame.whole:
-                raise malformed("an event of the stream is not JSON") from None
-            raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream was cut in an event", status=200) from None
-        if not isinstance(event, dict):
-            raise malformed("an event of the stream is no object")
-        type_ = text_of(event, "type") or frame.name.decode(errors="replace")
+        event = told_frame(frame)
+        type_ = text_in(event, "type") or frame.name.decode(errors="replace")
         if type_ == "error" or (event.get("error") and not type_.startswith(_PREFIX)):
             raise failure_of(event.get("error") or _without_frame(event), "stream")
         return self._take(type_.removeprefix(_PREFIX), event) if type_.startswith(_PREFIX) else []
 
     def finish(self) -> list[StreamEvent]:
         if not self.ended:
-            raise UpstreamFailure(FailureClass.STREAM_BROKEN, "the stream ended before its end", status=200)
+            raise ended_early()
         return []
 
     def _take(self, name: str, event: JsonObject) -> list[StreamEvent]:
@@ -90,13 +80,13 @@ class ResponsesStreamReader:
             return
         self._began = True
         if isinstance(response, dict):
-            found.append(Began(text_of(response, "id"), text_of(response, "model"), created_of(response)))
+            found.append(Began(text_in(response, "id"), text_in(response, "model"), created_of(response)))
         else:
             found.append(Began())
 
     def _take_piece(self, name: str, event: JsonObject, found: list[StreamEvent]) -> None:
         """Take an event within an item. The content of a message is a part; so is any other item."""
-        item, content = _index(event, "output_index"), _index(event, "content_index")
+        item, content = count_of(event.get("output_index")), count_of(event.get("content_index"))
         pieces: list[StreamEvent] = []
         parts = self._parts
         match name:
@@ -106,23 +96,23 @@ class ResponsesStreamReader:
                 self._take_content((item, content), event.get("part"), name == "content_part.done", pieces)
             case "output_text.delta":
                 chances = chances_of(event.get("logprobs"))
-                parts.grow((item, content), Text(""), text_of(event, "delta"), pieces, chances)
+                parts.grow((item, content), Text(""), text_in(event, "delta"), pieces, chances)
             case "output_text.done":
-                parts.complete((item, content), Text(""), text_of(event, "text"), pieces)
+                parts.complete((item, content), Text(""), text_in(event, "text"), pieces)
             case "output_text.annotation.added":
                 citation = read_citation(event.get("annotation"))
                 if citation is not None:
                     parts.cite((item, content), citation, pieces)
             case "refusal.delta":
-                parts.grow((item, content), Refusal(""), text_of(event, "delta"), pieces)
+                parts.grow((item, content), Refusal(""), text_in(event, "delta"), pieces)
             case "refusal.done":
-                parts.complete((item, content), Refusal(""), text_of(event, "refusal"), pieces)
+                parts.complete((item, content), Refusal(""), text_in(event, "refusal"), pieces)
             case "reasoning_summary_text.delta" | "reasoning_text.delta":
                 self._take_reasoning(item, name, event, pieces)
             case "function_call_arguments.delta":
-                parts.grow_begun((item, -1), text_of(event, "delta"), pieces)
+                parts.grow_begun((item, -1), text_in(event, "delta"), pieces)
             case "function_call_arguments.done":
-                parts.complete_begun((item, -1), text_of(event, "arguments"), pieces)
+                parts.complete_begun((item, -1), text_in(event, "arguments"), pieces)
             case "output_item.done":
                 self._take_done(item, event.get("item"), pieces)
             case _:
@@ -134,16 +124,16 @@ class ResponsesStreamReader:
     def _take_added(self, item: int, value: object, pieces: list[StreamEvent]) -> None:
         """Begin a call. What else begins here has nothing in it yet: it begins when it has."""
         if isinstance(value, dict) and value.get("type") in ("function_call", "custom_tool_call"):
-            call = ToolCall(call_id_of(value, item), text_of(value, "name"), "")
+            call = ToolCall(call_id_of(value, item), text_in(value, "name"), "")
             self._parts.begin((item, -1), call, pieces)
 
     def _take_content(self, key: PartKey, value: object, done: bool, pieces: list[StreamEvent]) -> None:
         empty: AnswerPart | None = None
         whole = ""
         if isinstance(value, dict) and value.get("type") == "output_text":
-            empty, whole = Text(""), text_of(value, "text")
+            empty, whole = Text(""), text_in(value, "text")
         elif isinstance(value, dict) and value.get("type") == "refusal":
-            empty, whole = Refusal(""), text_of(value, "refusal")
+            empty, whole = Refusal(""), text_in(value, "refusal")
         if empty is None:
             return
         if whole:
@@ -155,18 +145,18 @@ class ResponsesStreamReader:
 
     def _take_reasoning(self, item: int, name: str, event: JsonObject, pieces: list[StreamEvent]) -> None:
         """Grow reasoning: by its summary, whose parts a blank line divides, or by its text; by one of them alone."""
-        text = text_of(event, "delta")
+        text = text_in(event, "delta")
         if not text:
             return
         is_summary = name == "reasoning_summary_text.delta"
-        place = (is_summary, _index(event, "summary_index" if is_summary else "content_index"))
+        place = (is_summary, count_of(event.get("summary_index" if is_summary else "content_index")))
         before = self._summary_index.get(item)
         if isinstance(before, tuple) and before[0] is not is_summary:
             return
         if before is not None and before != place:
             text = f"\n\n{text}"
         self._summary_index[item] = place
-        self._parts.grow((item, -1), Reasoning(id=text_of(event, "item_id") or None), text, pieces)
+        self._parts.grow((item, -1), Reasoning(id=text_in(event, "item_id") or None), text, pieces)
 
     def _take_done(self, item: int, value: object, pieces: list[StreamEvent]) -> None:
         """End an item, with what of it had not been told."""
@@ -175,11 +165,11 @@ class ResponsesStreamReader:
         parts, key = self._parts, (item, -1)
         match value.get("type"):
             case "message":
-                for content, part in enumerate(list_in(value, "content")):
+                for content, part in enumerate(list_of(value.get("content"))):
                     self._take_content((item, content), part, True, pieces)
             case "function_call":
                 self._take_added(item, value, pieces)
-                parts.complete_begun(key, text_of(value, "arguments"), pieces)
+                parts.complete_begun(key, text_in(value, "arguments"), pieces)
                 parts.end(key, pieces)
             case "custom_tool_call":
                 self._take_added(item, value, pieces)
@@ -199,7 +189,7 @@ class ResponsesStreamReader:
         whole = response if isinstance(response, dict) else {}
         self._begin(whole, found)
         if not self._parts.seen:
-            for index, item in enumerate(list_in(whole, "output")):
+            for index, item in enumerate(list_of(whole.get("output"))):
                 self._take_done(index, item, found)
         self._parts.end_all(found)
         usage = read_usage(whole.get("usage"))
@@ -207,11 +197,6 @@ class ResponsesStreamReader:
             found.append(UsageTold(usage))
         found += (ChoiceEnded(stop_of({**whole, "status": name}, self._parts.seen)), Ended())
         self.ended = True
-
-
-def _index(event: JsonObject, name: str) -> int:
-    value = event.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
 
 
 def _without_frame(event: JsonObject) -> JsonObject:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fairlead_proxy.dialects.told_json import count_of, object_of
 from fairlead_proxy.exchange.usage import Usage
 
 
@@ -13,14 +14,16 @@ def read_usage(value: object) -> Usage | None:
     """
     if not isinstance(value, dict):
         return None
-    input_tokens = _count(value, "input_tokens")
-    cached = min(input_tokens, _count(value.get("input_tokens_details"), "cached_tokens"))
+    input_tokens = count_of(value.get("input_tokens"))
+    cached = min(input_tokens, count_of(object_of(value.get("input_tokens_details")).get("cached_tokens")))
     return Usage(
         input_tokens=input_tokens,
-        output_tokens=_count(value, "output_tokens"),
+        output_tokens=count_of(value.get("output_tokens")),
         cached_input_tokens=cached,
-        cache_write_tokens=min(input_tokens - cached, _count(value.get("input_tokens_details"), "cache_write_tokens")),
-        reasoning_tokens=_count(value.get("output_tokens_details"), "reasoning_tokens"),
+        cache_write_tokens=min(
+            input_tokens - cached, count_of(object_of(value.get("input_tokens_details")).get("cache_write_tokens"))
+        ),
+        reasoning_tokens=count_of(object_of(value.get("output_tokens_details")).get("reasoning_tokens")),
     )
 
 
@@ -37,8 +40,3 @@ def usage_object(usage: Usage | None) -> dict[str, Any] | None:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.input_tokens + usage.output_tokens,
     }
-
-
-def _count(counts: object, name: str) -> int:
-    value = counts.get(name) if isinstance(counts, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

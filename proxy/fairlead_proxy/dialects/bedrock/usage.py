@@ -1,0 +1,21 @@
+"""Token counts as Bedrock reports them: what caches had to do with comes beside the input, not in it."""
+
+from fairlead_proxy.dialects.told_json import count_of, object_of
+from fairlead_proxy.exchange.usage import Usage
+
+
+def read_usage(value: object) -> Usage | None:
+    """Read TokenUsage, whose input does not count what a cache had to do with.
+
+    Source: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
+    """
+    told = object_of(value)
+    if "inputTokens" not in told and "outputTokens" not in told:
+        return None
+    cached, written = count_of(told.get("cacheReadInputTokens")), count_of(told.get("cacheWriteInputTokens"))
+    return Usage(
+        input_tokens=count_of(told.get("inputTokens")) + cached + written,
+        output_tokens=count_of(told.get("outputTokens")),
+        cached_input_tokens=cached,
+        cache_write_tokens=written,
+    )
