@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 
-.PHONY: help check lint test test-compiled generate changelog lock bench profile soak
+.PHONY: help check lint test test-compiled generate failures changelog lock bench profile soak
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -23,6 +23,9 @@ test-compiled:  ## the proxy's tests again, on the form that images hold (a C co
 
 generate: lock  ## CRDs, chart files, reference pages and requirements, from their sources
 	PYTHONPATH=tests $(PYTHON) -m architecture.generated --write
+
+failures:  ## docs/reference/failures.md, from a run of the failure matrix
+	WRITE_FAILURES=1 ./test -n 0 tests/failures/test_matrix.py
 
 changelog:  ## CHANGELOG.md from docs/changes, for VERSION=x.y.z
 	.venv/bin/towncrier build --version $(VERSION)

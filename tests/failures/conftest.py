@@ -8,6 +8,8 @@ import openai
 import pytest
 from doubles.processes import ScriptedUpstream, Standalone, eventually, scripted_upstream, standalone
 
+pytest.register_assert_rewrite("failures.demands")
+
 MANIFESTS = """
 apiVersion: fairlead.dev/v1alpha1
 kind: ModelProvider

@@ -99,7 +99,7 @@ BEDROCK_FAILURES: tuple[VendorFailure, ...] = (
     ),
     _whole(
         "access-denied",
-        "CredentialRejected",
+        "ModelUnavailable",  # the key is good, for other models
         403,
         "AccessDeniedException",
         "You don't have access to the model with the specified model ID.",
