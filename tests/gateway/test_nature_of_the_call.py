@@ -4,7 +4,7 @@ import json
 
 import pytest
 from doubles.gateway_rig import Rig, config, provider
-from doubles.scripted_transport import DONE, EVENTS, Answer, error, plain, stream
+from doubles.scripted_transport import DONE, EVENTS, JSON, Answer, error, plain, stream
 from doubles.virtual_time import run_virtual
 
 from fairlead_proxy.contract.config import Resilience
@@ -57,13 +57,30 @@ def test_a_call_that_is_too_long_goes_to_a_larger_model_only(
 
 
 @each_mode
-def test_a_call_too_long_for_all_of_them_is_refused_in_the_first_ones_words(streamed: bool) -> None:
+def test_a_call_too_long_for_all_of_them_is_refused_in_the_last_ones_words(streamed: bool) -> None:
     async def main() -> None:
-        rig = Rig(config([provider("a"), provider("b")]), {"a": [TOO_LONG], "b": [error(500)]})
+        last = Answer(400, JSON, [b'{"error":{"message":"too long here too","code":"context_length_exceeded"}}'])
+        rig = Rig(config([provider("a"), provider("b")]), {"a": [TOO_LONG], "b": [last]})
         caller = await rig.call(stream=streamed)
-        assert (caller.status, caller.body) == (400, TOO_LONG.body[0])
-        assert rig.outcomes_of() == ["ContextLengthExceeded", "ServerError"]
+        assert (caller.status, caller.body) == (400, last.body[0])
+        assert rig.outcomes_of() == ["ContextLengthExceeded", "ContextLengthExceeded"]
         assert rig.record().reason == "ContextLengthExceeded"
+
+    run_virtual(main())
+
+
+@each_mode
+@pytest.mark.parametrize(
+    ("later", "status"), [(error(500), 502), (error(429, "", ("retry-after", "30")), 429)], ids=["500", "429"]
+)
+def test_a_larger_target_that_may_answer_later_is_not_hidden_by_the_refusal_before(
+    later: Answer, status: int, streamed: bool
+) -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a"), provider("b")]), {"a": [TOO_LONG], "b": [later]})
+        caller = await rig.call(stream=streamed)
+        assert caller.status == status
+        assert ("retry-after" in caller.headers) is (status == 429)
 
     run_virtual(main())
 

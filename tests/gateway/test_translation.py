@@ -1,5 +1,6 @@
 """Calls whose caller and target speak different dialects: who is asked what, what is left out, what passes as it is."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,9 +10,12 @@ from doubles.recording_sink import RecordingSink
 from doubles.scripted_transport import JSON, Answer, error, plain, stream
 from doubles.virtual_time import run_virtual
 
-from fairlead_proxy.contract.names import DialectName, ProviderType
-from fairlead_proxy.dialects.registry import ANTHROPIC, OPENAI_CHAT
-from fairlead_proxy.exchange.conversation import Seal
+from fairlead_proxy.contract.names import DialectName, Mode, ProviderType
+from fairlead_proxy.dialects.dialect import ReadRequest
+from fairlead_proxy.dialects.openai.chat import OpenAIChat
+from fairlead_proxy.dialects.registry import ANTHROPIC, ANTHROPIC_COUNT, OPENAI_CHAT
+from fairlead_proxy.exchange.call import Named
+from fairlead_proxy.exchange.conversation import Conversation, Role, Seal, Text, Turn
 from fairlead_proxy.exchange.seals import write_seal
 
 QUESTION: list[Any] = [{"role": "user", "content": "hello"}]
@@ -202,6 +206,41 @@ def test_another_providers_signature_is_taken_out_of_a_chat_call_too() -> None:
             "content": None,
             "tool_calls": [{"id": "c1", "type": "function", "function": function}],
         }
+
+    run_virtual(main())
+
+
+def test_a_count_is_answered_and_nothing_is_booked_for_it() -> None:
+    async def main() -> None:
+        rig = Rig(config([anthropic("a")]), {"a": [Answer(headers=JSON, body=[b'{"input_tokens":1000000}'])]})
+        caller = await rig.raw_call(body(), dialect=ANTHROPIC_COUNT)
+        assert json.loads(caller.body) == {"input_tokens": 1000000}
+        assert rig.record().attempts[0].usage is None
+        assert rig.record().cost == {}
+        assert rig.line()["input_tokens"] == 0
+        assert rig.sample("fairlead_tokens_total") == 0
+
+    run_virtual(main())
+
+
+class Misreading(OpenAIChat):
+    """Reads every request as one that no dialect can write: a fault of ours."""
+
+    @staticmethod
+    def read_request(body: bytes, named: Named | None = None) -> ReadRequest:
+        broken: Any = 5
+        conversation = Conversation(turns=(Turn(Role.USER, (Text(broken),)),))
+        return ReadRequest("smart", Mode.PLAIN, body, read_conversation=lambda _: conversation)
+
+
+def test_a_fault_in_writing_a_request_is_booked_and_gives_the_trial_back() -> None:
+    async def main() -> None:
+        rig = Rig(config([anthropic("a")]), {"a": [error(429, "", ("retry-after", "1")), message()]})
+        assert (await rig.call()).status == 429
+        await asyncio.sleep(2)  # virtual: the provider may be tried again, once
+        assert (await rig.raw_call(b"{}", dialect=Misreading())).status == 500
+        assert rig.outcomes_of(2) == ["InvalidRequest"]
+        assert (await rig.call()).status == 200
 
     run_virtual(main())
 

@@ -57,6 +57,25 @@ async def test_geminis_streams_and_names_stand_in_the_path(tmp_path: Path) -> No
     assert (named.model, named.mode) == ("my model", Mode.STREAM)
 
 
+@pytest.mark.parametrize("name", ["llama3:8b", "org/model", "org%2Fmodel", "org/llama3:8b"])
+async def test_a_model_of_any_legal_name_is_reached_and_shown(tmp_path: Path, name: str) -> None:
+    async with edge(tmp_path) as served:
+        await served.exchange(post(b"{}", path=f"/v1beta/models/{name}:generateContent"))
+        shown = await served.exchange(get(f"/v1/models/{name}"))
+    named = served.handler.calls[0].named
+    assert named is not None
+    assert named.model == name.replace("%2F", "/")
+    assert (status_of(shown), json.loads(body_of(shown))["error"]["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize("method", ["embedContent", "batchGenerateContent"])
+async def test_a_method_that_is_not_served_is_an_unknown_path(tmp_path: Path, method: str) -> None:
+    async with edge(tmp_path) as served:
+        answer = await served.exchange(post(b"{}", path=f"/v1beta/models/smart:{method}"))
+    assert status_of(answer) == 404
+    assert "generateContent" in json.loads(body_of(answer))["error"]["message"]
+
+
 async def test_a_stream_that_is_no_event_stream_is_refused_with_the_remedy(tmp_path: Path) -> None:
     async with edge(tmp_path) as served:
         answer = await served.exchange(post(b"{}", path="/v1beta/models/smart:streamGenerateContent"))

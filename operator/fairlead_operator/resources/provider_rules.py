@@ -13,7 +13,7 @@ from fairlead_operator.resources.provider import (
     SimulatedSpec,
 )
 from fairlead_operator.resources.rule import Rule, given_or
-from fairlead_proxy.contract.names import FailureClass, Operation, ProviderType
+from fairlead_proxy.contract.names import FailureClass, Operation, ProbeMode, ProviderType
 
 _AZURE_PATH = "^https?://[^/]+(/.*)?/openai(/.*)?$"
 _KEYED = frozenset({ProviderType.VERTEX_AI, ProviderType.BEDROCK})
@@ -52,6 +52,14 @@ PROVIDER_RULES: tuple[Rule[Any], ...] = (
         lambda spec: _azure_path(spec) is not None,
         "self.type != 'AzureOpenAI' || !has(self.endpoint) || !has(self.endpoint.url) || "
         f"!self.endpoint.url.matches('{_AZURE_PATH}')",
+    ),
+    Rule(
+        ModelProviderSpec,
+        "health.active.mode",
+        "Bedrock and VertexAI have no list of models to ask for at the address of calls; write None or remove it",
+        lambda spec: spec.type in _KEYED and spec.health.active.mode == ProbeMode.LIST_MODELS,
+        "!(self.type in ['Bedrock', 'VertexAI']) || !has(self.health) || !has(self.health.active) || "
+        "!has(self.health.active.mode) || self.health.active.mode != 'ListModels'",
     ),
     Rule(
         ModelProviderSpec,

@@ -50,7 +50,8 @@ def exhausted(model: str, outcomes: Sequence[Outcome], retry_at: float | None, n
     message = f"no target of the model {model!r} could answer: {told}"
     if outcomes[-1].failure in _NATURE_CLASSES:
         return Answer(400, "invalid_request", message)
-    if all(outcome.failure in _LIMIT_CLASSES for outcome in outcomes):
+    # Who found the call too long, or filtered it, does not tell whether another may answer it later.
+    if all(outcome.failure in _LIMIT_CLASSES for outcome in outcomes if outcome.failure not in _NATURE_CLASSES):
         return Answer(429, "rate_limited", message, None, (*_retry_after(retry_at, now), NO_RETRY))
     if outcomes[-1].failure in TIMEOUT_CLASSES:
         return Answer(504, "upstream_timeout", message, None, (NO_RETRY,))

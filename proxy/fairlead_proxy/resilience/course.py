@@ -63,12 +63,14 @@ class Course:
             step = self._steps[self._position]
             if self._fits is not None and not self._fits(step):
                 self._position += 1
+                self._repeat = 0
                 continue
             if self._breakers.try_acquire(step.cell(self._mode), now):
                 self._left -= 1
                 return step
             self._pass_by(str(step.target))
             self._position += 1
+            self._repeat = 0
         return None
 
     def falls_back(self, failure: FailureClass) -> bool:

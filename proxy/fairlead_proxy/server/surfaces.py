@@ -55,10 +55,12 @@ SERVED = (
 
 _GEMINI_CALL = re.compile(
     r"/(?:v1|v1beta|v1beta1)/(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/google/)?models/"
-    r"(?P<model>[^/:]+):(?P<method>generateContent|streamGenerateContent|countTokens)"
+    r"(?P<model>.+):(?P<method>generateContent|streamGenerateContent|countTokens)"
 )
 """Google's clients name a project and a location, or a publisher, where they are set up for Vertex AI."""
-_MODELS = re.compile(r"/(?P<version>v1|v1beta|v1beta1)/(?P<publisher>publishers/google/)?models(?:/(?P<model>[^/]+))?")
+_MODELS = re.compile(r"/(?P<version>v1|v1beta|v1beta1)/(?P<publisher>publishers/google/)?models(?:/(?P<model>.+))?")
+_LONGEST_KEPT = 256
+"""Of the paths whose reading is remembered: who calls with a new one each time has it read each time."""
 _ARRAY_STREAM = Answer(
     400,
     "unsupported_stream",
@@ -94,7 +96,7 @@ def is_call(request: Request) -> bool:
 def listing_of(request: Request) -> Listing | None:
     """Return which list of models a path shows; under /v1, where vendors share it, the caller's headers say whose."""
     found = _MODELS.fullmatch(request.path)
-    if found is None:
+    if found is None or (request.method == "POST" and ":" in request.path):  # a method of Gemini's that is not served
         return None
     gemini = found["version"] != "v1" or found["publisher"] is not None
     return Listing(GEMINI if gemini else _dialect_by_headers(request), unquote(found["model"] or ""))
@@ -118,8 +120,16 @@ def query_key(request: Request) -> str:
     return parse_qs(query).get("key", [""])[0] if "key=" in query else ""
 
 
-@lru_cache(maxsize=1024)
 def _gemini_surface(path: str) -> Surface | None:
+    return _kept_gemini_surface(path) if len(path) <= _LONGEST_KEPT else _read_gemini_surface(path)
+
+
+@lru_cache(maxsize=1024)
+def _kept_gemini_surface(path: str) -> Surface | None:
+    return _read_gemini_surface(path)
+
+
+def _read_gemini_surface(path: str) -> Surface | None:
     found = _GEMINI_CALL.fullmatch(path)
     if found is None:
         return None

@@ -59,6 +59,7 @@ class Attempt:
         "_clocks",
         "_errand",
         "_headers",
+        "_lost",
         "_more",
         "_on_end",
         "_passage",
@@ -106,6 +107,7 @@ class Attempt:
         self._answered: Usage | None = None
         self._status: int | None = None
         self._headers: Headers = ()
+        self._lost: tuple[str, ...] = ()
         self._body: list[bytes] = []
         self._size = 0
         self._asks_usage = self._usage_refused = False
@@ -119,7 +121,12 @@ class Attempt:
     def begin(self, progress: Progress) -> None:
         """Send the call; `progress` is told of it."""
         self._progress = progress
-        self._send(asks_usage=self._request.mode is Mode.STREAM and self._berth.target not in self._refusing)
+        try:
+            self._send(asks_usage=self._request.mode is Mode.STREAM and self._berth.target not in self._refusing)
+        except UpstreamFailure as failure:
+            self._end(failure)
+        except Exception as fault:  # one call's fault must not become the connection's, or the process's
+            self.fail(fault)
 
     def interrupt(self, failure: FailureClass, detail: str) -> None:
         """End it now, as this class; without effect once it has ended."""
@@ -204,7 +211,7 @@ class Attempt:
             None if failure is None else failure.retry_after_seconds,
             self.committed,
             self._usage(estimate=estimate),
-            self._passage.losses(self._request, model=self._berth.upstream_model) if self._berth.translates else (),
+            self._lost,
         )
 
     @property
@@ -245,6 +252,8 @@ class Attempt:
             self._end(berth.refusal)
             return
         body = self._passage.rewrite_request(self._request, model=berth.upstream_model, include_usage=asks_usage)
+        if berth.translates:
+            self._lost = self._passage.losses(self._request, model=berth.upstream_model)
         if berth.signer is None:
             self._errand = berth.transport.send(berth.lane, body, self, self._more)
         else:
@@ -361,7 +370,12 @@ class Attempt:
         on_end()
 
     def _usage(self, *, estimate: bool) -> Usage | None:
-        """Return what the provider counted; where it did not, an estimate if asked for, else None."""
+        """Return what the provider counted; where it did not, an estimate if asked for, else None.
+
+        Who asks for a count uses nothing.
+        """
+        if self._berth.counts:
+            return None
         if self._answered is not None:
             return self._answered
         relay = self.relay

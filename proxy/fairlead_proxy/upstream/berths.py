@@ -39,12 +39,12 @@ class Berth:
 
     `target`: ids of provider and model. `lines` are encoded headers: rule, provider, model, and whether the answer is
     a simulated one. `made_by`: stands for the configuration and the keys that it holds. `dialect`: the target's.
-    `follows`: a stream that breaks after content is to be gone on with.
+    `follows`: a stream that breaks after content is to be gone on with. `counts`: it is asked for a count of tokens.
     """
 
     __slots__ = (
-        "caller", "cell", "dialect", "follows", "lane", "lines", "made_by", "mode", "passage", "refusal", "signer",
-        "step", "target", "translates", "transport", "upstream_model",
+        "caller", "cell", "counts", "dialect", "follows", "lane", "lines", "made_by", "mode", "passage", "refusal",
+        "signer", "step", "target", "translates", "transport", "upstream_model",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +66,7 @@ class Berth:
         self.step = step
         self.caller = caller
         self.dialect = dialect
+        self.counts = caller.operation is Operation.COUNT_TOKENS
         self.translates = caller.name is not dialect
         self.passage: Passage = passage_of(caller, dialect, step.provider.type)
         self.signer = signer

@@ -29,7 +29,7 @@ class Reply:
     """The answer to one call. What ends it closes the record with what the caller got.
 
     `berth`: the step under way, or the last one. `rest`: good bytes of a stream, still to be sent when it breaks off.
-    `refusal`: what a provider said of the call itself, should nobody answer it.
+    `refusal`: what the last provider said of the call itself.
     """
 
     __slots__ = ("berth", "dialect", "record", "refusal", "rest", "sink")
@@ -75,9 +75,8 @@ class Reply:
         self.sink.answer(relayed.status, lines, relayed.body)
 
     def note(self, failure: UpstreamFailure) -> None:
-        """Keep what a provider said of the call itself; of several, the first."""
-        if failure.relayed is not None and self.refusal is None:
-            self.refusal = failure
+        """Keep what a provider said of the call itself, as long as nothing else has gone wrong since."""
+        self.refusal = None if failure.relayed is None else failure
 
     def end_with_what_there_is(self) -> bool:
         """End an answer that has begun, or say what a provider said of the call; return False if there is neither."""
