@@ -12,6 +12,7 @@ WORDS = "alpha beta gamma delta epsilon"
 each_caller = pytest.mark.parametrize("caller", CALLERS)
 each_upstream = pytest.mark.parametrize("upstream", UPSTREAMS)
 each_mode = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+each_kind = pytest.mark.parametrize("use_async", [False, True], ids=["sync", "async"])
 
 
 def open_caller(house: House, caller: str, model: str, *, use_async: bool = False) -> Caller:
@@ -21,7 +22,7 @@ def open_caller(house: House, caller: str, model: str, *, use_async: bool = Fals
 @each_caller
 @each_upstream
 @each_mode
-@pytest.mark.parametrize("use_async", [False, True], ids=["sync", "async"])
+@each_kind
 def test_text_arrives_with_its_counts(house: House, caller: str, upstream: str, stream: bool, use_async: bool) -> None:
     house.upstream.behave(cached_tokens=3, reasoning_tokens=2)
     heard = open_caller(house, caller, upstream, use_async=use_async).ask(Question(), stream=stream)
@@ -36,9 +37,12 @@ def test_text_arrives_with_its_counts(house: House, caller: str, upstream: str, 
 @each_caller
 @each_upstream
 @each_mode
-def test_a_tool_is_called_and_its_result_understood(house: House, caller: str, upstream: str, stream: bool) -> None:
+@each_kind
+def test_a_tool_is_called_and_its_result_understood(
+    house: House, caller: str, upstream: str, stream: bool, use_async: bool
+) -> None:
     house.upstream.behave(answer="tools")
-    talking = open_caller(house, caller, upstream)
+    talking = open_caller(house, caller, upstream, use_async=use_async)
     heard = talking.ask(Question(tools=True), stream=stream)
     assert heard.tools == [("weather", {"city": "Paris"})]
     assert heard.stop == "tools"
@@ -73,9 +77,11 @@ def test_an_image_reaches_the_provider(house: House, caller: str, upstream: str,
 @each_caller
 @each_upstream
 @each_mode
-def test_an_answer_follows_the_schema(house: House, caller: str, upstream: str, stream: bool) -> None:
+@each_kind
+def test_an_answer_follows_the_schema(house: House, caller: str, upstream: str, stream: bool, use_async: bool) -> None:
     house.upstream.behave(answer="json")
-    heard = open_caller(house, caller, upstream).ask(Question(schema=True), stream=stream)
+    talking = open_caller(house, caller, upstream, use_async=use_async)
+    heard = talking.ask(Question(schema=True), stream=stream)
     assert heard.text == '{"answer": 42, "city":"Paris"}'
     body = house.upstream.seen()["requests"][-1]["body"]
     assert "additionalProperties" in body
@@ -108,12 +114,15 @@ def test_an_answer_that_is_cut_by_its_length_says_so(house: House, caller: str, 
 @each_caller
 @each_upstream
 @each_mode
-@pytest.mark.parametrize(("status", "told"), [(500, 502), (429, 429), (401, 502), (400, 400)])
+@pytest.mark.parametrize(
+    ("status", "told", "use_async"),
+    [(500, 502, False), (429, 429, False), (401, 502, False), (400, 400, False), (500, 502, True), (400, 400, True)],
+)
 def test_an_error_is_raised_as_the_sdk_knows_it(
-    house: House, caller: str, upstream: str, stream: bool, status: int, told: int
+    house: House, caller: str, upstream: str, stream: bool, status: int, told: int, use_async: bool
 ) -> None:
     house.upstream.behave("status", status=status)
-    talking = open_caller(house, caller, upstream)
+    talking = open_caller(house, caller, upstream, use_async=use_async)
     with pytest.raises(talking.failures) as caught:
         talking.ask(Question(), stream=stream)
     assert talking.status_of(caught.value) == told
@@ -121,8 +130,9 @@ def test_an_error_is_raised_as_the_sdk_knows_it(
 
 @each_caller
 @each_upstream
-def test_a_stream_that_breaks_off_raises(house: House, caller: str, upstream: str) -> None:
+@each_kind
+def test_a_stream_that_breaks_off_raises(house: House, caller: str, upstream: str, use_async: bool) -> None:
     house.upstream.behave("cut_after", before_tokens=3)
-    talking = open_caller(house, caller, upstream)
+    talking = open_caller(house, caller, upstream, use_async=use_async)
     with pytest.raises(talking.failures):
         talking.ask(Question(), stream=True)
