@@ -1,5 +1,6 @@
 """Server-sent events are the same however the stream was cut, and no byte of it is lost."""
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fairlead_proxy.contract.names import FailureClass
-from fairlead_proxy.dialects.sse import MAX_EVENT_BYTES, MAX_LINE_BYTES, Event, SseParser
+from fairlead_proxy.dialects.sse import MAX_EVENT_BYTES, MAX_LINE_BYTES, MAX_WIDE_BYTES, Event, SseParser
 from fairlead_proxy.exchange.errors import UpstreamFailure
 
 endings = st.sampled_from([b"\n", b"\r", b"\r\n"])
@@ -131,6 +132,37 @@ def test_a_line_of_a_byte_more_is_refused(chunk_bytes: int) -> None:
     assert failed.value.failure is FailureClass.MALFORMED_RESPONSE
 
 
+@pytest.mark.parametrize("chunk_bytes", [65_536, MAX_WIDE_BYTES + 20])
+def test_a_wide_line_is_read_whole_and_no_byte_more(chunk_bytes: int) -> None:
+    line = b"data: " + b"x" * (MAX_WIDE_BYTES - len(b"data: ") - 2) + b"\n\n"
+    parser = SseParser(MAX_WIDE_BYTES, MAX_WIDE_BYTES)
+    events = [event for at in range(0, len(line), chunk_bytes) for event in parser.feed(line[at : at + chunk_bytes])]
+    assert [event.raw == line for event in events] == [True]
+    assert parser.feed(line.rstrip(b"\n") + b"xx") == []
+    with pytest.raises(UpstreamFailure, match="a line of the stream is too long"):
+        parser.feed(b"x")
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 64])
+def test_a_long_line_takes_time_as_it_has_chunks(chunk_bytes: int) -> None:
+    parser = SseParser(MAX_WIDE_BYTES, MAX_WIDE_BYTES)
+    piece, count = b"x" * chunk_bytes, 500_000
+    parser.feed(b"data: ")
+    started = time.process_time()
+    for _ in range(count):
+        parser.feed(piece)
+    events = parser.feed(b"\n\n")
+    assert len(events[0].raw) == chunk_bytes * count + len(b"data: \n\n")
+    assert time.process_time() - started < 8, "it takes far longer if every chunk copies what came before it"
+
+
+def test_an_event_that_is_not_whole_yet_is_counted() -> None:
+    parser = SseParser()
+    assert parser.unfinished_bytes == 0
+    parser.feed(b"data: a\n\ndata: b")
+    assert parser.unfinished_bytes == len(b"data: b")
+
+
 def test_comments_between_events_are_blocks_without_data() -> None:
     events = parse([b": OPENROUTER PROCESSING\n\n", b":\n\ndata: a\n: within\n\n"])
     assert [event.data for event in events] == [None, None, b"a"]
@@ -139,3 +171,24 @@ def test_comments_between_events_are_blocks_without_data() -> None:
 @pytest.mark.parametrize("pieces", [[b"\xef\xbb\xbf", b"data: a\n\n"], [b"\xef", b"\xbb", b"\xbfdata: a\n\n"]])
 def test_a_byte_order_mark_may_be_cut_off_or_in_pieces(pieces: list[bytes]) -> None:
     assert [event.data for event in parse(pieces)] == [b"a"]
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("rest", [b"", b"\n\ndata: b\n\n"])
+def test_events_before_a_line_that_is_too_long_come_out_first_though_it_comes_with_them(
+    ending: bytes, rest: bytes
+) -> None:
+    parser = SseParser()
+    events = parser.feed(b"data: a" + 2 * ending + b"data: " + b"x" * MAX_LINE_BYTES + rest)
+    assert [event.data for event in events] == [b"a"]
+    with pytest.raises(UpstreamFailure) as failed:
+        parser.finish()
+    assert failed.value.failure is FailureClass.MALFORMED_RESPONSE
+
+
+def test_whatever_comes_behind_a_line_that_is_too_long_is_refused() -> None:
+    parser = SseParser()
+    assert len(parser.feed(b"data: a\n\ndata: " + b"x" * MAX_LINE_BYTES)) == 1
+    assert not parser.between_events
+    with pytest.raises(UpstreamFailure):
+        parser.feed(b"\n\ndata: b\n\n")

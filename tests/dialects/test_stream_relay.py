@@ -79,6 +79,9 @@ def test_frames_without_content_are_held_and_then_passed_on(frame: bytes) -> Non
         delta(tool_calls=[{"index": 0, "id": "t"}]),
         delta(function_call={"name": "f"}),
         delta(audio={"id": "a"}),
+        delta(
+            content="", images=[{"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}}]
+        ),
         delta(content=[{"type": "text", "text": "x"}]),
         STOP,
         b'data: {"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}\n\n',

@@ -1,7 +1,7 @@
 """What holds between any two dialects, whatever is asked and whatever is answered."""
 
 import json
-from itertools import pairwise, product
+from itertools import pairwise, product, zip_longest
 from typing import Any
 
 import pytest
@@ -18,7 +18,19 @@ from fairlead_proxy.dialects.dialect import Relay
 from fairlead_proxy.dialects.registry import passage_of, provider_dialect
 from fairlead_proxy.dialects.sse import SseParser
 from fairlead_proxy.exchange.call import Named
-from fairlead_proxy.exchange.completion import AnswerPart, Choice, Completion, Stop, is_content
+from fairlead_proxy.exchange.completion import (
+    AnswerPart,
+    Choice,
+    ChoiceEnded,
+    Completion,
+    PartBegan,
+    PartEnded,
+    PartGrew,
+    Stop,
+    StreamEvent,
+    UsageTold,
+    is_content,
+)
 from fairlead_proxy.exchange.conversation import (
     Conversation,
     Media,
@@ -177,6 +189,47 @@ def test_several_answers_come_whole_as_they_come_in_a_stream(caller: DialectName
     assert gist_of(streamed_answer(caller, completion, 3)) == gist_of(whole_answer(caller, completion))
 
 
+def side_by_side(events: list[StreamEvent]) -> list[StreamEvent]:
+    """Return the same events with all calls begun before the first grows, and growing in turn."""
+    calls = {told.index for told in events if isinstance(told, PartBegan) and isinstance(told.part, ToolCall)}
+    of_calls = [told for told in events if isinstance(told, PartBegan | PartGrew | PartEnded) and told.index in calls]
+    others = [told for told in events if told not in of_calls]
+    begun = [told for told in of_calls if isinstance(told, PartBegan)]
+    grown = [[told for told in of_calls if isinstance(told, PartGrew) and told.index == index] for index in calls]
+    in_turn = [told for row in zip_longest(*grown) for told in row if told is not None]
+    ended = [told for told in of_calls if isinstance(told, PartEnded)]
+    place = next((at for at, told in enumerate(others) if isinstance(told, UsageTold | ChoiceEnded)), len(others))
+    return [*others[:place], *begun, *in_turn, *ended, *others[place:]]
+
+
+@each_caller
+@given(answers(), st.integers(1, 9))
+@some
+def test_calls_that_come_side_by_side_are_told_as_those_that_come_one_after_the_other(
+    caller: DialectName, completion: Completion, piece: int
+) -> None:
+    told = side_by_side(events_of(completion, piece))
+    assert_in_order(told)
+    stream = b"".join(written_by(TALKERS[caller].open_writer(ASKED[caller], now=NOW), told))
+    again = read_by(provider_dialect(caller, Operation.CHAT), stream)
+    assert_in_order(again)
+    assert gist_of(completion_of(again)) == gist_of(streamed_answer(caller, completion, piece))
+
+
+@each_caller
+@given(answers(), st.integers(1, 9))
+@some
+def test_calls_that_a_chat_provider_streams_side_by_side_arrive(
+    caller: DialectName, completion: Completion, piece: int
+) -> None:
+    chat = DialectName.OPENAI_CHAT
+    writer = TALKERS[chat].open_writer(ASKED[chat], now=NOW)
+    mixed = written_by(writer, side_by_side(events_of(completion, piece)))
+    one_by_one = frames_from(chat, completion, piece)
+    heard = heard_by(caller, relayed(open_relay(caller, chat), mixed))
+    assert gist_of(heard) == gist_of(heard_by(caller, relayed(open_relay(caller, chat), one_by_one)))
+
+
 def stops_as_told(stop: Stop) -> set[Stop]:
     """Return what a stop may have become: no dialect has words for all of them."""
     return {
@@ -327,6 +380,22 @@ def test_whatever_frames_come_the_relay_ends_as_its_protocol_does_or_fails(
     assert relay.committed
     last = SseParser().feed(sent)[-1]
     assert caller is provider or any(word in last.raw for word in END_WORDS[caller])  # untouched bytes are only watched
+
+
+@pytest.mark.parametrize(("caller", "provider"), list(product(TALKERS, TALKERS)))
+def test_what_stands_before_a_line_that_is_too_long_is_told_though_it_comes_with_it(
+    caller: DialectName, provider: DialectName
+) -> None:
+    completion = Completion("abc123", "model-1", (Choice((Text("hello"),)),), created=1_700_000_000)
+    good = b"".join(frames_from(provider, completion, 3)[:-1])
+    long = b"data: " + b"x" * provider_dialect(provider, Operation.CHAT).open_parser().max_frame_bytes
+    at_once, apart = open_relay(caller, provider), open_relay(caller, provider)
+    assert at_once.feed(good + long) == apart.feed(good)
+    assert at_once.committed
+    with pytest.raises(UpstreamFailure, match="too long"):
+        apart.feed(long)
+    with pytest.raises(UpstreamFailure, match="too long"):
+        at_once.feed(b"x")
 
 
 @each_caller

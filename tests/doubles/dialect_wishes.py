@@ -206,7 +206,7 @@ MEMBERS: dict[DialectName, dict[str, Any]] = {
             "tools": [{"functionDeclarations": [{"name": "f"}]}],
             "toolConfig": {"functionCallingConfig": {"mode": "ANY"}},
         },
-        "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
+        "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_LOW_AND_ABOVE"}],
         "cachedContent": "cachedContents/1",
         "labels": {"a": "b"},
         "serviceTier": "flex",

@@ -10,7 +10,7 @@ from doubles.scripted_transport import DONE, EVENTS, HANG, ROLE, Answer, chunk, 
 from doubles.virtual_time import run_virtual
 
 from fairlead_proxy.contract.config import Resilience
-from fairlead_proxy.contract.names import FailureClass, ProviderType, WhenBroken
+from fairlead_proxy.contract.names import FailureClass, ProviderType, WhenBroken, WhenFiltered
 from fairlead_proxy.dialects.registry import ANTHROPIC, OPENAI_CHAT
 from fairlead_proxy.dialects.sse import SseParser
 from fairlead_proxy.exchange.errors import UpstreamFailure
@@ -184,8 +184,9 @@ TOOL_CALL = (
         ),
         (stream(ROLE, chunk("said"), chunk(finish="stop"), CUT), {}, "at its end"),
         (stream(ROLE, chunk("said"), CUT), {"web_search_options": {}}, "bound to its dialect"),
+        (stream(ROLE, chunk("said"), CUT), {"n": 2}, "several answers"),
     ],
-    ids=["tool-call", "json", "ended", "bound"],
+    ids=["tool-call", "json", "ended", "bound", "several"],
 )
 def test_what_cannot_be_gone_on_with_ends_with_an_error(first: Answer, request_more: dict[str, Any], why: str) -> None:
     async def main() -> None:
@@ -215,5 +216,90 @@ def test_the_bytes_of_a_stream_that_does_not_break_pass_untouched() -> None:
         body = {"model": "smart", "stream": True, "stream_options": {"include_usage": True}, "messages": []}
         caller = await rig.raw_call(json.dumps(body).encode(), dialect=OPENAI_CHAT)
         assert caller.body == b"".join(part for part in good.body if isinstance(part, bytes))
+
+    run_virtual(main())
+
+
+UNCOUNTED = stream(ROLE, chunk("me there "), chunk("was."), chunk(finish="stop"), DONE)
+
+
+def test_a_target_that_does_not_count_leaves_the_caller_one_estimate_of_both() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a"), provider("b")], resilience=CONTINUE), {"a": [broken()], "b": [UNCOUNTED]})
+        caller = await rig.call(stream=True, stream_options={"include_usage": True})
+        told = [each["usage"] for each in chunks_of(caller) if each.get("usage")]
+        line = rig.line()
+        assert [(each["prompt_tokens"], each["completion_tokens"]) for each in told] == [
+            (line["input_tokens"], line["output_tokens"])
+        ]
+        assert told[0]["completion_tokens"] == 4 + 4
+
+    run_virtual(main())
+
+
+def test_what_the_first_used_reaches_an_anthropic_caller_though_the_second_does_not_count() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a"), provider("b")], resilience=CONTINUE), {"a": [broken()], "b": [UNCOUNTED]})
+        body = {"model": "smart", "max_tokens": 99, "stream": True, "messages": [{"role": "user", "content": "tell"}]}
+        caller = await rig.raw_call(json.dumps(body).encode(), dialect=ANTHROPIC)
+        frames = [json.loads(event.data) for event in SseParser().feed(caller.body) if event.data]
+        usages = [frame["usage"]["output_tokens"] for frame in frames if frame["type"] == "message_delta"]
+        assert usages == [4 + 4]
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(("limit", "left"), [(100, 96), (4, 1), (2, 1)])
+def test_the_callers_limit_is_lowered_by_what_was_said(limit: int, left: int) -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a"), provider("b")], resilience=CONTINUE), {"a": [broken()], "b": [rest()]})
+        await rig.call(stream=True, max_tokens=limit)
+        first, second = (json.loads(request.body) for request in rig.transport.requests)
+        assert first["max_tokens"] == limit
+        assert second["max_tokens"] == left
+
+    run_virtual(main())
+
+
+def test_a_further_target_that_is_filtered_before_its_first_word_adds_nothing() -> None:
+    async def main() -> None:
+        providers = [provider(name) for name in "abc"]
+        resilience = Resilience(broken=WhenBroken.CONTINUE, filtered=WhenFiltered.FALLBACK)
+        filtered = stream(ROLE, chunk(finish="content_filter"), DONE)
+        rig = Rig(config(providers, resilience=resilience), {"a": [broken()], "b": [filtered], "c": [rest()]})
+        caller = await rig.call(stream=True)
+        assert text_of(caller) == "Once upon a ti"
+        assert rig.outcomes_of() == ["StreamBroken", "ContentFiltered"]
+        assert DONE not in caller.body
+
+    run_virtual(main())
+
+
+def test_what_a_target_thinks_before_it_goes_on_does_not_end_the_wait_for_its_first_word() -> None:
+    async def main() -> None:
+        providers = [provider(name) for name in "abc"]
+        thought = b'data: {"id":"chatcmpl-2","choices":[{"index":0,"delta":{"reasoning_content":"well"}}]}\n\n'
+        scripts = {"a": [broken()], "b": [stream(ROLE, thought, CUT)], "c": [rest()]}
+        rig = Rig(config(providers, resilience=CONTINUE), scripts)
+        caller = await rig.call(stream=True)
+        assert text_of(caller) == "Once upon a time there was."
+        assert [attempt.committed for attempt in rig.record().attempts] == [True, False, True]
+
+    run_virtual(main())
+
+
+def test_a_further_target_that_says_too_much_before_its_first_word_is_left() -> None:
+    async def main() -> None:
+        providers = [provider("a"), provider("b", type_=ProviderType.ANTHROPIC), provider("c")]
+        frames: list[dict[str, Any]] = [
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+            {"type": "content_block_stop", "index": 0},
+        ]
+        empty = b"".join(f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode() for each in frames)
+        flood = Answer(headers=EVENTS, body=[empty * 100] * 100)
+        rig = Rig(config(providers, resilience=CONTINUE), {"a": [broken()], "b": [flood], "c": [rest()]})
+        caller = await rig.call(stream=True)
+        assert text_of(caller) == "Once upon a time there was."
+        assert rig.outcomes_of() == ["StreamBroken", "MalformedResponse", "Answered"]
 
     run_virtual(main())

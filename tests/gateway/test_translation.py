@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from doubles.gateway_rig import Rig, config, provider
 from doubles.recording_sink import RecordingSink
-from doubles.scripted_transport import JSON, Answer, error, plain, stream
+from doubles.scripted_transport import EVENTS, JSON, Answer, Part, error, plain, stream
 from doubles.virtual_time import run_virtual
 
 from fairlead_proxy.contract.names import DialectName, Mode, ProviderType
 from fairlead_proxy.dialects.dialect import ReadRequest
 from fairlead_proxy.dialects.openai.chat import OpenAIChat
-from fairlead_proxy.dialects.registry import ANTHROPIC, ANTHROPIC_COUNT, OPENAI_CHAT
+from fairlead_proxy.dialects.registry import ANTHROPIC, ANTHROPIC_COUNT, OPENAI_CHAT, OPENAI_RESPONSES
 from fairlead_proxy.exchange.call import Named
 from fairlead_proxy.exchange.conversation import Conversation, Role, Seal, Text, Turn
 from fairlead_proxy.exchange.seals import write_seal
@@ -124,6 +124,64 @@ def test_a_refusal_of_the_call_is_said_again_in_the_callers_form() -> None:
         assert told["type"] == "error"
         assert told["error"]["type"] == "invalid_request_error"
         assert "max_tokens is too large" in told["error"]["message"]
+
+    run_virtual(main())
+
+
+def test_the_member_at_fault_is_told_in_words_since_the_caller_wrote_no_such_one() -> None:
+    async def main() -> None:
+        refusal = {"error": {"message": "that is too many", "type": "invalid_request_error", "param": "max_tokens"}}
+        answer = Answer(400, JSON, [json.dumps(refusal).encode()])
+        rig = Rig(config([provider("a")]), {"a": [answer]})
+        asked = json.dumps({"model": "smart", "input": "hello", "max_output_tokens": 50}).encode()
+        told = (await rig.raw_call(asked, dialect=OPENAI_RESPONSES)).error
+        assert told["message"] == "that is too many (in what the provider was asked: max_tokens)"
+        assert told["param"] is None
+
+    run_virtual(main())
+
+
+def test_a_member_at_fault_that_the_words_name_is_not_named_twice() -> None:
+    async def main() -> None:
+        refusal = {
+            "error": {"message": "max_tokens is too large", "type": "invalid_request_error", "param": "max_tokens"}
+        }
+        rig = Rig(config([provider("a")]), {"a": [Answer(400, JSON, [json.dumps(refusal).encode()])]})
+        assert json.loads((await ask(rig)).body)["error"]["message"] == "max_tokens is too large"
+
+    run_virtual(main())
+
+
+SEARCHING = [
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"c","usage":{}}}\n\n',
+    b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":'
+    b'{"type":"server_tool_use","id":"s","name":"web_search","input":{}}}\n\n',
+    b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n',
+    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{}}\n\n',
+    b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+]
+
+
+def test_a_search_that_takes_longer_than_a_first_token_may_is_waited_for() -> None:
+    async def main() -> None:
+        parts: list[Part] = [*SEARCHING[:2], 45.0, *SEARCHING[2:]]
+        rig = Rig(
+            config([anthropic("a"), anthropic("b")]), {"a": [Answer(headers=EVENTS, body=parts)], "b": [message()]}
+        )
+        caller = await ask(rig, stream=True)
+        assert caller.body == b"".join(SEARCHING)
+        assert rig.transport.asked() == ["team/a"]
+        assert rig.outcomes_of() == ["Answered"]
+
+    run_virtual(main())
+
+
+def test_a_ping_is_no_first_token() -> None:
+    async def main() -> None:
+        parts: list[Part] = [SEARCHING[0], b'event: ping\ndata: {"type":"ping"}\n\n', 45.0, *SEARCHING[1:]]
+        rig = Rig(config([anthropic("a")]), {"a": [Answer(headers=EVENTS, body=parts)]})
+        assert (await ask(rig, stream=True)).status == 504
+        assert rig.outcomes_of() == ["FirstTokenTimeout"]
 
     run_virtual(main())
 

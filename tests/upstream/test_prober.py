@@ -9,12 +9,15 @@ from doubles.gateway_rig import NoSigners, config, provider
 from doubles.scripted_transport import HANG, Answer, ScriptedTransport, error, hanging, unreachable
 from doubles.virtual_time import EPOCH, run_virtual, unix_now
 
-from fairlead_proxy.contract.config import ActiveHealth
+from fairlead_proxy.contract.config import ActiveHealth, Provider
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, ProbeMode
 from fairlead_proxy.contract.report import Observation, ProbeResult
+from fairlead_proxy.upstream.berths import SignerChoice
 from fairlead_proxy.upstream.prober import Prober
+from fairlead_proxy.upstream.signing.token_endpoint import Granted
+from fairlead_proxy.upstream.signing.token_signer import TokenSigner
 
 MODELS = Answer(body=[b'{"object": "list", "data": []}'])
 
@@ -25,11 +28,31 @@ def probed_config(mode: ProbeMode = ProbeMode.LIST_MODELS) -> GatewayConfig:
     return config([msgspec.structs.replace(from_keys, active=ActiveHealth(mode=mode, interval_seconds=30.0))])
 
 
+class Tokens:
+    """Signs for every key with token-1, token-2, …, for an hour each."""
+
+    def __init__(self) -> None:
+        self.given = 0
+        self.tasks: list[object] = []
+        self.signer = TokenSigner(self._fetch, unix_now, self.tasks.append)
+
+    def of(self, provider: Provider, key: str) -> TokenSigner:
+        return self.signer
+
+    async def _fetch(self) -> Granted:
+        self.given += 1
+        return Granted(f"token-{self.given}", 3600.0)
+
+
 class Rig:
     """Make it inside `run_virtual`; only credential `one` has a key unless told otherwise."""
 
     def __init__(
-        self, *answers: Answer, mode: ProbeMode = ProbeMode.LIST_MODELS, keys: tuple[str, ...] = ("one",)
+        self,
+        *answers: Answer,
+        mode: ProbeMode = ProbeMode.LIST_MODELS,
+        keys: tuple[str, ...] = ("one",),
+        signers: SignerChoice | None = None,
     ) -> None:
         self.transport = ScriptedTransport({"team/a": list(answers)})
         self.results: list[ProbeResult] = []
@@ -40,7 +63,7 @@ class Rig:
         self.keys = KeyRing(credentials={f"team/a/{name}": f"sk-{name}" for name in keys})
         self.prober = Prober(
             transports=self.transport,
-            signers=NoSigners(),
+            signers=signers or NoSigners(),
             config=lambda: (self.config, self.keys),
             duties=lambda: self.duties,
             ailing=lambda: self.ailing,
@@ -91,6 +114,20 @@ def test_probe_asks_for_the_models_with_the_key_of_the_credential() -> None:
         sent = {dict(request.lane.headers)["authorization"] for request in rig.transport.requests}
         assert sent == {"Bearer sk-one", "Bearer sk-two"}
         assert all(errand.over for errand in rig.transport.errands)
+
+    run_virtual(main())
+
+
+def test_a_token_that_a_probe_is_refused_with_is_not_used_again() -> None:
+    async def main() -> None:
+        rig = Rig(MODELS, error(401), error(401), MODELS, signers=Tokens())
+        rig.ailing = frozenset({"team/a/one"})  # every 5 s
+        await rig.run(27.0)
+        sent = [dict(request.lane.headers)["authorization"] for request in rig.transport.requests]
+        assert sent[:4] == ["Bearer token-1", "Bearer token-1", "Bearer token-2", "Bearer token-3"]
+        assert set(sent[4:]) == {"Bearer token-3"}
+        rejected = FailureClass.CREDENTIAL_REJECTED
+        assert [result.reason for result in rig.results[:4]] == [None, rejected, rejected, None]
 
     run_virtual(main())
 

@@ -1,4 +1,4 @@
-"""What a model of Anthropic's takes, told by its name: how it is asked to think, and whether its sampling can be set.
+"""What a model of Anthropic's takes, told by its name: how it is asked to think, its sampling, a prefilled answer.
 
 Sources: https://docs.anthropic.com/en/docs/about-claude/models/overview, …/build-with-claude/adaptive-thinking,
 …/build-with-claude/effort and …/about-claude/models/migration-guide. A name that tells no version is taken for a model
@@ -31,13 +31,15 @@ class ThinkingForm(StrEnum):
 class Abilities(Struct, frozen=True):
     """`one_sampler`: of temperature and top_p only one may be given. `sampling`: they may be given at all.
 
-    `highest`: the effort `xhigh` is known.
+    `highest`: the effort `xhigh` is known. `prefill`: it goes on with an answer that the caller has begun; the later
+    models refuse a last turn of the assistant (…/about-claude/models/migration-guide, "Prefill removal").
     """
 
     thinking: ThinkingForm = ThinkingForm.EITHER
     sampling: bool = True
     one_sampler: bool = True
     highest: bool = True
+    prefill: bool = False
 
 
 def abilities_of(model: str) -> Abilities:
@@ -50,7 +52,7 @@ def abilities_of(model: str) -> Abilities:
     if version >= _ADAPTIVE_SINCE:
         return Abilities(highest=False)
     form = ThinkingForm.BUDGET if version >= _THINKING_SINCE else ThinkingForm.NONE
-    return Abilities(form, one_sampler=version >= _ONE_SAMPLER_SINCE, highest=False)
+    return Abilities(form, one_sampler=version >= _ONE_SAMPLER_SINCE, highest=False, prefill=True)
 
 
 def _version_of(model: str) -> tuple[int, int] | None:

@@ -6,12 +6,14 @@ https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking, "Feature
 
 from msgspec.structs import replace
 
+from fairlead_proxy.contract.names import Feature
 from fairlead_proxy.dialects.claude_models import Abilities
+from fairlead_proxy.dialects.losses import Loss, above
 from fairlead_proxy.exchange.conversation import Sampling
 
 HIGHEST_TEMPERATURE = 1.0
 _LOWEST_TOP_P_OF_THINKING = 0.95
-_UNKNOWN = ("seed", "frequency_penalty", "presence_penalty", "logprobs")
+_UNKNOWN = ("seed", "frequency_penalty", "presence_penalty")
 
 
 def within_unit(sampling: Sampling, lost: set[str]) -> Sampling:
@@ -21,10 +23,12 @@ def within_unit(sampling: Sampling, lost: set[str]) -> Sampling:
     """
     for name in _UNKNOWN:
         if getattr(sampling, name) is not None:
-            lost.add(name)
+            lost.add(Loss(name))
+    if sampling.logprobs is not None:
+        lost.add(Feature.LOGPROBS)
     temperature, top_p = sampling.temperature, sampling.top_p
     if temperature is not None and temperature > HIGHEST_TEMPERATURE:
-        lost.add("temperature above 1")
+        lost.add(above(Loss.TEMPERATURE, 1))
     return Sampling(
         temperature=None if temperature is None else min(max(0.0, temperature), HIGHEST_TEMPERATURE),
         top_p=None if top_p is None else min(max(0.0, top_p), 1.0),
@@ -38,13 +42,13 @@ def fit_sampling(sampling: Sampling, abilities: Abilities, *, thinks: bool, lost
     settable = abilities.sampling and not thinks
     temperature, top_p = fitting.temperature, fitting.top_p
     if temperature not in (None, HIGHEST_TEMPERATURE) and not settable:
-        lost.add("temperature")
+        lost.add(Loss.TEMPERATURE)
         fitting = replace(fitting, temperature=None)
     if top_p is not None and not _is_taken(top_p, abilities, thinks=thinks, alone=temperature is None):
-        lost.add("top_p")
+        lost.add(Loss.TOP_P)
         fitting = replace(fitting, top_p=None)
     if fitting.top_k is not None and not settable:
-        lost.add("top_k")
+        lost.add(Loss.TOP_K)
         fitting = replace(fitting, top_k=None)
     return fitting
 

@@ -2,18 +2,15 @@
 
 from msgspec import Struct
 
+from fairlead_proxy.contract.names import Feature
 from fairlead_proxy.dialects.claude_models import Abilities, ThinkingForm
+from fairlead_proxy.dialects.losses import Loss
+from fairlead_proxy.dialects.reasoning_effort import budget_of, effort_in
 from fairlead_proxy.exchange.conversation import JsonObject, Thinking
 
 LEAST_BUDGET = 1024
 """https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking, "Max tokens and context window size"."""
 
-_BUDGET_OF_EFFORT = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
-"""For models that are not asked by effort, and as the room that thinking gets. Defaults: the answers of some of them
-end at 32,000 tokens.
-"""
-
-_LOW_UP_TO, _MEDIUM_UP_TO = 2048, 8192
 _WORD_OF_EFFORT = {"minimal": "low"}
 _EFFORTS = frozenset({"low", "medium", "high", "xhigh", "max"})
 _USUAL_EFFORT = "high"
@@ -51,17 +48,17 @@ def ask_to_think(
     """
     if abilities.thinking is ThinkingForm.NONE:  # it cannot, and is not told not to
         if not thinking.off:
-            lost.add("reasoning")
+            lost.add(Feature.REASONING)
         return AskedToThink()
     if thinking.off:
         return _SWITCHED_OFF
     if forced:
-        lost.add("reasoning together with a forced tool")
+        lost.add(Loss.REASONING_WHEN_FORCED)
         return _SWITCHED_OFF
     by_budget = thinking.budget_tokens is not None or abilities.thinking is ThinkingForm.BUDGET
     if by_budget and abilities.thinking is not ThinkingForm.ADAPTIVE:
         if lacks_thinking:
-            lost.add("reasoning between the calls of another provider's tools")
+            lost.add(Loss.REASONING_BETWEEN_CALLS)
             return _SWITCHED_OFF
         budget = _budget(thinking)
         member: JsonObject = {"type": "enabled", "budget_tokens": budget}
@@ -69,39 +66,30 @@ def ask_to_think(
             member |= _display(thinking)
         return AskedToThink(member, None, budget, thinks=True)
     if by_budget:
-        lost.add("thinking budget")
+        lost.add(Loss.REASONING_BUDGET)
     return AskedToThink({"type": "adaptive"} | _display(thinking), _effort(thinking, abilities, lost), thinks=True)
 
 
 def room_of(effort: str | None) -> int:
     """Return how many tokens thinking may take, by its effort; a default."""
-    return _BUDGET_OF_EFFORT[effort or _USUAL_EFFORT]
-
-
-def effort_of(thinking: Thinking) -> str | None:
-    """Return the effort, made of a budget where only that is given."""
-    if thinking.effort is not None:
-        return _WORD_OF_EFFORT.get(thinking.effort, thinking.effort)
-    budget = thinking.budget_tokens
-    if budget is None or budget < 0:
-        return None
-    return "low" if budget <= _LOW_UP_TO else "medium" if budget <= _MEDIUM_UP_TO else "high"
+    return budget_of(effort or _USUAL_EFFORT)
 
 
 def _budget(thinking: Thinking) -> int:
     budget = thinking.budget_tokens
     if budget is None or budget < 0:
-        budget = _BUDGET_OF_EFFORT.get(thinking.effort or _USUAL_EFFORT_BY_BUDGET, _BUDGET_OF_EFFORT[_USUAL_EFFORT])
+        budget = budget_of(thinking.effort or _USUAL_EFFORT_BY_BUDGET)
     return max(LEAST_BUDGET, budget)
 
 
 def _effort(thinking: Thinking, abilities: Abilities, lost: set[str]) -> str | None:
-    effort = effort_of(thinking)
+    effort = effort_in(thinking)
+    effort = None if effort is None else _WORD_OF_EFFORT.get(effort, effort)
     if effort is not None and effort not in _EFFORTS:
-        lost.add("reasoning effort")
+        lost.add(Loss.REASONING_EFFORT)
         return None
     if effort == "xhigh" and not abilities.highest:
-        lost.add("reasoning effort above high")
+        lost.add(Loss.EFFORT_ABOVE_HIGH)
         return "high"
     return effort
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 import msgspec
 from msgspec import Raw, Struct
@@ -12,6 +13,7 @@ MAX_DEPTH = 64
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _QUOTED = re.compile(_STRING, re.DOTALL)
 _TOKEN = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
+_OBJECT = rb'(?:[^"{]++|' + _STRING + rb")*+\{"
 _GAP = rb"[ \t\r\n]*+"
 _SPACE = re.compile(_GAP)
 _KEY = re.compile(_GAP + rb"(" + _STRING + rb")" + _GAP + rb":" + _GAP, re.DOTALL)
@@ -93,6 +95,20 @@ def check_depth_of_members(text: bytes, members: Iterable[Member]) -> None:
                 check_depth(bytes(item), MAX_DEPTH - 2)
         else:
             check_depth(value, MAX_DEPTH - 1)
+
+
+def has_more_objects(text: bytes, limit: int) -> bool:
+    """Say whether valid JSON holds more objects than this; braces within its texts are none.
+
+    Up to half a second for 30 MiB of nothing but `"{",`; for any text as people write it 5 ms a MiB, and for less than
+    `limit` braces a millisecond.
+    """
+    return text.count(b"{") > limit and _so_many_objects(limit + 1).match(text) is not None
+
+
+@lru_cache(maxsize=4)
+def _so_many_objects(times: int) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:%s){%d}+" % (_OBJECT, times), re.DOTALL)
 
 
 def _has_more(text: bytes, sign: bytes, times: int) -> bool:

@@ -16,7 +16,7 @@ from fairlead_proxy.dialects.openai.chat import PASSED_HEADERS, OpenAIChat
 from fairlead_proxy.dialects.responses.dialect import OpenAIInputTokens, OpenAIResponses
 from fairlead_proxy.dialects.responses.foreign import without_foreign_seals as clean_responses
 from fairlead_proxy.dialects.telling import FollowedRelay, Sequel, Telling
-from fairlead_proxy.dialects.translated import Translated, telling_of
+from fairlead_proxy.dialects.translated import Translated, TranslatedRelay
 from fairlead_proxy.dialects.untouched import Clean, Untouched
 
 OPENAI_CHAT = OpenAIChat()
@@ -44,19 +44,23 @@ _TALKING: dict[DialectName, ProviderDialect] = {
     DialectName.GEMINI: GEMINI,
     DialectName.BEDROCK: BedrockConverse(),
 }
+"""In which targets are asked for an answer."""
 _COUNTING: dict[DialectName, ProviderDialect] = {
     DialectName.OPENAI_RESPONSES: OPENAI_INPUT_TOKENS,
     DialectName.ANTHROPIC: ANTHROPIC_COUNT,
     DialectName.GEMINI: GEMINI_COUNT,
     DialectName.BEDROCK: BedrockCount(),
 }
+"""In which they are asked how many tokens a conversation has."""
 _PASSED: dict[DialectName, tuple[str, ...]] = {DialectName.ANTHROPIC: ANTHROPIC_PASSED}
+"""Which of a client's headers reach providers of its own dialect, where they are other than PASSED_HEADERS."""
 _CLEAN: dict[DialectName, Clean] = {
     DialectName.ANTHROPIC: clean_anthropic,
     DialectName.OPENAI_RESPONSES: clean_responses,
     DialectName.GEMINI: clean_gemini,
 }
 _ALWAYS: dict[DialectName, Headers] = {DialectName.ANTHROPIC: (("anthropic-version", ANTHROPIC_VERSION),)}
+"""What every provider of a dialect is sent, unless the client has sent it."""
 
 _CALLERS = {(each.name, each.operation): each for each in CALLERS}
 
@@ -85,7 +89,7 @@ def _passage(name: DialectName, operation: Operation, target: DialectName, type_
 
 def follow(relay: Relay, caller: CallerDialect, request: ReadRequest, now: float) -> Relay:
     """Return a relay that remembers what its caller was told, in case another target is to go on."""
-    if telling_of(relay) is not None:
+    if isinstance(relay, TranslatedRelay):
         return relay
     provider = provider_dialect(caller.name, caller.operation)
     return FollowedRelay(relay, provider, Telling(caller.open_writer(request, now=now)))

@@ -11,9 +11,11 @@ from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.exchange.errors import UpstreamFailure
 
 MAX_LINE_BYTES = 1024 * 1024
-"""Design, section 6."""
+"""Design, section 6: of dialects whose lines bring a piece of the answer each."""
 MAX_EVENT_BYTES = 2 * MAX_LINE_BYTES
 """An event of several lines; a default."""
+MAX_WIDE_BYTES = 32 * 1024 * 1024
+"""Of a line, and of an event, where one may bring an image, or the whole answer: as much as a plain answer may have."""
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _DATA, _EVENT_END = b"data: ", b"\n\n"
@@ -37,14 +39,20 @@ class Event(Struct, frozen=True):
 
 
 class SseParser:
-    """Bytes in, events out: the same events however the bytes are cut.
+    """Bytes in, events out: the same events however the bytes are cut, in time that grows with their number alone.
 
-    Raises UpstreamFailure(MalformedResponse) beyond its bounds.
+    Raises UpstreamFailure(MalformedResponse) beyond its bounds: not before the events that stood before the fault, so
+    behind those of the same chunk only when it is asked again.
     """
 
-    __slots__ = ("_at_start", "_data", "_held_cr", "_line_start", "_name", "_raw")
+    __slots__ = (
+        "_at_start", "_data", "_fault", "_held_cr", "_line_start", "_max_line_bytes", "_name", "_raw",
+        "max_frame_bytes",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, max_line_bytes: int = MAX_LINE_BYTES, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._max_line_bytes = max_line_bytes
+        self.max_frame_bytes = max_event_bytes
         self._raw = bytearray()
         """The unfinished event; its last line starts at `_line_start`."""
         self._line_start = 0
@@ -52,14 +60,23 @@ class SseParser:
         self._name = b""
         self._held_cr = False
         self._at_start = True
+        self._fault: UpstreamFailure | None = None
+        """Found, and not told yet; the bytes that are at fault are still there."""
 
     @property
     def between_events(self) -> bool:
         """Say whether the next byte begins an event."""
         return not (self._raw or self._held_cr or self._at_start)
 
+    @property
+    def unfinished_bytes(self) -> int:
+        """Return how much is kept of an event that is not whole yet."""
+        return len(self._raw)
+
     def feed(self, chunk: bytes) -> list[Event]:
         """Take the next bytes and return the events that they complete."""
+        if self._fault is not None:
+            raise self._fault
         if not self._held_cr and b"\r" not in chunk:
             # The first half of a line says nothing yet: with its other half it is read as if they had come at once.
             if self._raw and not self._line_start and len(self._raw) < _SHORT_BYTES and _EVENT_END in chunk:
@@ -69,7 +86,7 @@ class SseParser:
                 end = chunk.rfind(_EVENT_END) + len(_EVENT_END)
                 events = self._split_plain(chunk if end == len(chunk) else chunk[:end])
                 if events is not None:
-                    return events if end == len(chunk) else events + self._split_any(chunk[end:])
+                    return events if end == len(chunk) else self._split_any(chunk[end:], events)
         if self._held_cr and chunk:
             chunk = b"\r" + chunk
             self._held_cr = False
@@ -80,6 +97,8 @@ class SseParser:
 
     def finish(self) -> list[Event]:
         """The stream has ended: return what was left, with or without its blank line."""
+        if self._fault is not None:
+            raise self._fault
         events = self._split_any(b"\r") if self._held_cr else []
         self._held_cr = False
         if self._raw:
@@ -91,7 +110,7 @@ class SseParser:
 
     def _split_plain(self, chunk: bytes) -> list[Event] | None:
         """Split whole events of one `data: …` line each, as nearly every chunk is; None for anything else."""
-        if not chunk.startswith(_DATA) or len(chunk) > MAX_LINE_BYTES:
+        if not chunk.startswith(_DATA) or len(chunk) > self._max_line_bytes:
             return None
         blocks = chunk[len(_DATA) : -len(_EVENT_END)].split(_NEXT_EVENT)
         if chunk.count(b"\n") != 2 * len(blocks):
@@ -101,8 +120,18 @@ class SseParser:
             return [Event(chunk, blocks[0])]
         return [Event(_DATA + block + _EVENT_END, block) for block in blocks]
 
-    def _split_any(self, chunk: bytes) -> list[Event]:
-        events: list[Event] = []
+    def _split_any(self, chunk: bytes, before: list[Event] | None = None) -> list[Event]:
+        """Split whatever there is; `before`: the events that came out of the chunk already."""
+        events = [] if before is None else before
+        try:
+            self._split_lines(chunk, events)
+        except UpstreamFailure as fault:
+            if not events:
+                raise
+            self._fault = fault
+        return events
+
+    def _split_lines(self, chunk: bytes, events: list[Event]) -> None:
         position = 0
         for found in _LINE_END.finditer(chunk):
             self._raw += chunk[position : found.start()]
@@ -114,20 +143,22 @@ class SseParser:
             if event is not None:
                 events.append(event)
         self._raw += chunk[position:]
-        if len(self._raw) - self._line_start > MAX_LINE_BYTES:
+        if len(self._raw) - self._line_start > self._max_line_bytes:
             raise _too_long("a line")
-        if len(self._raw) > MAX_EVENT_BYTES:
+        if len(self._raw) > self.max_frame_bytes:
             raise _too_long("an event")
-        return events
 
     def _take_line(self, line: bytes) -> Event | None:
-        if len(line) > MAX_LINE_BYTES:
+        if len(line) > self._max_line_bytes:
             raise _too_long("a line")
         if self._at_start:
             self._at_start = False
             line = line.removeprefix(_BOM)
         if not line:
             return self._dispatch()
+        if line.startswith(_DATA):  # nearly every line, and the longest: copied once
+            self._data.append(line[len(_DATA) :])
+            return None
         field, _, value = line.partition(b":")
         if field == b"data":
             self._data.append(value.removeprefix(b" "))

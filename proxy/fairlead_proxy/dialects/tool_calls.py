@@ -12,9 +12,6 @@ from fairlead_proxy.dialects.json_text import object_in
 from fairlead_proxy.exchange.conversation import JsonObject, Seal
 from fairlead_proxy.exchange.seals import read_seal, write_seal
 
-NO_OBJECT = "arguments of a tool call that are not a JSON object"
-"""What is lost where a vendor takes arguments only as an object."""
-
 _DIGEST_CHARACTERS = 8
 
 

@@ -16,7 +16,7 @@ from fairlead_proxy.dialects.framing import FRAMINGS
 from fairlead_proxy.dialects.openai.errors import refuses_stream_options
 from fairlead_proxy.dialects.openai.request_writer import without_stream_options
 from fairlead_proxy.dialects.sse import Event
-from fairlead_proxy.dialects.telling import FollowedRelay, GoingOn, Sequel, Telling, Told
+from fairlead_proxy.dialects.telling import FollowedRelay, Sequel, Teller, Telling
 from fairlead_proxy.dialects.untouched import usage_of
 from fairlead_proxy.dialects.watching import HoldingRelay
 from fairlead_proxy.exchange.completion import Choice, Completion, Ended, Stop, StreamEvent
@@ -31,6 +31,7 @@ _CODE_OF_NATURE = {
     FailureClass.CONTENT_FILTERED: "content_filter",
     FailureClass.INVALID_REQUEST: "invalid_request",
 }
+"""The codes of failures that are of the call's own nature, which its caller is told (design, section 5.3)."""
 _KEPT_STATUSES = frozenset({400, 404, 413, 422})
 """Which of a provider's refusals reach a caller under the same status; the others become 400."""
 
@@ -95,10 +96,11 @@ class Translated:
 
     def open_relay(self, request: ReadRequest, *, include_usage: bool, now: float) -> "TranslatedRelay":
         sequel = self._sequel
-        told = Telling(self._caller.open_writer(request, now=now)) if sequel is None else sequel.told()
-        return TranslatedRelay(self._provider, told)
+        teller = Telling(self._caller.open_writer(request, now=now)) if sequel is None else sequel.teller()
+        return TranslatedRelay(self._provider, teller)
 
     def _written(self, request: ReadRequest, model: str) -> Written:
+        """Return the request as this model gets it; kept with the request until it is written for another."""
         key = (self, model)
         if request.written is None or request.written_for != key:
             conversation = request.conversation if self._sequel is None else self._sequel.conversation
@@ -109,39 +111,39 @@ class Translated:
         return request.written
 
     def _say_again(self, failure: UpstreamFailure) -> UpstreamFailure:
+        """Put what the caller may have of the provider's answer into the caller's form."""
         if failure.relayed is not None:
             said = self._provider.read_refusal(failure.relayed.body)
+            message = said.message or "the provider refuses this request"
+            # The member at fault is one of the request that we wrote: told in words, since the caller has no such one.
+            if said.param is not None and said.param not in message:
+                message = f"{message} (in what the provider was asked: {said.param})"
             answer = Answer(
                 failure.relayed.status if failure.relayed.status in _KEPT_STATUSES else 400,
                 _CODE_OF_NATURE.get(failure.failure, "invalid_request"),
-                said.message or "the provider refuses this request",
+                message,
             )
             failure.relayed = Relayed(answer.status, _JSON, self._caller.render_error(answer))
         return failure
 
 
 def telling_of(relay: object) -> Telling | None:
-    """Return what the caller of a stream has been told, where somebody remembers."""
-    if isinstance(relay, FollowedRelay):
-        return relay.telling
-    if isinstance(relay, TranslatedRelay):
-        told = relay.telling
-        return told.telling if isinstance(told, GoingOn) else told if isinstance(told, Telling) else None
-    return None
+    """Return what the caller has been told in all; None: nothing by this relay, or nobody remembers."""
+    return relay.teller.by_now if isinstance(relay, FollowedRelay | TranslatedRelay) else None
 
 
 class TranslatedRelay(HoldingRelay):
     """See Relay. Frame by frame; nothing is kept once it has been told."""
 
-    __slots__ = ("_parser", "_reader", "telling")
+    __slots__ = ("_parser", "_reader", "teller")
 
     content_type: str | None = _EVENTS
 
-    def __init__(self, provider: ProviderDialect, telling: Told) -> None:
+    def __init__(self, provider: ProviderDialect, teller: Teller) -> None:
         super().__init__()
         self._parser = provider.open_parser()
         self._reader = provider.open_reader()
-        self.telling = telling
+        self.teller = teller
 
     def feed(self, chunk: bytes) -> bytes:
         if self.ended:
@@ -152,11 +154,17 @@ class TranslatedRelay(HoldingRelay):
     def finish(self) -> bytes:
         if self.ended:
             return b""
-        self._take(self._parser.finish())
-        if not self.ended:
-            self._tell(self._reader.finish())
-            self.ended = True
+        frames = [frame for frame in self._parser.finish() if frame.data is not None]
+        events = [event for frame in frames for event in self._reader.take(frame)]
+        # Not a word of a last frame without its end, unless the answer is whole with it.
+        self._tell([*events, *self._reader.finish()])
+        self.ended = True
         return self._let_through()
+
+    def _let_through(self) -> bytes:
+        if self._watching.has_content:
+            self._held += self.teller.settle()
+        return super()._let_through()
 
     def _take(self, frames: list[Event]) -> None:
         for frame in frames:
@@ -166,5 +174,5 @@ class TranslatedRelay(HoldingRelay):
     def _tell(self, events: list[StreamEvent]) -> None:
         for event in events:
             self._watching.note(event)
-            self._held += self.telling.tell(event)
+            self._held += self.teller.tell(event)
             self.ended = self.ended or isinstance(event, Ended)

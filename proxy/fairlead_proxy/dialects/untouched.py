@@ -17,13 +17,14 @@ from fairlead_proxy.dialects.dialect import (
 from fairlead_proxy.dialects.framing import FRAMINGS
 from fairlead_proxy.dialects.json_members import members_of
 from fairlead_proxy.dialects.sse import Event
-from fairlead_proxy.dialects.watching import HoldingRelay
+from fairlead_proxy.dialects.watching import MAX_HELD_BYTES, HoldingRelay
 from fairlead_proxy.exchange.completion import Completion, Ended
 from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
 
 _JSON = "application/json"
 Clean = Callable[[bytes], bytes]
+"""Takes the body of a request that has been read, and returns what of it its own dialect's providers understand."""
 
 
 class Untouched:
@@ -49,7 +50,7 @@ class Untouched:
         self._clean = clean
         self._name_model = name_model
         self._counts = dialect.operation is Operation.COUNT_TOKENS
-        self._is_framed = type_ is ProviderType.VERTEX_AI and dialect.name is DialectName.ANTHROPIC
+        self._wants_framing = type_ is ProviderType.VERTEX_AI and dialect.name is DialectName.ANTHROPIC
         self.classify = dialect.classify
         self.is_stream = dialect.is_stream
 
@@ -65,7 +66,7 @@ class Untouched:
             body = b"".join((view[:start], msgspec.json.encode(model), view[end:]))
         if self._name_model is not None:
             body = self._name_model(body, model)
-        if self._is_framed:
+        if self._wants_framing:
             return self._framing.frame_body(body, self._dialect.name, model, counts=self._counts)
         return body
 
@@ -98,20 +99,29 @@ class Untouched:
 
 
 class UntouchedRelay(HoldingRelay):
-    """See Relay. A frame goes out as it came, once what stands in it, or before it, was content."""
+    """See Relay. A frame goes out as it came, once what stands in it, or before it, was content.
+
+    Content is also what we have no word for: its caller may have. Responses repeats the whole request in each of its
+    first two frames: as much is held back as a frame may have.
+    """
 
     __slots__ = ("_dialect", "_parser", "_reader")
 
     content_type: str | None = None
 
     def __init__(self, dialect: ProviderDialect) -> None:
-        super().__init__()
-        self._dialect = dialect
         self._parser = dialect.open_parser()
+        super().__init__(max(MAX_HELD_BYTES, self._parser.max_frame_bytes))
+        self._dialect = dialect
         self._reader = dialect.open_reader()
 
     def feed(self, chunk: bytes) -> bytes:
-        return b"" if self.ended else self._relay(self._parser.feed(chunk))
+        if self.ended:
+            return b""
+        self._take(self._parser.feed(chunk))
+        if not self.committed:
+            self._unfinished_bytes = self._parser.unfinished_bytes
+        return self._let_through()
 
     def finish(self) -> bytes:
         if self.ended:
@@ -121,10 +131,6 @@ class UntouchedRelay(HoldingRelay):
             for event in self._reader.finish():
                 self._watching.note(event)
             self.ended = True
-        return self._let_through()
-
-    def _relay(self, frames: list[Event]) -> bytes:
-        self._take(frames)
         return self._let_through()
 
     def _take(self, frames: list[Event]) -> None:
@@ -139,6 +145,7 @@ class UntouchedRelay(HoldingRelay):
                 for event in reader.take(frame):
                     watching.note(event)
                     self.ended = self.ended or isinstance(event, Ended)
+                watching.has_content = watching.has_content or reader.passed_over
             self._held += frame.raw
             if not frame.whole:
                 self._held += b"\n\n"

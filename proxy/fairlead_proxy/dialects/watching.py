@@ -8,10 +8,7 @@ from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
 
 MAX_HELD_BYTES = 4 * 1024 * 1024
-"""How much may come before the first content: Responses repeats the whole request in each of its first two frames.
-
-A default.
-"""
+"""How much may come before the first content, where no frame may be larger than that. A default."""
 
 _FILTERED = frozenset({Stop.FILTERED, Stop.REFUSED})
 
@@ -38,6 +35,7 @@ class Watching:
             self.has_content = True
 
     def usage_so_far(self, prompt_tokens: int) -> Usage:
+        """See Relay."""
         if self.usage is not None:
             return self.usage
         return Usage(prompt_tokens, -(-self.content_bytes // BYTES_PER_TOKEN), estimated=True)
@@ -60,9 +58,12 @@ class HoldingRelay:
     Who feeds it appends to `_held`, tells `_watching` every event, and asks `_let_through`.
     """
 
-    __slots__ = ("_held", "_watching", "committed", "ended")
+    __slots__ = ("_held", "_max_held_bytes", "_unfinished_bytes", "_watching", "committed", "ended")
 
-    def __init__(self) -> None:
+    def __init__(self, max_held_bytes: int = MAX_HELD_BYTES) -> None:
+        self._max_held_bytes = max_held_bytes
+        self._unfinished_bytes = 0
+        """How much of a frame that is still coming is held elsewhere."""
         self._watching = Watching()
         self._held = bytearray()
         self.committed = False
@@ -81,11 +82,12 @@ class HoldingRelay:
         return rest
 
     def _let_through(self) -> bytes:
+        """Return what may be sent now; raise the failure of an end without content, and of too much before any."""
         if self._watching.has_content:
             self.committed = True
             return self.take_rest()
         if self.ended:
             raise self._watching.ended_without_content(self.take_rest())
-        if len(self._held) > MAX_HELD_BYTES:
+        if len(self._held) + self._unfinished_bytes > self._max_held_bytes:
             raise malformed("too much came before any content")
         return b""

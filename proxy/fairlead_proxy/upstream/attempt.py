@@ -225,18 +225,19 @@ class Attempt:
 
     def sequel(self, before: Sequel | None) -> Sequel | None:
         """Return how another target may go on where this one broke off; None: none can. `before`: what this was."""
-        if before is not None and not self.committed:
-            return before  # it added nothing
         telling, spent = telling_of(self.relay), self._usage(estimate=True)
-        if telling is None or spent is None or not telling.can_go_on:
+        if telling is None:
+            return before  # it added nothing
+        if spent is None or not telling.can_go_on:
             return None
         try:
             conversation = self._request.conversation
         except InvalidCall:
             return None
-        if conversation.form is not None:
+        if conversation.form is not None or conversation.choices > 1:
             return None
-        return telling.sequel(conversation, spent if before is None else sum_of(before.spent, spent))
+        spent = spent if before is None else sum_of(before.spent, spent)
+        return telling.sequel(conversation, spent, self._request.prompt_tokens)
 
     def hand_over(self) -> None:
         """Send what stood before the fault: somebody else goes on."""

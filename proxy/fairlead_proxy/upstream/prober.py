@@ -17,7 +17,7 @@ from fairlead_proxy.dialects.registry import provider_dialect
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.upstream.berths import SignerChoice, TransportChoice
 from fairlead_proxy.upstream.fetch import fetch
-from fairlead_proxy.upstream.transport import Lane
+from fairlead_proxy.upstream.transport import Headers, Lane
 
 AILING_INTERVAL_SECONDS = 5.0
 """Design, section 5.3: while not healthy, the elected prober probes every 5 s."""
@@ -185,6 +185,7 @@ class Prober:
         signer = self._signers.of(provider, key)
         path = FRAMINGS[provider.type].models_path
         headers = probe_headers(provider.type, "" if signer is not None else key)
+        proof: Headers | None = None
         if signer is not None:
             bare = Lane(provider, "GET", path, headers, DEADLINE_SECONDS)
             proof = signer.headers(bare, b"", self._clock())
@@ -196,6 +197,8 @@ class Prober:
         dialect = provider_dialect(dialect_of_type(provider.type), Operation.CHAT)
         transport = self._transports.for_provider(provider)
         answer = await fetch(transport, lane, most_bytes=MAX_ERROR_BYTES, reads=_tells)
+        if answer.status == 401 and signer is not None and proof is not None:
+            signer.forget(proof)
         if _tells(answer.status):
             raise dialect.classify(answer.status, answer.headers, answer.body, self._clock())
 

@@ -1,6 +1,7 @@
 """Sending a request that has to be proved: signed each time, or with a token that may have to be fetched first."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from fairlead_proxy.contract.names import FailureClass
@@ -9,6 +10,7 @@ from fairlead_proxy.upstream.signing.signer import Signer
 from fairlead_proxy.upstream.transport import Errand, Headers, Lane, Receiver, Transport
 
 _REJECTED = 401
+_LOG = logging.getLogger(__name__)
 
 
 def send_signed(
@@ -27,7 +29,11 @@ def send_signed(
 
 
 class SignedErrand:
-    """See Errand. It stands between the transport and the receiver, so that a token which is refused is forgotten."""
+    """See Errand. It stands between the transport and the receiver, so that a token which is refused is forgotten.
+
+    A call whose token had been kept since another call is sent once more with a new one, before its receiver has heard
+    of anything: that the token does no longer hold is no fault of the key.
+    """
 
     def __init__(
         self,
@@ -43,24 +49,36 @@ class SignedErrand:
         self._receiver, self._signer, self._unix = receiver, signer, unix
         self._errand: Errand | None = None
         self._signing: asyncio.Task[None] | None = None
-        self._paused = self._closed = False
+        self._sent: Headers = ()
+        self._is_last_try = self._paused = self._closed = False
         self.chunk = receiver.chunk
         self.end = receiver.end
         self.lost = receiver.lost
 
     def begin(self) -> None:
         """Send it, now or once there is something to sign with."""
-        headers = self._signer.headers(self._lane, self._body, self._unix())
+        try:
+            headers = self._proof()
+        except UpstreamFailure as failure:
+            asyncio.get_running_loop().call_soon(self._lose, failure.bare())
+            return
         if headers is not None:
             self._send(headers)
             return
+        self._is_last_try = True  # what is fetched for this very call is not older than it
         self._signing = asyncio.get_running_loop().create_task(self._sign())
         self._signing.add_done_callback(self._signed)
 
     def head(self, status: int, headers: Headers) -> None:
         """See Receiver."""
-        if status == _REJECTED:
-            self._signer.forget()
+        if status == _REJECTED and self._signer.forget(self._sent) and not self._is_last_try:
+            self._is_last_try = True
+            errand, self._errand = self._errand, None
+            if errand is not None:
+                errand.release()
+            self.begin()
+            return
+        self._body = b""  # it will not be sent again, and a stream may last
         self._receiver.head(status, headers)
 
     def pause(self) -> None:
@@ -86,6 +104,15 @@ class SignedErrand:
         if self._errand is not None:
             self._errand.close()
 
+    def _proof(self) -> Headers | None:
+        """Return what the signer makes of the request, None if it is not ready; raise UpstreamFailure."""
+        try:
+            return self._signer.headers(self._lane, self._body, self._unix())
+        except UpstreamFailure:
+            raise
+        except Exception as error:  # a fault of ours, or of a library: this call's own, and never raised out of `send`
+            raise _fault(error) from None
+
     async def _sign(self) -> None:
         async with asyncio.timeout(self._lane.connect_seconds):
             await self._signer.ready()
@@ -93,20 +120,40 @@ class SignedErrand:
     def _signed(self, task: asyncio.Task[None]) -> None:
         """Go on once the signer is ready; what keeps it from that is the attempt's failure."""
         self._signing = None
-        if task.cancelled() or self._closed:
+        if self._closed:
             return
-        error = task.exception()
-        headers = None if error is not None else self._signer.headers(self._lane, self._body, self._unix())
+        try:
+            headers = self._proof() if _is_ready(task) else None
+        except UpstreamFailure as failure:
+            self._lose(failure)
+            return
         if headers is not None:
             self._send(headers)
-        elif isinstance(error, UpstreamFailure):
-            self._receiver.lost(error)
-        elif isinstance(error, TimeoutError) or error is None:
-            self._receiver.lost(UpstreamFailure(FailureClass.UNREACHABLE, "no token to sign with came in time"))
         else:
-            self._receiver.lost(UpstreamFailure(FailureClass.INVALID_REQUEST, "a fault within the gateway"))
+            self._lose(UpstreamFailure(FailureClass.UNREACHABLE, "no token to sign with came in time"))
+
+    def _lose(self, failure: UpstreamFailure) -> None:
+        if not self._closed:
+            self._closed = True
+            self._receiver.lost(failure)
 
     def _send(self, headers: Headers) -> None:
+        self._sent = headers
         self._errand = self._transport.send(self._lane, self._body, self, (*self._more, *headers))
         if self._paused:
             self._errand.pause()
+
+
+def _is_ready(task: asyncio.Task[None]) -> bool:
+    """Say whether the signer got ready, not in vain or too late; raise the UpstreamFailure that kept it from that."""
+    if task.cancelled():
+        return False
+    error = task.exception()
+    if error is None or isinstance(error, TimeoutError):
+        return error is None
+    raise error if isinstance(error, UpstreamFailure) else _fault(error)
+
+
+def _fault(error: BaseException) -> UpstreamFailure:
+    _LOG.error("a request could not be signed: %s", type(error).__name__)
+    return UpstreamFailure(FailureClass.INVALID_REQUEST, "a fault within the gateway")

@@ -270,6 +270,7 @@ def test_each_setting_is_read(members: dict[str, Any], expected: dict[str, Any])
             },
             "a tool call by code that Anthropic itself runs",
         ),
+        ({"inference_geo": "us"}, "inference_geo, a place that Anthropic itself keeps to"),
     ],
 )
 def test_what_would_change_the_answer_binds_to_the_dialect(members: dict[str, Any], bound_to: str) -> None:
@@ -281,7 +282,7 @@ def test_what_would_change_the_answer_binds_to_the_dialect(members: dict[str, An
 def test_what_has_no_word_is_left_out_by_its_path() -> None:
     conversation = read(
         context_management={"edits": []},
-        inference_geo="eu",
+        inference_geo="global",
         betas=None,
         metadata={"user_id": "u", "trace": "x"},
         thinking={"type": "between_tools"},
@@ -304,7 +305,6 @@ def test_what_has_no_word_is_left_out_by_its_path() -> None:
     assert conversation.left_out == (
         "(odd name)",
         "context_management",
-        "inference_geo",
         "messages.content.citations",
         "messages.content.context",
         "metadata.trace",

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from fairlead_proxy.contract.names import DialectName
-from fairlead_proxy.dialects.anthropic.dialect import AnthropicMessages
+from fairlead_proxy.dialects.anthropic.dialect import AnthropicCount, AnthropicMessages
+from fairlead_proxy.dialects.speakers import GO_ON
 from fairlead_proxy.exchange.conversation import (
     CacheHint,
     Citation,
@@ -86,8 +87,12 @@ def test_a_plain_question_needs_little() -> None:
             [{"type": "image", "source": {"type": "file", "file_id": "file_1"}}],
             (),
         ),
-        (Media(MediaKind.IMAGE, file_id="file-1", origin=DialectName.OPENAI_RESPONSES), [], ("image content",)),
-        (Media(MediaKind.AUDIO, "audio/wav", data="UklG"), [], ("audio content",)),
+        (
+            Media(MediaKind.IMAGE, file_id="file-1", origin=DialectName.OPENAI_RESPONSES),
+            [],
+            ("files kept at the provider (openai-responses)",),
+        ),
+        (Media(MediaKind.AUDIO, "audio/wav", data="UklG"), [], ("audio",)),
         (
             Media(MediaKind.FILE, "application/pdf", data="JVBERi0", name="a.pdf"),
             [
@@ -180,7 +185,7 @@ def test_each_part_of_the_users_is_written(part: Part, blocks: list[dict[str, An
         (
             Reasoning("hm", Seal(OWN, "EqQB"), cache=CacheHint()),
             [{"type": "thinking", "thinking": "hm", "signature": "EqQB"}],
-            ("cache hint on reasoning",),
+            ("cache hint",),
         ),
         (Refusal("no."), [{"type": "text", "text": "no."}], ()),
         (Media(MediaKind.IMAGE, "image/png", data="iVBOR"), [], ("an image or file of the assistant's",)),
@@ -230,7 +235,7 @@ def test_turns_alternate_and_results_come_first() -> None:
         (
             (HELLO, Turn(Role.ASSISTANT, (Reasoning("hm"),)), Turn(Role.USER, (Text("again"),), "Ann")),
             [("user", "hello again")],
-            ("name of a speaker", "reasoning of another provider"),
+            ("name of a message", "reasoning of another provider"),
         ),
     ],
 )
@@ -259,3 +264,22 @@ def test_instructions_are_gathered_in_the_system_prompt() -> None:
         {"type": "text", "text": "be brief"},
     ]
     assert lost == ("a part of a system message that is not text", "position of a system message")
+
+
+BEGUN = Turn(Role.ASSISTANT, (Text("The answer is \n"),))
+
+
+@pytest.mark.parametrize("model", [EITHER_MODEL, ADAPTIVE_MODEL, "claude-of-tomorrow"])
+@pytest.mark.parametrize("dialect", [AnthropicMessages(), AnthropicCount()])
+def test_a_model_that_takes_no_prefilled_answer_is_asked_to_go_on(
+    dialect: AnthropicMessages | AnthropicCount, model: str
+) -> None:
+    written = dialect.write_request(Conversation((HELLO, BEGUN)), model=model)
+    assert json.loads(written.body)["messages"][-1] == {"role": "user", "content": [{"type": "text", "text": GO_ON}]}
+    assert written.lost == ("prefilled answer",)
+
+
+def test_calls_that_nobody_has_answered_are_no_prefilled_answer() -> None:
+    body, lost = write(Conversation((HELLO, Turn(Role.ASSISTANT, (ToolCall("call_1", "look"),)))), ADAPTIVE_MODEL)
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant"]
+    assert lost == ()

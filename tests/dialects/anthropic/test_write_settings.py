@@ -111,7 +111,7 @@ def write(conversation: Conversation, model: str = BUDGET_MODEL) -> tuple[dict[s
         (
             Conversation((HELLO,), sampling=Sampling(1.4, None, 5, 7, 0.1, 0.2, 3)),
             {"temperature": 1.0, "top_k": 5},
-            ("frequency_penalty", "logprobs", "presence_penalty", "seed", "temperature above 1"),
+            ("frequency_penalty", "log probabilities", "presence_penalty", "seed", "temperature above 1"),
         ),
         (
             Conversation((HELLO,), sampling=Sampling(0.5, 0.5)),
@@ -172,7 +172,7 @@ def test_each_setting_is_written(conversation: Conversation, members: dict[str, 
         (
             Thinking("minimal"),
             EITHER_MODEL,
-            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}, "max_tokens": 6144},
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}, "max_tokens": 5120},
             (),
         ),
         (
@@ -194,7 +194,7 @@ def test_each_setting_is_written(conversation: Conversation, members: dict[str, 
             Thinking(budget_tokens=8000),
             ADAPTIVE_MODEL,
             {"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}},
-            ("thinking budget",),
+            ("budget of reasoning tokens",),
         ),
         (Thinking(adaptive=True), ADAPTIVE_MODEL, {"thinking": {"type": "adaptive"}, "output_config": None}, ()),
     ],
@@ -337,4 +337,4 @@ def test_the_last_four_cache_hints_are_kept() -> None:
     assert "cache_control" not in body["tools"][0]
     assert ["cache_control" in block for block in body["system"]] == [False, True]
     assert ["cache_control" in block for block in body["messages"][0]["content"]] == [True, True, True]
-    assert lost == ("a cache hint beyond the fourth",)
+    assert lost == ("cache hints beyond 4",)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from fairlead_proxy.contract.names import DialectName
 from fairlead_proxy.dialects.bedrock.dialect import BedrockConverse, BedrockCount
+from fairlead_proxy.dialects.speakers import GO_ON
 from fairlead_proxy.exchange.conversation import (
     AnswerForm,
     CacheHint,
@@ -250,8 +251,11 @@ def test_media_have_the_vendors_format(media: Media, block: dict[str, Any]) -> N
     ("media", "lost"),
     [
         (Media(MediaKind.IMAGE, "image/bmp", "x"), "image of the type image/bmp"),
-        (Media(MediaKind.VIDEO, "video/mp4", url="https://a/b.mp4"), "video by URL"),
-        (Media(MediaKind.FILE, file_id="f", origin=DialectName.ANTHROPIC), "file kept at a provider"),
+        (Media(MediaKind.VIDEO, "video/mp4", url="https://a/b.mp4"), "videos by URL"),
+        (
+            Media(MediaKind.FILE, file_id="f", origin=DialectName.ANTHROPIC),
+            "files kept at the provider (anthropic-messages)",
+        ),
         (Media(MediaKind.FILE, "", "AAAA"), "file of the type unknown"),
     ],
 )
@@ -275,7 +279,7 @@ def test_documents_have_names_of_their_own_and_a_text_beside_them() -> None:
 def test_media_of_the_assistant_are_left_out() -> None:
     body, lost = written(Conversation((said(), assistant(Media(MediaKind.IMAGE, "image/png", "x"), Text("a")))))
     assert body["messages"][1]["content"] == [{"text": "a"}]
-    assert lost == ("image in a turn of the assistant",)
+    assert lost == ("an image or file of the assistant's",)
 
 
 @pytest.mark.parametrize(
@@ -350,7 +354,7 @@ def test_a_cache_point_follows_what_is_worth_caching(
             NOVA,
             None,
             None,
-            ("frequency_penalty", "logprobs", "presence_penalty", "seed"),
+            ("frequency_penalty", "log probabilities", "presence_penalty", "seed"),
         ),
     ],
 )
@@ -378,7 +382,7 @@ DISABLED = {"thinking": {"type": "disabled"}}
     ("thinking", "model", "fields", "effort", "lost"),
     [
         (Thinking("minimal"), SONNET, enabled(1024), None, ()),
-        (Thinking("low"), SONNET, enabled(2048), None, ()),
+        (Thinking("low"), SONNET, enabled(1024), None, ()),
         (Thinking("medium"), SONNET, enabled(8192), None, ()),
         (Thinking("high"), SONNET, enabled(24576), None, ()),
         (Thinking("xhigh"), SONNET, enabled(24576), None, ()),
@@ -404,11 +408,17 @@ DISABLED = {"thinking": {"type": "disabled"}}
             None,
             (),
         ),
-        (Thinking(budget_tokens=5000), NEWEST, {"thinking": {"type": "adaptive"}}, "medium", ("thinking budget",)),
+        (
+            Thinking(budget_tokens=5000),
+            NEWEST,
+            {"thinking": {"type": "adaptive"}},
+            "medium",
+            ("budget of reasoning tokens",),
+        ),
         (Thinking("odd"), NEWEST, {"thinking": {"type": "adaptive"}}, None, ("reasoning effort",)),
         (Thinking("low"), GPT, {"reasoning_effort": "low"}, None, ()),
         (Thinking("xhigh"), GPT, {"reasoning_effort": "high"}, None, ("reasoning effort above high",)),
-        (Thinking(budget_tokens=9000), GPT, {"reasoning_effort": "high"}, None, ("thinking budget",)),
+        (Thinking(budget_tokens=9000), GPT, {"reasoning_effort": "high"}, None, ("budget of reasoning tokens",)),
         (Thinking("none"), GPT, {"reasoning_effort": "low"}, None, ("reasoning off",)),
         (Thinking("high"), NOVA, None, None, ("reasoning effort",)),
         (Thinking("none"), NOVA, None, None, ()),
@@ -448,7 +458,7 @@ def test_claude_does_not_think_between_calls_that_it_did_not_make(seal: Seal) ->
     call = assistant(Reasoning("a", seal), ToolCall("1", "weather"))
     turns = (said(), call, user(ToolResult("1", "weather", (Text("x"),))))
     body, _ = written(Conversation(turns, tools=(WEATHER,), thinking=Thinking("low")))
-    assert body["additionalModelRequestFields"] == (enabled(2048) if seal is OWN else DISABLED)
+    assert body["additionalModelRequestFields"] == (enabled(1024) if seal is OWN else DISABLED)
 
 
 def test_a_schema_is_written_as_text() -> None:
@@ -479,7 +489,7 @@ def test_constraints_of_a_schema_that_the_vendor_refuses_are_left_out_and_named(
         (Conversation((), service_tier="scale"), {}, ("service_tier",)),
         (Conversation((), user="u", parallel_tools=False), {}, ("parallel tool calls off", "user")),
         (Conversation((), parallel_tools=True, stream=True), {}, ()),
-        (Conversation((Turn(Role.USER, (), "Ann"),)), {}, ("name of a speaker",)),
+        (Conversation((Turn(Role.USER, (), "Ann"),)), {}, ("name of a message",)),
     ],
 )
 def test_the_other_members(conversation: Conversation, members: dict[str, Any], lost: tuple[str, ...]) -> None:
@@ -587,3 +597,29 @@ def test_a_picture_is_told_from_a_sound_by_its_first_bytes(data: str, blocks: se
     body, named = written(Conversation((user(Text("hello"), media),)), NOVA)
     assert {name for block in body["messages"][0]["content"] for name in block} == blocks
     assert named == lost
+
+
+@pytest.mark.parametrize("model", [OPUS, NEWEST])
+@pytest.mark.parametrize("count", [False, True])
+def test_a_claude_that_takes_no_prefilled_answer_is_asked_to_go_on(model: str, count: bool) -> None:
+    conversation = Conversation((said(), assistant(Text("The answer is "))))
+    made = (BedrockCount() if count else BedrockConverse()).write_request(conversation, model=model)
+    body = json.loads(made.body)
+    messages = body["input"]["converse"]["messages"] if count else body["messages"]
+    assert messages[1:] == [
+        {"role": "assistant", "content": [{"text": "The answer is "}]},
+        {"role": "user", "content": [{"text": GO_ON}]},
+    ]
+    assert made.lost == ("prefilled answer",)
+
+
+@pytest.mark.parametrize("model", [SONNET, NOVA, LLAMA])
+def test_whoever_takes_a_prefilled_answer_goes_on_with_it(model: str) -> None:
+    assert messages_of(said(), assistant(Text("The answer is ")), model=model)[1:] == [
+        {"role": "assistant", "content": [{"text": "The answer is"}]}
+    ]
+
+
+def test_calls_that_nobody_has_answered_are_no_prefilled_answer() -> None:
+    body, lost = written(Conversation((said(), assistant(ToolCall("1", "weather"))), tools=(WEATHER,)), NEWEST)
+    assert ([message["role"] for message in body["messages"]], lost) == (["user", "assistant"], ())

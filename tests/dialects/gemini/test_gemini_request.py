@@ -31,6 +31,8 @@ from fairlead_proxy.exchange.conversation import (
 DIALECT = GeminiGenerate()
 NAMED = Named("smart", Mode.PLAIN)
 HELLO: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
+STRICTER = "safetySettings, by which Google blocks more"
+VIDEO = {"fileUri": "gs://bucket/film.mp4", "mimeType": "video/mp4"}
 
 
 def read(body: object, named: Named | None = NAMED) -> ReadRequest:
@@ -349,6 +351,17 @@ def test_the_choice_of_tools_is_read(calling: object, choice: ToolChoice | None)
             {"contents": [{"role": "model", "parts": [{"executableCode": {"code": "1"}}]}]},
             "code that Google itself runs",
         ),
+        ({"safetySettings": [{"category": "X", "threshold": "BLOCK_ONLY_HIGH"}]}, STRICTER),
+        ({"safety_settings": [{"threshold": "OFF"}, {"threshold": "block_low_and_above"}]}, STRICTER),
+        (
+            {"modelArmorConfig": {"promptTemplateName": "x"}},
+            "modelArmorConfig, by which Google checks prompts and answers",
+        ),
+        ({"generationConfig": {"audioTimestamp": True}}, "generationConfig.audioTimestamp"),
+        (
+            {"contents": [{"parts": [{"fileData": VIDEO, "videoMetadata": {"startOffset": "3s"}}]}]},
+            "videoMetadata, a piece of a video",
+        ),
     ],
 )
 def test_what_only_the_vendor_can_do_binds_the_call(members: dict[str, Any], words: str) -> None:
@@ -358,7 +371,7 @@ def test_what_only_the_vendor_can_do_binds_the_call(members: dict[str, Any], wor
 def test_what_has_no_word_is_left_out_by_its_path() -> None:
     conversation = converse(
         contents=[{"parts": [{"text": "a", "video_metadata": {"fps": 1}}, {"text": "b", "videoMetadata": {}}]}],
-        safetySettings=[{"category": "X"}],
+        safetySettings=[{"category": "X", "threshold": "BLOCK_NONE"}],
         labels={"team": "a"},
         nothing=None,
         generation_config={"media_resolution": "MEDIA_RESOLUTION_LOW"},

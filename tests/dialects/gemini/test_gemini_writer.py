@@ -168,9 +168,9 @@ def test_what_media_lose_is_named() -> None:
     kept = Media(MediaKind.FILE, file_id="file-1", origin=DialectName.OPENAI_CHAT)
     named = Media(MediaKind.IMAGE, "image/png", data="AA==", name="a.png", detail="high", cache=CacheHint())
     assert heard(kept, named)[1] == (
-        "a file kept at another provider",
         "cache hint",
         "detail of an image",
+        "files kept at the provider (openai-chat)",
         "name of a file",
     )
 
@@ -283,9 +283,9 @@ def test_what_goes_beyond_the_vendors_bounds_is_named() -> None:
         "responseMimeType": "application/json",
     }
     assert lost == (
+        "alternatives of each token beyond 20",
         "cache hint",
-        "description of the answer's form",
-        "log probabilities of more than 20 tokens",
+        "description of the JSON schema",
         "name of a message",
         "seed",
         "service_tier",
@@ -313,7 +313,7 @@ def test_what_goes_beyond_the_vendors_bounds_is_named() -> None:
             OLD,
             Thinking(budget_tokens=30000),
             {"thinkingBudget": 24576, "includeThoughts": True},
-            ("reasoning budget above 24576",),
+            ("budget of reasoning tokens above 24576",),
         ),
         ("gemini-2.5-pro", Thinking("none"), {"thinkingBudget": 128}, ("reasoning off",)),
         ("gemini-2.5-flash-lite", Thinking(budget_tokens=9), {"thinkingBudget": 512, "includeThoughts": True}, ()),
@@ -325,7 +325,7 @@ def test_what_goes_beyond_the_vendors_bounds_is_named() -> None:
             NEW,
             Thinking(budget_tokens=8000),
             {"thinkingLevel": "MEDIUM", "includeThoughts": True},
-            ("exact reasoning budget",),
+            ("budget of reasoning tokens",),
         ),
         (NEW, Thinking("max"), {"thinkingLevel": "HIGH", "includeThoughts": True}, ("reasoning effort above high",)),
         ("gemini-3-pro-preview", Thinking("medium"), {"thinkingLevel": "HIGH", "includeThoughts": True}, ()),

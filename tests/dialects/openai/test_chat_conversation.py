@@ -257,6 +257,12 @@ def test_the_seal_of_a_tool_call_comes_back() -> None:
             {"messages": [{"role": "assistant", "audio": {"id": "a"}}]},
             {"bound_to": ("a former answer by voice, which the provider keeps",)},
         ),
+        ({"logit_bias": {"50256": -100}}, {"bound_to": ("logit_bias, which counts a model's own tokens",)}),
+        ({"moderation": {"model": "m"}}, {"left_out": (), "bound_to": ("moderation by the provider",)}),
+        ({"guided_regex": "a+", "grammar": "root ::= x"}, {"bound_to": ("answers of a given grammar",)}),
+        ({"provider": {"zdr": True}}, {"bound_to": ("where the provider may send the call",)}),
+        ({"safe_prompt": False, "plugins": []}, {"left_out": (), "bound_to": ()}),
+        ({"prediction": {"type": "content", "content": "x"}}, {"left_out": ("prediction",), "bound_to": ()}),
         ({"response_format": {"type": "grammar"}}, {"bound_to": ("response_format of type grammar",)}),
     ],
 )

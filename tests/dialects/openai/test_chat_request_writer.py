@@ -101,12 +101,12 @@ def test_a_request_says_no_more_than_was_said() -> None:
         (
             Turn(Role.USER, (Media(MediaKind.VIDEO, "video/mp4", "QUJD"), Text("see"))),
             [{"role": "user", "content": "see"}],
-            ("video in a turn of the user",),
+            ("videos as base64",),
         ),
         (
             Turn(Role.USER, (Text("and?"), ToolResult("c", "f", (Text("1"), Text("2")), is_error=True))),
             [{"role": "tool", "tool_call_id": "c", "content": "1\n\n2"}, {"role": "user", "content": "and?"}],
-            ("error mark of a tool's result",),
+            ("is_error of a tool result",),
         ),
         (
             Turn(Role.USER, (ToolResult("c", "f", (Media(MediaKind.IMAGE, url="https://x.test"),)),)),
@@ -175,7 +175,7 @@ def test_turns_become_messages(turn: Turn, messages: list[dict[str, Any]], lost:
                 "logprobs": True,
                 "top_logprobs": 20,
             },
-            ("more than 20 alternatives of each token", "temperature above 2", "top_k"),
+            ("alternatives of each token beyond 20", "temperature above 2", "top_k"),
         ),
         ({"form": AnswerForm()}, {"response_format": {"type": "json_object"}}, ()),
         (
@@ -195,7 +195,7 @@ def test_turns_become_messages(turn: Turn, messages: list[dict[str, Any]], lost:
         ),
         ({"thinking": Thinking("high")}, {"reasoning_effort": "high"}, ()),
         ({"thinking": Thinking(adaptive=True)}, {}, ()),
-        ({"thinking": Thinking("none")}, {}, ("reasoning switched off",)),
+        ({"thinking": Thinking("none")}, {}, ("reasoning off",)),
         ({"thinking": Thinking(budget_tokens=1024)}, {"reasoning_effort": "low"}, ("budget of reasoning tokens",)),
         ({"thinking": Thinking(budget_tokens=8192)}, {"reasoning_effort": "medium"}, ("budget of reasoning tokens",)),
         ({"thinking": Thinking(budget_tokens=8193)}, {"reasoning_effort": "high"}, ("budget of reasoning tokens",)),

@@ -161,6 +161,7 @@ def test_reasoning_of_open_models_is_its_text() -> None:
         ({"conversation": "conv_1"}, "conversation"),
         ({"background": True}, "background"),
         ({"prompt": {"id": "pmpt_1"}}, "prompt"),
+        ({"moderation": {"model": "m"}}, "moderation"),
         ({"tools": [{"type": "web_search"}]}, "the tool web_search, which OpenAI itself runs"),
         ({"tools": [{"type": "web_search_preview_2025_03_11"}]},
          "the tool web_search_preview_2025_03_11, which OpenAI itself runs"),

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from fairlead_proxy.dialects.anthropic.thoughts import OWN, redacted_data
+from fairlead_proxy.dialects.losses import Loss, media_words
 from fairlead_proxy.dialects.media_types import PDF, PLAIN_TEXT, bare_type
-from fairlead_proxy.dialects.speakers import CONTINUED, INSTRUCTING
-from fairlead_proxy.dialects.tool_calls import NO_OBJECT, arguments_in, fit_call_id
+from fairlead_proxy.dialects.speakers import CONTINUED, GO_ON, INSTRUCTING
+from fairlead_proxy.dialects.tool_calls import arguments_in, fit_call_id
 from fairlead_proxy.exchange.conversation import (
     CacheHint,
     JsonObject,
@@ -32,10 +33,12 @@ _UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
 class Messages:
     """The system prompt and the messages that a conversation's turns make; `lost` gathers what they do not say.
 
+    `prefill`: the model goes on with a last message of the assistant's.
+
     Source: https://docs.anthropic.com/en/api/messages, "messages" and "system".
     """
 
-    def __init__(self, turns: Iterable[Turn]) -> None:
+    def __init__(self, turns: Iterable[Turn], *, prefill: bool) -> None:
         self.lost: set[str] = set()
         self.system: list[JsonObject] = []
         self.messages: list[JsonObject] = []
@@ -46,9 +49,9 @@ class Messages:
         for message in self.messages:
             # "tool_result blocks must come first in the content array" (…/tool-use/implement-tool-use)
             message["content"].sort(key=lambda block: block["type"] != "tool_result")
-        self._trim_end()
+        self._end(prefill=prefill)
         if not self.messages:
-            self.lost.add("no turn of the user's")
+            self.lost.add(Loss.NO_USER)
             self.messages.append(_message(Role.USER, [_text_block(CONTINUED, None)]))
 
     @property
@@ -72,7 +75,7 @@ class Messages:
         content = spoken[-1]["content"] if spoken else []
         kept = [block for block in content if block["type"] not in _REASONING]
         if len(kept) < len(content):
-            self.lost.add("reasoning, where none is asked for")
+            self.lost.add(Loss.UNASKED_REASONING)
             spoken[-1]["content"] = kept or [_text_block(CONTINUED, None)]
 
     def _write_system(self, turns: Iterable[Turn]) -> list[Turn]:
@@ -80,17 +83,17 @@ class Messages:
         spoken: list[Turn] = []
         for turn in turns:
             if turn.name is not None:
-                self.lost.add("name of a speaker")
+                self.lost.add(Loss.SPEAKER)
             if turn.role not in INSTRUCTING:
                 spoken.append(turn)
                 continue
             if spoken:
-                self.lost.add("position of a system message")
+                self.lost.add(Loss.SYSTEM_POSITION)
             for part in turn.parts:
                 if isinstance(part, Text | Refusal):
                     self.system += self._write_part(part, turn.role)
                 else:
-                    self.lost.add("a part of a system message that is not text")
+                    self.lost.add(Loss.SYSTEM_MEDIA)
         return spoken
 
     def _add(self, role: Role, blocks: list[JsonObject]) -> None:
@@ -98,19 +101,23 @@ class Messages:
             return
         if not self.messages and role is Role.ASSISTANT:
             # "the first message must always use the user role"
-            self.lost.add("first turn is the assistant's")
+            self.lost.add(Loss.FIRST_TURN)
             self.messages.append(_message(Role.USER, [_text_block(CONTINUED, None)]))
         if self.messages and self.messages[-1]["role"] == role:
             self.messages[-1]["content"] += blocks
         else:
             self.messages.append(_message(role, blocks))
 
-    def _trim_end(self) -> None:
-        """The vendor refuses an answer begun by the caller whose last text ends in white space."""
+    def _end(self, *, prefill: bool) -> None:
+        """See to an answer that the caller has begun. Where it is taken, its last text may not end in white space."""
         if not self.messages or self.messages[-1]["role"] != Role.ASSISTANT:
             return
-        texts = [block for block in self.messages[-1]["content"] if block["type"] == "text"]
-        if texts:
+        content = self.messages[-1]["content"]
+        texts = [block for block in content if block["type"] == "text"]
+        if not prefill and not any(block["type"] == "tool_use" for block in content):
+            self.lost.add(Loss.PREFILL)
+            self.messages.append(_message(Role.USER, [_text_block(GO_ON, None)]))
+        elif texts:
             texts[-1]["text"] = texts[-1]["text"].rstrip()
 
     def _write_part(self, part: Part, role: Role) -> list[JsonObject]:
@@ -121,7 +128,7 @@ class Messages:
                 return _text_blocks(part.text, None)
             case Media():
                 if role is Role.ASSISTANT:
-                    self.lost.add("an image or file of the assistant's")
+                    self.lost.add(Loss.ASSISTANT_MEDIA)
                     return []
                 return self._write_media(part)
             case Reasoning():
@@ -133,15 +140,15 @@ class Messages:
 
     def _write_text(self, text: Text) -> list[JsonObject]:
         if text.citations:
-            self.lost.add("citations")
+            self.lost.add(Loss.CITATIONS)
         return _text_blocks(text.text, text.cache)
 
     def _write_media(self, media: Media) -> list[JsonObject]:
         if media.detail not in (None, "auto"):
-            self.lost.add("detail of an image")
+            self.lost.add(Loss.IMAGE_DETAIL)
         source = _source_of(media)
         if source is None:
-            self.lost.add(f"{media.kind} content")
+            self.lost.add(media_words(media))
             return []
         block: JsonObject = {"type": "image" if media.kind is MediaKind.IMAGE else "document", "source": source}
         if media.kind is not MediaKind.IMAGE and media.name:
@@ -153,10 +160,10 @@ class Messages:
         seal = reasoning.seal
         if seal is None or seal.origin is not OWN:
             if reasoning.text or seal is not None:
-                self.lost.add("reasoning of another provider")
+                self.lost.add(Loss.FOREIGN_REASONING)
             return []
         if reasoning.cache is not None:
-            self.lost.add("cache hint on reasoning")
+            self.lost.add(Loss.CACHE_HINT)
         data = redacted_data(seal)
         if data is not None:
             return [{"type": "redacted_thinking", "data": data}]
@@ -164,10 +171,10 @@ class Messages:
 
     def _write_call(self, call: ToolCall) -> JsonObject:
         if call.seal is not None:
-            self.lost.add("signature of a tool call of another provider")
+            self.lost.add(Loss.FOREIGN_SIGNATURE)
         arguments, whole = arguments_in(call.arguments)
         if not whole:
-            self.lost.add(NO_OBJECT)
+            self.lost.add(Loss.ARGUMENTS)
         block = {"type": "tool_use", "id": fit_id(call.id), "name": call.name, "input": arguments}
         return _with_cache(block, call.cache)
 

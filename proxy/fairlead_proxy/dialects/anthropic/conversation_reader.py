@@ -34,7 +34,9 @@ _BINDING = {
     "thread": "a thread, which Anthropic itself keeps",
     "compaction": "compaction, which Anthropic itself does",
 }
-"""Block whose loss would change the answer, and the words for them."""
+"""Members whose loss would change the answer, and the words for them."""
+_ANYWHERE = "global"
+"""The `inference_geo` that asks for no place: https://docs.anthropic.com/en/docs/build-with-claude/data-residency"""
 
 _CHOICES = {
     "auto": ToolChoiceMode.AUTO,
@@ -57,6 +59,8 @@ def read_conversation(request: ReadRequest) -> Conversation:
         if name in body:
             notes.bind_to(words)
         body.pass_over(name)
+    if body.text("inference_geo") not in (None, "", _ANYWHERE):
+        notes.bind_to("inference_geo, a place that Anthropic itself keeps to")
     turns = _read_turns(body, notes)
     tools = _read_tools(body, notes)
     choice, parallel = _read_choice(body, notes)

@@ -3,7 +3,8 @@
 import msgspec
 from msgspec import structs
 
-from fairlead_proxy.dialects.anthropic.cache_marks import keep_last_marks
+from fairlead_proxy.contract.names import Feature
+from fairlead_proxy.dialects.anthropic.cache_marks import MOST_MARKS, keep_last_marks
 from fairlead_proxy.dialects.anthropic.content_writer import Messages, cache_control
 from fairlead_proxy.dialects.anthropic.conversation_reader import NEUTRAL_TIERS
 from fairlead_proxy.dialects.anthropic.thinking_writer import write_thinking
@@ -11,6 +12,7 @@ from fairlead_proxy.dialects.claude_models import abilities_of
 from fairlead_proxy.dialects.claude_sampling import fit_sampling
 from fairlead_proxy.dialects.claude_schema import write_schema
 from fairlead_proxy.dialects.dialect import Written
+from fairlead_proxy.dialects.losses import Loss, beyond
 from fairlead_proxy.exchange.conversation import Conversation, JsonObject, Sampling, Tool, ToolChoiceMode
 
 _TIER_OF = {"auto": "auto", **{neutral: own for own, neutral in NEUTRAL_TIERS.items()}}
@@ -36,9 +38,9 @@ def write_count_request(conversation: Conversation, *, model: str) -> Written:
 
 
 def _write(conversation: Conversation, model: str) -> tuple[JsonObject, set[str]]:
-    content = Messages(conversation.turns)
-    lost = content.lost
     abilities = abilities_of(model)
+    content = Messages(conversation.turns, prefill=abilities.prefill)
+    lost = content.lost
     body: JsonObject = {"model": model}
     if content.system:
         body["system"] = content.system
@@ -67,7 +69,7 @@ def _write(conversation: Conversation, model: str) -> tuple[JsonObject, set[str]
             body[name] = getattr(sampling, name)
     body |= _settings(conversation, lost)
     if keep_last_marks(body):
-        lost.add("a cache hint beyond the fourth")
+        lost.add(beyond(Loss.CACHE_HINTS, MOST_MARKS))
     return body, lost
 
 
@@ -113,13 +115,13 @@ def _tool_choice(conversation: Conversation) -> JsonObject | None:
 def _form(conversation: Conversation, lost: set[str]) -> JsonObject:
     form = conversation.form
     if form is None or form.schema is None:
-        lost.add("JSON answers without a schema")
+        lost.add(Feature.ANY_JSON)
         return {}
     if form.description:
-        lost.add("description of the JSON schema")
+        lost.add(Loss.SCHEMA_DESCRIPTION)
     schema, weaker = write_schema(form.schema)
     if weaker:
-        lost.add("constraints of the JSON schema")
+        lost.add(Loss.SCHEMA_CONSTRAINTS)
     return {"format": {"type": "json_schema", "schema": schema}}
 
 
@@ -128,7 +130,7 @@ def _settings(conversation: Conversation, lost: set[str]) -> JsonObject:
     written: JsonObject = {}
     stop = [sequence for sequence in conversation.stop if sequence.strip()]
     if len(stop) < len(conversation.stop):
-        lost.add("a stop sequence of white space")
+        lost.add(Loss.BLANK_STOP)
     if stop:
         written["stop_sequences"] = stop
     if conversation.user:
@@ -136,11 +138,11 @@ def _settings(conversation: Conversation, lost: set[str]) -> JsonObject:
     if conversation.service_tier is not None:
         tier = _TIER_OF.get(conversation.service_tier)
         if tier is None:
-            lost.add("service_tier")
+            lost.add(Loss.SERVICE_TIER)
         else:
             written["service_tier"] = tier
     if conversation.stream:
         written["stream"] = True
     if conversation.choices > 1:
-        lost.add("more than one choice")
+        lost.add(Feature.CHOICES)
     return written

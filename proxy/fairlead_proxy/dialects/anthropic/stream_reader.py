@@ -73,16 +73,24 @@ class MessageReader:
     count among the parts.
     """
 
-    __slots__ = ("_began", "_blocks", "_counts", "_parts", "_said", "_stopped", "ended")
+    __slots__ = (
+        "_began", "_blocks", "_counts", "_only_calls", "_parts", "_said", "_skipped", "_stopped", "ended",
+        "passed_over",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.ended = False
+        self.passed_over = False
         self._began = False
         self._stopped = False
         self._counts = Counts()
         self._parts: list[AnswerPart] = []
-        self._blocks: dict[int, _Block | None] = {}
-        """Those under way, by the vendor's index; None: passed over."""
+        self._blocks: dict[int, _Block] = {}
+        """Those under way, by the vendor's index."""
+        self._only_calls = False
+        """Whether those under way are calls, which may be many; else there is one at most."""
+        self._skipped: set[int] = set()
+        """The indices of blocks that have begun and are passed over."""
         self._said = 0
 
     def take(self, frame: Event) -> list[StreamEvent]:
@@ -126,8 +134,10 @@ class MessageReader:
                 yield from self._take_delta(said)
             case "message_stop":
                 yield from self._end()
+            case str() if kind != "ping":
+                self.passed_over = True  # what the vendor has added since
             case _:
-                pass  # a ping, or what the vendor has added since
+                pass
 
     def _begin(self, message: Any) -> Iterator[StreamEvent]:
         if self._began:
@@ -143,9 +153,11 @@ class MessageReader:
             yield from self._end_block(number)
         members = object_of(block)
         part = _read_beginning(members)
+        self.passed_over = self.passed_over or part is None
         if part is None or self._stopped:
-            self._blocks[number] = None
+            self._skipped.add(number)
             return
+        self._skipped.discard(number)
         yield from self._end_overlapped(part)
         given = members.get("input")
         arguments = write_arguments(given) if isinstance(part, ToolCall) else ""
@@ -166,17 +178,20 @@ class MessageReader:
 
     def _end_overlapped(self, part: AnswerPart) -> Iterator[StreamEvent]:
         """End what some servers leave open: but for calls beside calls, a part ends where the next one begins."""
-        for number, block in list(self._blocks.items()):
-            if block is not None and not (isinstance(part, ToolCall) and isinstance(block.part, ToolCall)):
+        is_call = isinstance(part, ToolCall)
+        if not (is_call and self._only_calls):
+            for number in list(self._blocks):
                 yield from self._end_block(number)
+        self._only_calls = is_call
 
     def _block_of(self, said: dict[str, Any]) -> _Block | None:
         number = count_of(said.get("index"))
         if self._stopped:
             return None
-        if number not in self._blocks:
+        block = self._blocks.get(number)
+        if block is None and number not in self._skipped:
             raise malformed("a delta belongs to no block that has begun")
-        return self._blocks[number]
+        return block
 
     def _grow(self, block: _Block | None, delta: Any) -> Iterator[StreamEvent]:
         if block is None or not isinstance(delta, dict):
@@ -199,12 +214,13 @@ class MessageReader:
                 if read is not None:
                     block.citations.append(read)
             case _:
-                pass
+                self.passed_over = True
         if text:
             block.grew = True
             yield PartGrew(block.index, text)
 
     def _end_block(self, number: int) -> Iterator[StreamEvent]:
+        self._skipped.discard(number)
         block = self._blocks.pop(number, None)
         if block is None:
             return
@@ -245,6 +261,7 @@ class NoStream:
     """The reader and the writer of an operation whose answer never comes as a stream."""
 
     ended = False
+    passed_over = False
 
     def take(self, frame: Event) -> list[StreamEvent]:
         raise malformed("a count does not come as a stream")
@@ -254,6 +271,9 @@ class NoStream:
 
     def write(self, event: StreamEvent) -> bytes:
         return b""
+
+    def adopt(self, frame: Event) -> bool:
+        return False
 
 
 def _read_beginning(block: dict[str, Any]) -> AnswerPart | None:

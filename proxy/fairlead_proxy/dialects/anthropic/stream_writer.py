@@ -15,6 +15,8 @@ from fairlead_proxy.dialects.anthropic.stops import REASON_OF_STOP
 from fairlead_proxy.dialects.anthropic.thoughts import signature_of
 from fairlead_proxy.dialects.anthropic.usage import write_usage
 from fairlead_proxy.dialects.dialect import ReadRequest
+from fairlead_proxy.dialects.sse import Event
+from fairlead_proxy.dialects.told_json import object_of, place_of, told_value
 from fairlead_proxy.exchange.completion import (
     Began,
     ChoiceEnded,
@@ -28,6 +30,8 @@ from fairlead_proxy.exchange.completion import (
 )
 from fairlead_proxy.exchange.conversation import JsonObject, Media, Reasoning, Refusal, Seal, Text, ToolCall
 from fairlead_proxy.exchange.usage import Usage
+
+_BLOCK_START = b"content_block_start"
 
 
 class _Part:
@@ -50,7 +54,10 @@ class MessageWriter:
     tokens, if they are known by then.
     """
 
-    __slots__ = ("_began", "_blocks", "_now", "_open", "_parts", "_request", "_sequence", "_stop", "_usage", "_waiting")
+    __slots__ = (
+        "_began", "_blocks", "_in_step", "_now", "_open", "_parts", "_request", "_sequence", "_stop", "_usage",
+        "_waiting",
+    )  # fmt: skip
 
     def __init__(self, request: ReadRequest, *, now: float) -> None:
         self._request = request
@@ -62,6 +69,7 @@ class MessageWriter:
         self._open: int | None = None
         self._waiting: list[int] = []
         self._blocks = 0
+        self._in_step = True
         self._stop = Stop.END
         self._sequence: str | None = None
 
@@ -84,6 +92,15 @@ class MessageWriter:
                 return self._go_on(event) if event.choice == 0 else b""
             case Ended():
                 return self._head() + self._end()
+
+    def adopt(self, frame: Event) -> bool:
+        """See StreamWriter. Blocks are numbered alike here, until one comes that no part is made of."""
+        if not self._in_step or _BLOCK_START not in (frame.data or b""):
+            return self._in_step
+        started = object_of(told_value(frame.data))
+        if started.get("type") == "content_block_start":
+            self._in_step = place_of(started.get("index")) == self._blocks - 1
+        return self._in_step
 
     def _head(self) -> bytes:
         began = self._began

@@ -9,7 +9,8 @@ from fairlead_proxy.contract.names import DialectName
 from fairlead_proxy.dialects.bedrock.media import DocumentNames, write_media
 from fairlead_proxy.dialects.bedrock.models import Traits
 from fairlead_proxy.dialects.bedrock.seals import reasoning_block
-from fairlead_proxy.dialects.tool_calls import NO_OBJECT, arguments_in, fit_call_id
+from fairlead_proxy.dialects.losses import Loss
+from fairlead_proxy.dialects.tool_calls import arguments_in, fit_call_id
 from fairlead_proxy.exchange.conversation import (
     CacheHint,
     JsonObject,
@@ -43,13 +44,13 @@ class BlockWriter:
         match part:
             case Text():
                 if part.citations:
-                    self._lost.add("citations")
+                    self._lost.add(Loss.CITATIONS)
                 return self._text(part.text, part.cache)
             case Refusal():
                 return self._text(part.text, None)
             case Media():
                 if role is Role.ASSISTANT:
-                    self._lost.add(f"{part.kind} in a turn of the assistant")
+                    self._lost.add(Loss.ASSISTANT_MEDIA)
                     return []
                 block = write_media(part, self._names, self._lost)
                 return [] if block is None else [block, *self.cache_point(part.cache)]
@@ -65,13 +66,13 @@ class BlockWriter:
         if hint is None:
             return []
         if not self._traits.caches:
-            self._lost.add("cache hint")
+            self._lost.add(Loss.CACHE_HINT)
             return []
         point = {"type": "default"}
         if hint.ttl in _TTLS and self._traits.claude:
             point["ttl"] = str(hint.ttl)
         elif hint.ttl is not None:
-            self._lost.add("lifetime of a cache hint")
+            self._lost.add(Loss.CACHE_LIFETIME)
         return [{"cachePoint": point}]
 
     def _text(self, text: str, cache: CacheHint | None) -> Blocks:
@@ -80,18 +81,18 @@ class BlockWriter:
 
     def _reasoning(self, part: Reasoning) -> Blocks:
         if part.cache is not None:
-            self._lost.add("cache hint")  # no cache point may follow reasoning
+            self._lost.add(Loss.CACHE_HINT)  # no cache point may follow reasoning
         if part.seal is None or part.seal.origin is not DialectName.BEDROCK:
-            self._lost.add("reasoning of another provider")
+            self._lost.add(Loss.FOREIGN_REASONING)
             return []
         return [reasoning_block(part.text, part.seal.value)]
 
     def _call(self, part: ToolCall) -> Blocks:
         if part.seal is not None:
-            self._lost.add("signature of a tool call of another provider")
+            self._lost.add(Loss.FOREIGN_SIGNATURE)
         arguments, whole = arguments_in(part.arguments)
         if not whole:
-            self._lost.add(NO_OBJECT)
+            self._lost.add(Loss.ARGUMENTS)
         use = {"toolUseId": fit_call_id(part.id, _UNFIT, _MOST_OF_ID), "name": part.name, "input": arguments}
         return [{"toolUse": use}, *self.cache_point(part.cache)]
 
@@ -110,5 +111,5 @@ class BlockWriter:
             if self._traits.marks_errors:
                 result["status"] = "error"
             else:
-                self._lost.add("error mark of a tool's result")
+                self._lost.add(Loss.TOOL_ERROR)
         return [{"toolResult": result}, *self.cache_point(hint)]

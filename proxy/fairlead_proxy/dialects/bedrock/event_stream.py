@@ -36,11 +36,17 @@ class EventStreamParser:
 
     __slots__ = ("_buffer", "_held", "_length")
 
+    max_frame_bytes: int = MAX_FRAME_BYTES
+
     def __init__(self) -> None:
         self._held = bytearray()
         self._buffer: EventStreamBuffer | None = None
         """Of the frame that has begun; it has seen the prelude, whose checksum holds."""
         self._length = 0
+
+    @property
+    def unfinished_bytes(self) -> int:
+        return len(self._held)
 
     def feed(self, chunk: bytes) -> list[Event]:
         held = self._held

@@ -5,8 +5,9 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Cont
 
 import re
 
+from fairlead_proxy.dialects.losses import Loss, media_of_type, media_words
 from fairlead_proxy.dialects.media_types import bare_type
-from fairlead_proxy.exchange.conversation import JsonObject, Media
+from fairlead_proxy.exchange.conversation import JsonObject, Media, MediaKind
 
 _IMAGES = {
     "image/png": "png",
@@ -83,14 +84,14 @@ class DocumentNames:
 def write_media(media: Media, names: DocumentNames, lost: set[str]) -> JsonObject | None:
     """Return the block of a piece of media; None, and why in `lost`, where the vendor has none for it."""
     if media.data is None and not (media.url or "").startswith("s3://"):
-        lost.add(f"{media.kind} by URL" if media.file_id is None else f"{media.kind} kept at a provider")
+        lost.add(media_words(media))
         return None
     format_ = _format_of(media)
     if format_ is None:
-        lost.add(f"{media.kind} of the type {media.media_type or 'unknown'}")
+        lost.add(media_words(media) if media.kind is MediaKind.AUDIO else media_of_type(media))
         return None
     if media.detail not in (None, "auto"):
-        lost.add("detail of an image")
+        lost.add(Loss.IMAGE_DETAIL)
     member = _MEMBER_OF_FORMAT[format_]
     source = {"bytes": media.data} if media.data is not None else {"s3Location": {"uri": media.url}}
     block: JsonObject = {"format": format_, "source": source}

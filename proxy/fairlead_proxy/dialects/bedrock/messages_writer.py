@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from fairlead_proxy.dialects.bedrock.blocks import Blocks, BlockWriter
-from fairlead_proxy.dialects.speakers import CONTINUED, INSTRUCTING
+from fairlead_proxy.dialects.losses import Loss
+from fairlead_proxy.dialects.speakers import CONTINUED, GO_ON, INSTRUCTING
 from fairlead_proxy.exchange.conversation import JsonObject, Role, Text, Turn
 
 _BESIDE_A_DOCUMENT = "(see the document)"
@@ -27,17 +28,20 @@ class _Message(Struct):
     items: list[Blocks]
 
 
-def write_messages(turns: Iterable[Turn], blocks: BlockWriter, lost: set[str]) -> Messages:
-    """Return the system blocks and the messages; what cannot be said goes to `lost`."""
+def write_messages(turns: Iterable[Turn], blocks: BlockWriter, lost: set[str], *, prefill: bool) -> Messages:
+    """Return the system blocks and the messages; what cannot be said goes to `lost`.
+
+    `prefill`: the model goes on with a last message of the assistant's.
+    """
     system: Blocks = []
     messages: list[_Message] = []
     has_begun = False
     for turn in turns:
         if turn.name is not None:
-            lost.add("name of a speaker")
+            lost.add(Loss.SPEAKER)
         if turn.role in INSTRUCTING:
             if has_begun:
-                lost.add("position of a system message")
+                lost.add(Loss.SYSTEM_POSITION)
             system += _instructions(turn, blocks, lost)
             continue
         has_begun = True
@@ -47,10 +51,14 @@ def write_messages(turns: Iterable[Turn], blocks: BlockWriter, lost: set[str]) -
         elif items:
             messages.append(_Message(turn.role, items))
     if messages and messages[0].role is Role.ASSISTANT:
-        lost.add("first turn is the assistant's")
+        lost.add(Loss.FIRST_TURN)
         messages.insert(0, _Message(Role.USER, [[{"text": CONTINUED}]]))
     if messages and messages[-1].role is Role.ASSISTANT:
-        _trim(messages[-1])
+        if prefill or any("toolUse" in block for item in messages[-1].items for block in item):
+            _trim(messages[-1])
+        else:
+            lost.add(Loss.PREFILL)
+            messages.append(_Message(Role.USER, [[{"text": GO_ON}]]))
     return Messages(system, [message for message in map(_written, messages) if message["content"]])
 
 
@@ -59,7 +67,7 @@ def _instructions(turn: Turn, blocks: BlockWriter, lost: set[str]) -> Iterator[J
         if isinstance(part, Text):
             yield from blocks.write(part, turn.role)
         else:
-            lost.add("a part of a system message that is not text")
+            lost.add(Loss.SYSTEM_MEDIA)
 
 
 def _written(message: _Message) -> JsonObject:

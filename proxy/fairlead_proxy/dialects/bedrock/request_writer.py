@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.
 
 import msgspec
 
+from fairlead_proxy.contract.names import Feature
 from fairlead_proxy.dialects.bedrock.blocks import BlockWriter
 from fairlead_proxy.dialects.bedrock.messages_writer import write_messages
 from fairlead_proxy.dialects.bedrock.models import Traits, traits_of
@@ -15,6 +16,7 @@ from fairlead_proxy.dialects.claude_models import Abilities, abilities_of
 from fairlead_proxy.dialects.claude_sampling import fit_sampling, within_unit
 from fairlead_proxy.dialects.claude_schema import write_schema
 from fairlead_proxy.dialects.dialect import Written
+from fairlead_proxy.dialects.losses import Loss
 from fairlead_proxy.exchange.conversation import AnswerForm, Conversation, JsonObject, Sampling
 
 STOP_SEQUENCE = "stop_sequence"
@@ -29,7 +31,7 @@ def write_converse(conversation: Conversation, *, model: str) -> Written:
     """Return the body for a model, whose id stands in the path; see ProviderDialect.write_request."""
     lost: set[str] = set()
     traits, abilities = traits_of(model), abilities_of(model)
-    body = _content(conversation, traits, lost)
+    body = _content(conversation, traits, abilities, lost)
     asked = write_thinking(conversation, traits, abilities, forced=is_forced(conversation), lost=lost)
     fields = dict(asked.fields)
     inference = _sampling(conversation.sampling, traits, abilities, asked, fields, lost)
@@ -51,26 +53,26 @@ def write_converse(conversation: Conversation, *, model: str) -> Written:
     if conversation.service_tier in _TIERS:
         body["serviceTier"] = {"type": conversation.service_tier}
     elif conversation.service_tier not in (None, *_UNTOLD_TIERS):
-        lost.add("service_tier")
+        lost.add(Loss.SERVICE_TIER)
     if conversation.user is not None:
-        lost.add("user")
+        lost.add(Loss.USER)
     if conversation.parallel_tools is False:
-        lost.add("parallel tool calls off")
+        lost.add(Loss.ONE_CALL_AT_A_TIME)
     if conversation.choices > 1:
-        lost.add("more than one choice")
+        lost.add(Feature.CHOICES)
     return Written(msgspec.json.encode(body), tuple(sorted(lost)))
 
 
 def write_count(conversation: Conversation, *, model: str) -> Written:
     """Return the body that has the tokens of the same conversation counted."""
     lost: set[str] = set()
-    body = {"input": {"converse": _content(conversation, traits_of(model), lost)}}
+    body = {"input": {"converse": _content(conversation, traits_of(model), abilities_of(model), lost)}}
     return Written(msgspec.json.encode(body), tuple(sorted(lost)))
 
 
-def _content(conversation: Conversation, traits: Traits, lost: set[str]) -> JsonObject:
+def _content(conversation: Conversation, traits: Traits, abilities: Abilities, lost: set[str]) -> JsonObject:
     blocks = BlockWriter(traits, lost)
-    written = write_messages(conversation.turns, blocks, lost)
+    written = write_messages(conversation.turns, blocks, lost, prefill=abilities.prefill or not traits.claude)
     body: JsonObject = {"messages": written.messages}
     if written.system:
         body["system"] = written.system
@@ -94,7 +96,7 @@ def _sampling(
     else:
         taken = within_unit(sampling, lost)
         if taken.top_k is not None:
-            lost.add("top_k")
+            lost.add(Loss.TOP_K)
     inference: JsonObject = {}
     if taken.temperature is not None:
         inference["temperature"] = taken.temperature
@@ -109,11 +111,11 @@ def _output(form: AnswerForm | None, asked: Asked, lost: set[str]) -> JsonObject
     """
     output: JsonObject = {}
     if form is not None and form.schema is None:
-        lost.add("JSON answers without a schema")
+        lost.add(Feature.ANY_JSON)
     elif form is not None and form.schema is not None:
         taken, weaker = write_schema(form.schema)
         if weaker:
-            lost.add("constraints of the JSON schema")
+            lost.add(Loss.SCHEMA_CONSTRAINTS)
         schema = {"schema": msgspec.json.encode(taken).decode()}
         if form.name:
             schema["name"] = form.name

@@ -20,6 +20,9 @@ class ConverseReader:
 
     __slots__ = ("_began", "_block", "_block_index", "_parts", "_stopped", "ended")
 
+    passed_over: bool = False
+    """It is not asked: no caller speaks this dialect, so that its bytes never pass."""
+
     def __init__(self) -> None:
         self.ended = False
         self._began = False

@@ -9,11 +9,14 @@ from msgspec import Struct
 from fairlead_proxy.contract.names import DialectName
 from fairlead_proxy.dialects.bedrock.models import Traits
 from fairlead_proxy.dialects.claude_models import Abilities
-from fairlead_proxy.dialects.claude_thinking import ask_to_think, effort_of
+from fairlead_proxy.dialects.claude_thinking import ask_to_think
+from fairlead_proxy.dialects.losses import Loss
+from fairlead_proxy.dialects.reasoning_effort import effort_in
 from fairlead_proxy.exchange.conversation import Conversation, JsonObject, Reasoning, Role, Thinking, ToolCall
 
 _USUAL_EFFORT = "medium"
-_OPENAI_EFFORTS = frozenset({"low", "medium", "high"})
+_OPENAI_EFFORTS = {"none": "low", "minimal": "low", "low": "low", "medium": "medium", "high": "high"}
+"""The models have these three; what is less than low is that."""
 
 
 class Asked(Struct, frozen=True):
@@ -49,22 +52,19 @@ def write_thinking(
     if traits.openai:
         return _of_openai(thinking, lost)
     if not thinking.off:
-        lost.add("reasoning effort")
+        lost.add(Loss.REASONING_EFFORT)
     return Asked()
 
 
 def _of_openai(thinking: Thinking, lost: set[str]) -> Asked:
     if thinking.off:
-        lost.add("reasoning off")
+        lost.add(Loss.REASONING_OFF)
     if thinking.budget_tokens:
-        lost.add("thinking budget")
-    effort = effort_of(thinking) or _USUAL_EFFORT
-    if thinking.off:
-        effort = "low"
-    elif effort not in _OPENAI_EFFORTS:
-        lost.add("reasoning effort above high")
-        effort = "high"
-    return Asked({"reasoning_effort": effort})
+        lost.add(Loss.REASONING_BUDGET)
+    effort = "none" if thinking.off else effort_in(thinking) or _USUAL_EFFORT
+    if effort not in _OPENAI_EFFORTS:
+        lost.add(Loss.EFFORT_ABOVE_HIGH)
+    return Asked({"reasoning_effort": _OPENAI_EFFORTS.get(effort, "high")})
 
 
 def _lacks_thinking(conversation: Conversation) -> bool:

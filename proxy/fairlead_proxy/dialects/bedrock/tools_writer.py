@@ -4,6 +4,7 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Tool
 """
 
 from fairlead_proxy.dialects.bedrock.blocks import BlockWriter
+from fairlead_proxy.dialects.losses import Loss
 from fairlead_proxy.exchange.conversation import (
     Conversation,
     JsonObject,
@@ -28,7 +29,7 @@ def write_tools(conversation: Conversation, blocks: BlockWriter, lost: set[str])
     if not offered or (choice is not None and choice.mode is ToolChoiceMode.NONE):
         if not called:
             return None
-        lost.add("tool choice none" if conversation.tools else "calls of tools that are no longer offered")
+        lost.add(Loss.NO_CALLS if conversation.tools else Loss.UNOFFERED_TOOLS)
         offered, choice = conversation.tools or tuple(Tool(name) for name in called), None
     config: JsonObject = {"tools": [written for tool in offered for written in _tool(tool, blocks)]}
     if choice is not None:

@@ -11,6 +11,7 @@ from fairlead_proxy.dialects.gemini.signatures import SKIP_VALIDATION
 from fairlead_proxy.dialects.gemini.thinking import generation_of
 from fairlead_proxy.dialects.gemini.turns_reader import text_of_response
 from fairlead_proxy.dialects.json_text import decode_json, object_in
+from fairlead_proxy.dialects.losses import Loss, media_words
 from fairlead_proxy.dialects.speakers import INSTRUCTING
 from fairlead_proxy.dialects.tool_calls import arguments_in
 from fairlead_proxy.exchange.conversation import (
@@ -63,7 +64,7 @@ class _ContentsWriter:
 
     def add(self, turn: Turn) -> None:
         if turn.name:
-            self._lost.add("name of a message")
+            self._lost.add(Loss.SPEAKER)
         if turn.role in INSTRUCTING:
             self._instruct(turn)
             return
@@ -78,21 +79,21 @@ class _ContentsWriter:
         """Without anything else said, the instructions are said by the user: the vendor refuses empty contents."""
         self._end_content()
         if not self._contents and self._instructions:
-            self._lost.add("role of a system message")
+            self._lost.add(Loss.SYSTEM_ROLE)
             return WrittenContents([], [{"role": "user", "parts": self._instructions}])
         return WrittenContents(self._instructions, self._contents)
 
     def _instruct(self, turn: Turn) -> None:
         """The vendor has one place for instructions, of text alone."""
         if self._contents or self._parts:
-            self._lost.add("position of a system message")
+            self._lost.add(Loss.SYSTEM_POSITION)
         for part in turn.parts:
             if isinstance(part, Text | Refusal):
                 if part.text:
                     self._instructions.append({"text": part.text})
                 self._note_cache(part)
             else:
-                self._lost.add("what is no text in a system message")
+                self._lost.add(Loss.SYSTEM_MEDIA)
 
     def _end_content(self) -> None:
         parts = self._parts + self._late
@@ -107,7 +108,7 @@ class _ContentsWriter:
         match part:
             case Text() | Refusal():
                 if isinstance(part, Text) and part.citations:
-                    self._lost.add("citations")
+                    self._lost.add(Loss.CITATIONS)
                 if part.text:  # the vendor refuses a part without any
                     self._parts.append({"text": part.text})
             case Media():
@@ -123,7 +124,7 @@ class _ContentsWriter:
         """Hidden reasoning is a signature on the part before; see `turns_reader`."""
         seal = reasoning.seal
         if seal is not None and seal.origin is not DialectName.GEMINI:
-            self._lost.add("reasoning of another provider")
+            self._lost.add(Loss.FOREIGN_REASONING)
             return
         signature = {} if seal is None else {_SIGNATURE: seal.value}
         if reasoning.text:
@@ -142,7 +143,7 @@ class _ContentsWriter:
             if call.seal.origin is DialectName.GEMINI:
                 made[_SIGNATURE] = call.seal.value
             else:
-                self._lost.add("signature of a tool call of another provider")
+                self._lost.add(Loss.FOREIGN_SIGNATURE)
         self._parts.append(made)
 
     def _add_result(self, result: ToolResult) -> None:
@@ -162,18 +163,18 @@ class _ContentsWriter:
 
     def _add_media(self, media: Media, parts: list[JsonObject]) -> None:
         if media.detail not in (None, "auto"):
-            self._lost.add("detail of an image")
+            self._lost.add(Loss.IMAGE_DETAIL)
         if media.name:
-            self._lost.add("name of a file")  # `displayName`, which Vertex AI alone takes
+            self._lost.add(Loss.FILE_NAME)  # `displayName`, which Vertex AI alone takes
         written = write_media(media)
         if written is None:
-            self._lost.add("a file kept at another provider")
+            self._lost.add(media_words(media))
         else:
             parts.append(written)
 
     def _note_cache(self, part: Part) -> None:
         if not isinstance(part, Refusal) and part.cache is not None:
-            self._lost.add("cache hint")
+            self._lost.add(Loss.CACHE_HINT)
         if isinstance(part, ToolResult):
             for inner in part.parts:
                 self._note_cache(inner)

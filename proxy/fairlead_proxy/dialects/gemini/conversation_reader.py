@@ -3,7 +3,13 @@
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.dialects.dialect import InvalidCall, ReadRequest
 from fairlead_proxy.dialects.gemini.given import Message
-from fairlead_proxy.dialects.gemini.settings_reader import Settings, read_settings, read_tool_choice, read_tools
+from fairlead_proxy.dialects.gemini.settings_reader import (
+    Settings,
+    read_safety,
+    read_settings,
+    read_tool_choice,
+    read_tools,
+)
 from fairlead_proxy.dialects.gemini.turns_reader import read_instructions, read_turns
 from fairlead_proxy.dialects.given_json import decode_given
 from fairlead_proxy.dialects.notes import Notes
@@ -41,6 +47,10 @@ def _read(whole: Message, mode: Mode) -> Conversation:
     tool_config = whole.inner("toolConfig")
     if whole.take("cachedContent") is not None:
         notes.bind_to("cachedContent, which Google keeps")
+    if whole.take("modelArmorConfig") not in (None, {}):
+        notes.bind_to("modelArmorConfig, by which Google checks prompts and answers")
+    if not read_safety(whole.objects("safetySettings"), notes):
+        whole.leave_out("safetySettings", notes)
     whole.take("model")  # it stands in the path; who counts tokens repeats it
     turns = read_turns(contents, notes)
     if instructions is not None:

@@ -15,7 +15,7 @@ from fairlead_proxy.dialects.gemini.request import read_count_request, read_gene
 from fairlead_proxy.dialects.gemini.request_writer import write_count_request, write_generate_request
 from fairlead_proxy.dialects.gemini.stream_reader import GeminiStreamReader
 from fairlead_proxy.dialects.gemini.stream_writer import GeminiStreamWriter
-from fairlead_proxy.dialects.sse import Event, SseParser
+from fairlead_proxy.dialects.sse import MAX_WIDE_BYTES, Event, SseParser
 from fairlead_proxy.exchange.conversation import JsonObject
 from fairlead_proxy.exchange.errors import Answer
 
@@ -64,7 +64,8 @@ class GeminiGenerate:
         return msgspec.json.encode(_model(name))
 
     def open_parser(self) -> SseParser:
-        return SseParser()
+        """See ProviderDialect. An image comes whole, in one line."""
+        return SseParser(MAX_WIDE_BYTES, MAX_WIDE_BYTES)
 
     def open_reader(self) -> GeminiStreamReader:
         return GeminiStreamReader()

@@ -4,9 +4,11 @@ from typing import Any
 
 import msgspec
 
+from fairlead_proxy.contract.names import Feature
 from fairlead_proxy.dialects.dialect import Written
 from fairlead_proxy.dialects.gemini.contents_writer import WrittenContents, write_contents
 from fairlead_proxy.dialects.gemini.thinking import write_thinking
+from fairlead_proxy.dialects.losses import Loss, above, beyond
 from fairlead_proxy.exchange.conversation import Conversation, JsonObject, Sampling, Tool, ToolChoice, ToolChoiceMode
 
 _MAX_TEMPERATURE = 2.0
@@ -70,20 +72,20 @@ def _unsaid(conversation: Conversation) -> set[str]:
     """Return what there is no word for, whatever the model."""
     lost: set[str] = set()
     if conversation.user is not None:
-        lost.add("user")
+        lost.add(Loss.USER)
     if conversation.service_tier is not None:
-        lost.add("service_tier")
+        lost.add(Loss.SERVICE_TIER)
     if conversation.parallel_tools is False and conversation.tools:
-        lost.add("parallel tool calls off")
+        lost.add(Loss.ONE_CALL_AT_A_TIME)
     return lost
 
 
 def _declare(tool: Tool, lost: set[str]) -> JsonObject:
     """`parametersJsonSchema` takes any JSON schema; `parameters` only what OpenAPI 3.0 has words for."""
     if tool.cache is not None:
-        lost.add("cache hint")
+        lost.add(Loss.CACHE_HINT)
     if tool.strict:
-        lost.add("strict tool")
+        lost.add(Loss.STRICT_TOOL)
     declared: JsonObject = {"name": tool.name}
     if tool.description:
         declared["description"] = tool.description
@@ -109,7 +111,7 @@ def _config(conversation: Conversation, model: str, lost: set[str]) -> JsonObjec
         config["maxOutputTokens"] = conversation.max_tokens
     if conversation.stop:
         if len(conversation.stop) > _MAX_STOPS:
-            lost.add(f"stop sequences beyond {_MAX_STOPS}")
+            lost.add(beyond(Feature.STOP, _MAX_STOPS))
         config["stopSequences"] = list(conversation.stop[:_MAX_STOPS])
     if conversation.choices > 1:
         config["candidateCount"] = conversation.choices
@@ -119,7 +121,7 @@ def _config(conversation: Conversation, model: str, lost: set[str]) -> JsonObjec
         if form.schema is not None:
             config["responseJsonSchema"] = form.schema
         if form.description:
-            lost.add("description of the answer's form")
+            lost.add(Loss.SCHEMA_DESCRIPTION)
     if conversation.thinking is not None:
         thinking = write_thinking(conversation.thinking, model, lost)
         if thinking:
@@ -131,10 +133,10 @@ def _sampling(sampling: Sampling, lost: set[str]) -> dict[str, Any]:
     config: dict[str, Any] = {}
     if sampling.temperature is not None:
         if sampling.temperature > _MAX_TEMPERATURE:
-            lost.add("temperature above 2")
+            lost.add(above(Loss.TEMPERATURE, 2))
         config["temperature"] = min(sampling.temperature, _MAX_TEMPERATURE)
     if sampling.seed is not None and sampling.seed not in _SEEDS:
-        lost.add("seed")
+        lost.add(Loss.SEED)
     elif sampling.seed is not None:
         config["seed"] = sampling.seed
     for name, value in (
@@ -148,7 +150,7 @@ def _sampling(sampling: Sampling, lost: set[str]) -> dict[str, Any]:
     if sampling.logprobs is not None:
         config["responseLogprobs"] = True
         if sampling.logprobs > _MAX_CHANCES:
-            lost.add(f"log probabilities of more than {_MAX_CHANCES} tokens")
+            lost.add(beyond(Loss.ALTERNATIVES, _MAX_CHANCES))
         if sampling.logprobs > 0:
             config["logprobs"] = min(sampling.logprobs, _MAX_CHANCES)
     return config

@@ -17,8 +17,11 @@ from fairlead_proxy.exchange.conversation import (
 )
 
 _PLAIN, _JSON = "text/plain", "application/json"
-_OWN_OUTPUT = ("speechConfig", "imageConfig", "responseFormat", "translationConfig")
-"""What asks for an answer that is no text; only the vendor's own models give it."""
+_OWN_OUTPUT = (
+    "speechConfig", "imageConfig", "responseFormat", "translationConfig", "audioTimestamp", "audioTranscriptionConfig",
+)  # fmt: skip
+"""What asks for an answer that is no text, or for what is said when in a sound; only the vendor's own models give it.
+"""
 
 _MODES = {
     "AUTO": ToolChoiceMode.AUTO,
@@ -31,6 +34,8 @@ _MODES = {
 Source: https://ai.google.dev/gemini-api/docs/function-calling#function_calling_modes
 """
 _UNSPECIFIED = "MODE_UNSPECIFIED"
+_BLOCKING = frozenset({"BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH"})
+"""The thresholds at which anything is blocked; "the default block threshold is Off" from Gemini 2.5 on."""
 
 
 class Settings(Struct, frozen=True):
@@ -47,7 +52,7 @@ class Settings(Struct, frozen=True):
 def read_settings(config: Message, notes: Notes) -> Settings:
     """Read `generationConfig`; raise InvalidCall. Source: https://ai.google.dev/api/generate-content#generationconfig"""
     for name in _OWN_OUTPUT:
-        if config.take(name) is not None:
+        if config.take(name) not in (None, False):
             notes.bind_to(config.path_of(name))
     for modality in config.texts("responseModalities"):
         if modality.upper() not in ("TEXT", "MODALITY_UNSPECIFIED"):
@@ -73,6 +78,17 @@ def read_settings(config: Message, notes: Notes) -> Settings:
     )
     config.leave_rest_out(notes)
     return settings
+
+
+def read_safety(settings: list[Message], notes: Notes) -> bool:
+    """Say whether `safetySettings` have more blocked than the vendor blocks unasked: the caller relies on it then.
+
+    Raises InvalidCall. Source: https://ai.google.dev/gemini-api/docs/safety-settings
+    """
+    stricter = any((setting.text("threshold") or "").upper() in _BLOCKING for setting in settings)
+    if stricter:
+        notes.bind_to("safetySettings, by which Google blocks more")
+    return stricter
 
 
 def read_tools(tools: list[Message], notes: Notes) -> tuple[Tool, ...]:

@@ -30,14 +30,21 @@ from fairlead_proxy.exchange.completion import (
 from fairlead_proxy.exchange.conversation import Citation, JsonObject, Reasoning, Text, ToolCall
 from fairlead_proxy.exchange.usage import Usage
 
+_READ = frozenset({"text", "thought", "thoughtSignature", "functionCall", "inlineData", "partMetadata"})
+"""The members of a part that are read, or bring nothing by themselves."""
+
 
 class GeminiStreamReader:
-    """See StreamReader. Why a candidate ended is told at the end: some models tell it with every chunk."""
+    """See StreamReader. Why a candidate ended is told at the end: some models tell it with every chunk.
 
-    __slots__ = ("_began", "_blocked", "_candidates", "_parts", "_usage", "ended")
+    Passed over are parts: what stands beside them in a chunk is about the answer.
+    """
+
+    __slots__ = ("_began", "_blocked", "_candidates", "_parts", "_usage", "ended", "passed_over")
 
     def __init__(self) -> None:
         self.ended = False
+        self.passed_over = False
         self._began = False
         self._blocked = False
         self._candidates: dict[int, _Candidate] = {}
@@ -60,6 +67,7 @@ class GeminiStreamReader:
             if candidate is None:
                 candidate = self._candidates[index] = _Candidate(index)
             events += candidate.take(told, self._parts)
+            self.passed_over = self.passed_over or candidate.passed_over
         self._blocked = self._blocked or is_blocked(chunk)
         usage = read_usage(chunk.get("usageMetadata"))
         if usage is not None and usage != self._usage:
@@ -87,11 +95,12 @@ class GeminiStreamReader:
 class _Candidate:
     """One answer of the stream. At most one of its parts is open: a text, or a thought; all others come whole."""
 
-    __slots__ = ("_cited", "_has_calls", "_index", "_open", "_said", "count", "reason")
+    __slots__ = ("_cited", "_has_calls", "_index", "_open", "_said", "count", "passed_over", "reason")
 
     def __init__(self, index: int) -> None:
         self.reason = ""
         self.count = 0
+        self.passed_over = False
         self._index = index
         self._open: type[Text] | type[Reasoning] | None = None
         self._has_calls = False
@@ -100,7 +109,9 @@ class _Candidate:
 
     def take(self, told: JsonObject, reader: PartReader) -> Iterator[StreamEvent]:
         for part in objects_of(object_of(told.get("content")).get("parts")):
-            for piece in reader.pieces_of(part):
+            pieces = reader.pieces_of(part)
+            self.passed_over = self.passed_over or _has_more(part, pieces)
+            for piece in pieces:
                 yield from self._add(piece)
         yield from self._annotate(told)
         self.reason = text_of(told.get("finishReason")) or self.reason
@@ -161,6 +172,13 @@ class _Candidate:
                 if citation not in self._cited:
                     self._cited.add(citation)
                     yield PartGrew(self.count - 1, choice=self._index, citation=citation)
+
+
+def _has_more(part: JsonObject, pieces: list[AnswerPart]) -> bool:
+    """Say whether a part brings something beside what was read of it, such as code that the vendor ran."""
+    if not pieces and (part.get("functionCall") or part.get("inlineData")):
+        return True
+    return any(value for name, value in part.items() if name not in _READ)
 
 
 def _decoded(frame: Event) -> JsonObject:

@@ -5,6 +5,7 @@ import msgspec
 from fairlead_proxy.dialects.gemini.annotations import write_chances, write_citations
 from fairlead_proxy.dialects.gemini.answer_parts import write_part, write_thought
 from fairlead_proxy.dialects.gemini.answer_writer import ending_of, response_of
+from fairlead_proxy.dialects.sse import Event
 from fairlead_proxy.exchange.completion import (
     AnswerPart,
     Began,
@@ -51,6 +52,10 @@ class GeminiStreamWriter:
             case Ended():
                 candidates = [choice.last_candidate(index) for index, choice in self._choices.items()]
                 return _frame(response_of(candidates, self._usage, self._answer_id, self._model))
+
+    def adopt(self, frame: Event) -> bool:
+        """See StreamWriter. An answer's id and model are all that a chunk names, and they are the provider's anyhow."""
+        return True
 
     def _begin(self, event: PartBegan) -> bytes:
         part, place = event.part, (event.choice, event.index)

@@ -6,16 +6,15 @@ Source: https://ai.google.dev/gemini-api/docs/thinking
 import re
 
 from fairlead_proxy.dialects.gemini.given import Message
+from fairlead_proxy.dialects.losses import Loss, above
 from fairlead_proxy.dialects.notes import Notes
+from fairlead_proxy.dialects.reasoning_effort import budget_of, effort_in
 from fairlead_proxy.exchange.conversation import JsonObject, Thinking
 
 _GENERATION = re.compile(r"gemini-(\d{1,3})(?:\.(\d{1,3}))?")
 _EFFORT_OF_LEVEL = {"MINIMAL": "minimal", "LOW": "low", "MEDIUM": "medium", "HIGH": "high", "XHIGH": "xhigh"}
 _UNSPECIFIED = "THINKING_LEVEL_UNSPECIFIED"
 _DYNAMIC = -1
-
-_BUDGET_OF_EFFORT = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
-"""As the vendor itself reads OpenAI's `reasoning_effort`: https://ai.google.dev/gemini-api/docs/openai#thinking"""
 
 _LEVELS = ("minimal", "low", "medium", "high")
 _RANGE_OF_MODEL = (
@@ -64,18 +63,16 @@ def write_thinking(thinking: Thinking, model: str, lost: set[str]) -> JsonObject
 
 def _by_level(thinking: Thinking, model: str, lost: set[str]) -> JsonObject:
     """The vendor discourages budgets from Gemini 3 on, and takes no 0: the least that there is stands for it."""
-    effort = thinking.effort
-    if effort is None and thinking.budget_tokens is not None:
-        effort = _effort_of_budget(thinking.budget_tokens)
-        if effort != "none":
-            lost.add("exact reasoning budget")
+    effort = effort_in(thinking)
+    if thinking.budget_tokens:
+        lost.add(Loss.REASONING_BUDGET)
     if effort is None:
         return {}
     if effort == "none":
-        lost.add("reasoning off")
+        lost.add(Loss.REASONING_OFF)
     level = {"none": "minimal"}.get(effort, effort)
     if level not in _LEVELS:
-        lost.add("reasoning effort above high")
+        lost.add(Loss.EFFORT_ABOVE_HIGH)
         level = "high"
     # https://ai.google.dev/gemini-api/docs/gemini-3#thinking_level: which levels Pro and the image models lack.
     if level == "minimal" and "flash" not in model:
@@ -88,25 +85,17 @@ def _by_level(thinking: Thinking, model: str, lost: set[str]) -> JsonObject:
 def _by_budget(thinking: Thinking, model: str, lost: set[str]) -> JsonObject:
     budget = thinking.budget_tokens
     if budget is None and thinking.effort is not None:
-        if thinking.effort != "none" and thinking.effort not in _BUDGET_OF_EFFORT:
-            lost.add("reasoning effort above high")
-        budget = 0 if thinking.effort == "none" else _BUDGET_OF_EFFORT.get(thinking.effort, _BUDGET_OF_EFFORT["high"])
+        if thinking.effort not in ("none", *_LEVELS):
+            lost.add(Loss.EFFORT_ABOVE_HIGH)
+        budget = budget_of(thinking.effort)
     if budget is None:
         return {"thinkingBudget": _DYNAMIC} if thinking.adaptive else {}
     for name, least, most in _RANGE_OF_MODEL:
         if name in model:
             if budget > most:
-                lost.add(f"reasoning budget above {most}")
+                lost.add(above(Loss.REASONING_BUDGET, most))
             if budget == 0 and name == _CANNOT_REST:
-                lost.add("reasoning off")
+                lost.add(Loss.REASONING_OFF)
             at_rest = budget == 0 and name != _CANNOT_REST
             return {"thinkingBudget": 0 if at_rest else min(max(budget, least), most)}
     return {"thinkingBudget": budget}
-
-
-def _effort_of_budget(budget: int) -> str:
-    if budget <= 0:
-        return "none"
-    return next(
-        (effort for effort, most in _BUDGET_OF_EFFORT.items() if effort in _LEVELS[1:] and budget <= most), "high"
-    )

@@ -148,6 +148,8 @@ def _read_user_part(part: Message, calls: _Calls, notes: Notes) -> list[Text | M
             pieces = [Text(part.text("text") or "")]
         case "inlineData" | "fileData":
             pieces = [_read_media(part)]
+            if part.take("videoMetadata") not in (None, {}):
+                notes.bind_to("videoMetadata, a piece of a video")
         case "functionResponse":
             pieces = [_read_result(Message(part.take(kind), part.path_of(kind)), calls, notes)]
         case "functionCall":

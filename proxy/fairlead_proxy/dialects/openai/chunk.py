@@ -11,11 +11,16 @@ from fairlead_proxy.dialects.openai.usage import OpenAIUsage
 from fairlead_proxy.dialects.raw_values import EMPTY, NULL, utf8_length
 from fairlead_proxy.exchange.errors import UpstreamFailure
 
-_CONTENT_FIELDS = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio")
+_CONTENT_FIELDS = (
+    "content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio", "images",
+)  # fmt: skip
 
 
 class Delta(Struct):
-    """What a chunk adds; any of these counts as content unless it is empty."""
+    """What a chunk adds; any of these counts as content unless it is empty.
+
+    `images`: https://openrouter.ai/docs/features/multimodal/image-generation
+    """
 
     content: Raw = NULL
     reasoning_content: Raw = NULL
@@ -24,6 +29,7 @@ class Delta(Struct):
     tool_calls: Raw = NULL
     function_call: Raw = NULL
     audio: Raw = NULL
+    images: Raw = NULL
 
 
 class Choice(Struct):
@@ -88,6 +94,7 @@ def content_length(delta: Delta) -> int:
         delta.tool_calls,
         delta.function_call,
         delta.audio,
+        delta.images,
     ):
         if raw is not NULL:
             value = bytes(raw)

@@ -26,6 +26,31 @@ _READ = frozenset(
         *("safety_identifier", "reasoning_effort", "reasoning", "service_tier", "web_search_options", "modalities"),
     )
 )
+_BINDING = {
+    "audio": "an answer by voice",
+    "data_sources": "data sources that the provider itself searches",
+    "guardrails": "guardrails of the provider's",
+    "guided_choice": "answers of a given grammar",
+    "guided_grammar": "answers of a given grammar",
+    "guided_json": "answers of a given grammar",
+    "guided_regex": "answers of a given grammar",
+    "grammar": "answers of a given grammar",
+    "logit_bias": "logit_bias, which counts a model's own tokens",
+    "moderation": "moderation by the provider",
+    "plugins": "plugins, which the provider itself runs",
+    "provider": "where the provider may send the call",
+    "safe_prompt": "a safety prompt of the provider's",
+    "search_parameters": "a search that the provider itself runs",
+    "structured_outputs": "answers of a given grammar",
+}
+"""What the caller would miss without a word, and the words for it.
+
+Beside OpenAI's own: `data_sources` (https://learn.microsoft.com/azure/ai-foundry/openai/references/on-your-data),
+`guided_…` and `structured_outputs` (https://docs.vllm.ai/en/latest/features/structured_outputs.html), `grammar`
+(llama.cpp), `plugins` and `provider` (https://openrouter.ai/docs/features/provider-routing), `safe_prompt`
+(https://docs.mistral.ai/capabilities/guardrailing/), `search_parameters` (https://docs.x.ai/docs/guides/live-search).
+"""
+_SAYS_NOTHING: tuple[object, ...] = (None, "", [], {}, False)
 _READ_OPTIONS = frozenset({"include_usage"})
 _READ_REASONING = frozenset({"effort", "max_tokens", "exclude", "enabled"})
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
@@ -48,7 +73,7 @@ def read_chat_conversation(request: ReadRequest) -> Conversation:
     form, own_form = _form(asked)
     options, reasoning = asked.inner("stream_options"), asked.inner("reasoning")
     user, other_user = asked.text("user"), asked.text("safety_identifier")
-    for members, known in ((asked, _READ), (options, _READ_OPTIONS), (reasoning, _READ_REASONING)):
+    for members, known in ((asked, _READ.union(_BINDING)), (options, _READ_OPTIONS), (reasoning, _READ_REASONING)):
         if members is not None:
             members.leave_out_beside(known, notes)
     if user and other_user and user != other_user:
@@ -173,4 +198,5 @@ def _own_services(asked: Given) -> list[str]:
     ]
     if asked.inner("web_search_options") is not None:
         found.append("web_search_options: a search that OpenAI itself runs")
+    found += [words for name, words in _BINDING.items() if asked.take(name) not in _SAYS_NOTHING]
     return found

@@ -7,6 +7,7 @@ a list there, as DeepSeek does (https://api-docs.deepseek.com/api/create-chat-co
 from collections.abc import Iterable
 
 from fairlead_proxy.contract.names import DialectName, Feature
+from fairlead_proxy.dialects.losses import Loss, media_words
 from fairlead_proxy.dialects.openai.joined_text import PARAGRAPH, join_texts
 from fairlead_proxy.dialects.openai.media import write_media
 from fairlead_proxy.dialects.openai.reasoning import write_call_seal
@@ -22,8 +23,6 @@ from fairlead_proxy.exchange.conversation import (
     ToolResult,
     Turn,
 )
-
-CACHE_HINT = "cache hint"
 
 
 class MessageWriter:
@@ -53,10 +52,10 @@ class MessageWriter:
 
     def _result(self, result: ToolResult) -> JsonObject:
         if result.is_error:
-            self.lost.add("error mark of a tool's result")
+            self.lost.add(Loss.TOOL_ERROR)
         self._note_losses(result.parts)
         if any(isinstance(part, Media) for part in result.parts):
-            self.lost.add(str(Feature.TOOL_RESULT_MEDIA))
+            self.lost.add(Feature.TOOL_RESULT_MEDIA)
         return {"role": "tool", "tool_call_id": result.call_id, "content": PARAGRAPH.join(_texts(result.parts))}
 
     def _content(self, turn: Turn, *, with_media: bool) -> str | list[JsonObject]:
@@ -68,12 +67,14 @@ class MessageWriter:
             elif isinstance(part, Media):
                 media = write_media(part) if with_media else None
                 if media is None:
-                    self.lost.add(f"{part.kind} in a turn of the {turn.role}")
+                    self.lost.add(media_words(part) if with_media else Loss.SYSTEM_MEDIA)
                 else:
                     written.append(media)
                     has_media = True
-            elif not isinstance(part, ToolResult):
-                self.lost.add(f"{type(part).__name__} in a turn of the {turn.role}")
+            elif isinstance(part, ToolCall):
+                self.lost.add(Loss.STRAY_CALL)
+            elif isinstance(part, Refusal):
+                self.lost.add(Loss.STRAY_REFUSAL)
         return written if has_media else PARAGRAPH.join(_texts(turn.parts))
 
     def _assistant(self, turn: Turn) -> JsonObject:
@@ -86,9 +87,10 @@ class MessageWriter:
         if calls:
             message["tool_calls"] = calls
         for part in turn.parts:
-            if isinstance(part, Media | ToolResult):
-                kind = part.kind if isinstance(part, Media) else type(part).__name__
-                self.lost.add(f"{kind} in a turn of the {turn.role}")
+            if isinstance(part, Media):
+                self.lost.add(Loss.ASSISTANT_MEDIA)
+            elif isinstance(part, ToolResult):
+                self.lost.add(Loss.STRAY_RESULT)
         return message
 
     def _call(self, call: ToolCall) -> JsonObject:
@@ -100,18 +102,18 @@ class MessageWriter:
         if call.seal is not None and call.seal.origin is DialectName.OPENAI_CHAT:
             written["extra_content"] = write_call_seal(call.seal)
         elif call.seal is not None:
-            self.lost.add("signature of a tool call of another provider")
+            self.lost.add(Loss.FOREIGN_SIGNATURE)
         return written
 
     def _note_losses(self, parts: Iterable[Part]) -> None:
         for part in parts:
             if isinstance(part, Reasoning):
                 # OpenAI has no member for it, and who has (DeepSeek) wants it left out.
-                self.lost.add("reasoning of another provider")
+                self.lost.add(Loss.FOREIGN_REASONING)
             if isinstance(part, Text) and part.citations:
-                self.lost.add("citations")
+                self.lost.add(Loss.CITATIONS)
             if not isinstance(part, Refusal) and part.cache is not None:
-                self.lost.add(CACHE_HINT)
+                self.lost.add(Loss.CACHE_HINT)
 
 
 def _texts(parts: Iterable[Part]) -> list[str]:

@@ -4,7 +4,9 @@ import msgspec
 
 from fairlead_proxy.dialects.dialect import Written
 from fairlead_proxy.dialects.json_members import members_of, removal_of, splice
-from fairlead_proxy.dialects.openai.message_writer import CACHE_HINT, MessageWriter
+from fairlead_proxy.dialects.losses import Loss, above, beyond
+from fairlead_proxy.dialects.openai.message_writer import MessageWriter
+from fairlead_proxy.dialects.reasoning_effort import effort_in
 from fairlead_proxy.exchange.conversation import (
     AnswerForm,
     Conversation,
@@ -22,9 +24,6 @@ _MAX_ALTERNATIVES = 20
 _MAX_TEMPERATURE = 2.0
 _FORM_NAME = "answer"
 """A schema must have a name here; of letters, digits, `_` and `-`."""
-
-_LOW_BUDGET, _MEDIUM_BUDGET = 1024, 8192
-"""Tokens up to which reasoning is low, or medium: https://ai.google.dev/gemini-api/docs/openai#thinking"""
 
 
 def write_chat_request(conversation: Conversation, *, model: str) -> Written:
@@ -54,7 +53,7 @@ def write_chat_request(conversation: Conversation, *, model: str) -> Written:
     if conversation.service_tier in _SERVICE_TIERS:
         body["service_tier"] = conversation.service_tier
     elif conversation.service_tier is not None:
-        lost.add("service_tier")
+        lost.add(Loss.SERVICE_TIER)
     if conversation.stream:
         body |= {"stream": True, _STREAM_OPTIONS: {"include_usage": True}}
     return Written(msgspec.json.encode(body), tuple(sorted(lost)))
@@ -77,7 +76,7 @@ def _tools(conversation: Conversation, lost: set[str]) -> JsonObject:
     if not tools:
         return {}
     if any(tool.cache is not None for tool in tools):
-        lost.add(CACHE_HINT)
+        lost.add(Loss.CACHE_HINT)
     written: JsonObject = {"tools": [_tool(tool) for tool in tools]}
     if choice is not None:
         written["tool_choice"] = _choice(choice)
@@ -113,7 +112,7 @@ def _sampling(sampling: Sampling, lost: set[str]) -> JsonObject:
     written: JsonObject = {}
     temperature = sampling.temperature
     if temperature is not None and temperature > _MAX_TEMPERATURE:
-        lost.add("temperature above 2")
+        lost.add(above(Loss.TEMPERATURE, 2))
         temperature = _MAX_TEMPERATURE
     for name, value in (
         ("temperature", temperature),
@@ -125,10 +124,10 @@ def _sampling(sampling: Sampling, lost: set[str]) -> JsonObject:
         if value is not None:
             written[name] = value
     if sampling.top_k is not None:
-        lost.add("top_k")
+        lost.add(Loss.TOP_K)
     if sampling.logprobs is not None:
         if sampling.logprobs > _MAX_ALTERNATIVES:
-            lost.add(f"more than {_MAX_ALTERNATIVES} alternatives of each token")
+            lost.add(beyond(Loss.ALTERNATIVES, _MAX_ALTERNATIVES))
         written |= {"logprobs": True, "top_logprobs": min(sampling.logprobs, _MAX_ALTERNATIVES)}
     return written
 
@@ -148,17 +147,9 @@ def _form(form: AnswerForm) -> JsonObject:
 def _thinking(thinking: Thinking, lost: set[str]) -> JsonObject:
     """Return the effort. That there be none is not written: a model that does not reason refuses every word of it."""
     if thinking.off:
-        lost.add("reasoning switched off")
+        lost.add(Loss.REASONING_OFF)
         return {}
     if thinking.budget_tokens is not None:
-        lost.add("budget of reasoning tokens")
-    effort = thinking.effort
-    if effort is None and thinking.budget_tokens is not None and not thinking.adaptive:
-        effort = _effort_of(thinking.budget_tokens)
+        lost.add(Loss.REASONING_BUDGET)
+    effort = effort_in(thinking)
     return {} if effort is None else {"reasoning_effort": effort}
-
-
-def _effort_of(budget: int) -> str:
-    if budget <= _LOW_BUDGET:
-        return "low"
-    return "medium" if budget <= _MEDIUM_BUDGET else "high"

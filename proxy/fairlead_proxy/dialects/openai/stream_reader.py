@@ -57,6 +57,9 @@ class ChatStreamReader:
 
     __slots__ = ("_choices", "_has_begun", "_usage", "ended")
 
+    passed_over: bool = False
+    """What counts as content in this dialect is a closed list (design, section 11)."""
+
     def __init__(self) -> None:
         self.ended = False
         self._has_begun = False

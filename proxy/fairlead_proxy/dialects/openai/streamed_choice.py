@@ -1,4 +1,4 @@
-"""One choice of a streamed chat answer, as it is read: which part is under way, and what a delta adds to it."""
+"""One choice of a streamed chat answer, as it is read: which parts are under way, and what a delta adds to them."""
 
 from fairlead_proxy.dialects.failures import malformed
 from fairlead_proxy.dialects.openai.answer_content import Content, read_citations, read_content, read_images
@@ -42,6 +42,7 @@ class StreamedChoice:
         "_has_refusal",
         "_kind",
         "_last_call",
+        "_open",
         "_parts",
         "_sealed",
         "finished",
@@ -54,6 +55,9 @@ class StreamedChoice:
         self._parts = 0
         """How many have begun; the last of them is under way if `_kind` is given, which is its type."""
         self._kind: type[AnswerPart] | None = None
+        self._open: list[int] = []
+        """The parts under way: one, or calls, of which any may go on until something else begins, or the choice ends.
+        """
         self._sealed = False
         self._calls: dict[int, _Call] = {}
         """By the index that the provider gives them, the latest of each."""
@@ -87,7 +91,7 @@ class StreamedChoice:
     def end(self, finish_reason: object = None, stopped_by: object = None) -> list[StreamEvent]:
         """Return the end of the choice; without a reason, by what it holds."""
         events: list[StreamEvent] = []
-        self._end_part(events)
+        self._end_parts(events)
         if any(call.part is None for call in self._calls.values()):
             raise malformed("a tool call has no name")
         stop = read_stop(
@@ -109,7 +113,7 @@ class StreamedChoice:
             self._grow(Refusal(""), refusal, events, read_chances(choice, "refusal"))
         for image in read_images(delta):
             self._begin(image, events)
-            self._end_part(events)
+            self._end_parts(events)
         if self._kind is Text:
             at = self._parts - 1
             events += (PartGrew(at, choice=self.index, citation=citation) for citation in read_citations(delta))
@@ -133,13 +137,13 @@ class StreamedChoice:
                 events.append(PartGrew(self._parts - 1, choice=self.index, seal=detail.seal))
             else:
                 self._begin(Reasoning(seal=detail.seal, id=detail.id), events)
-                self._end_part(events)
+                self._end_parts(events)
 
     def _grow_reasoning(self, text: str, events: list[StreamEvent]) -> None:
         if not text:
             return
         if self._kind is Reasoning and self._sealed:
-            self._end_part(events)
+            self._end_parts(events)
         self._grow(Reasoning(), text, events)
 
     def _take_call(
@@ -151,7 +155,7 @@ class StreamedChoice:
     ) -> None:
         name = (function.text("name") if function is not None else None) or ""
         arguments = read_arguments(function) if function is not None else ""
-        call = self._call_of(delta.text("id") or "", position, name)
+        call = self._call_of(delta.text("id") or "", position, name, events)
         if call is None and not arguments:
             return
         call = call or self._new_call("", position)
@@ -164,21 +168,23 @@ class StreamedChoice:
             call.part = self._parts - 1
         if not call.held and call.seal is None:
             return
-        if call.part != self._parts - 1 or self._kind is not ToolCall:
+        if call.part not in self._open:
             raise malformed("a tool call goes on after its end")
         events.append(PartGrew(call.part, call.held, self.index, call.seal))
         call.held, call.seal = "", None
 
-    def _call_of(self, id: str, position: int | None, name: str) -> _Call | None:
+    def _call_of(self, id: str, position: int | None, name: str, events: list[StreamEvent]) -> _Call | None:
         """Return the call that a delta is of, which may be a new one; None if it does not look like one.
 
-        Some servers leave `index` out, or write 0 for every call: there an id that is new tells.
+        Some servers leave `index` out, or write 0 for every call: there an id that is new tells, and ends the call
+        before, of which no delta can be any more.
         """
         known = self._last_call if position is None else self._calls.get(position)
         if known is not None and id and known.id != id:
             if known.part is None:
                 known.id = id
             elif name:
+                self._end_part(known.part, events)
                 known = None
         if known is None and (id or name):
             known = self._new_call(id, position)
@@ -199,12 +205,21 @@ class StreamedChoice:
         events.append(PartGrew(self._parts - 1, text, self.index, chances=chances))
 
     def _begin(self, part: AnswerPart, events: list[StreamEvent]) -> None:
-        self._end_part(events)
+        if not (self._kind is ToolCall and isinstance(part, ToolCall)):
+            self._end_parts(events)
         events.append(PartBegan(self._parts, part, self.index))
         self._kind, self._sealed = type(part), False
+        self._open.append(self._parts)
         self._parts += 1
 
-    def _end_part(self, events: list[StreamEvent]) -> None:
-        if self._kind is not None:
-            events.append(PartEnded(self._parts - 1, self.index))
+    def _end_parts(self, events: list[StreamEvent]) -> None:
+        for index in [*self._open]:
+            self._end_part(index, events)
+
+    def _end_part(self, index: int, events: list[StreamEvent]) -> None:
+        """End a part, unless it has ended."""
+        if index in self._open:
+            self._open.remove(index)
+            events.append(PartEnded(index, self.index))
+        if not self._open:
             self._kind = None

@@ -21,7 +21,7 @@ _READ = frozenset(
         "service_tier",
     }
 )  # fmt: skip
-_BINDING = ("previous_response_id", "conversation", "background", "prompt")
+_BINDING = ("previous_response_id", "conversation", "background", "prompt", "moderation")
 """What the vendor keeps and does on its own side; nobody else has it."""
 _SAYS_NOTHING: dict[str, object] = {"store": False, "truncation": "disabled", "background": False, "metadata": {}}
 """Values that ask for what every other dialect does anyway."""

@@ -15,7 +15,7 @@ from fairlead_proxy.dialects.responses.request import read_responses_request
 from fairlead_proxy.dialects.responses.request_writer import write_count_request, write_responses_request
 from fairlead_proxy.dialects.responses.stream_reader import ResponsesStreamReader
 from fairlead_proxy.dialects.responses.stream_writer import ResponsesStreamWriter, render_stream_error
-from fairlead_proxy.dialects.sse import Event, SseParser
+from fairlead_proxy.dialects.sse import MAX_WIDE_BYTES, Event, SseParser
 from fairlead_proxy.exchange.call import Named
 from fairlead_proxy.exchange.completion import Completion
 from fairlead_proxy.exchange.conversation import Conversation
@@ -59,7 +59,8 @@ class OpenAIResponses:
         return read_responses_answer(body)
 
     def open_parser(self) -> SseParser:
-        return SseParser()
+        """See ProviderDialect. The first events repeat the request, and the last one the whole answer."""
+        return SseParser(MAX_WIDE_BYTES, MAX_WIDE_BYTES)
 
     def open_reader(self) -> ResponsesStreamReader:
         return ResponsesStreamReader()

@@ -18,6 +18,7 @@ from fairlead_proxy.dialects.responses.output_items import (
     refusal_content,
     text_content,
 )
+from fairlead_proxy.dialects.told_json import place_of
 from fairlead_proxy.exchange.completion import PartGrew, TokenChance
 from fairlead_proxy.exchange.conversation import Citation, Reasoning, Refusal, Seal, Text, ToolCall
 
@@ -31,6 +32,9 @@ class Output:
         self._number = 0
         self._opened = 0
         self._items: dict[int, JsonObject] = {}
+        self._seen_until = 0
+        self._seen: dict[int, JsonObject] = {}
+        """Items of the provider's own, which the caller got untouched."""
 
     def say(self, type: str, **members: Any) -> None:
         event = {"type": type, "sequence_number": self._number, **members}
@@ -39,6 +43,18 @@ class Output:
 
     def item_id(self, kind: str, index: int) -> str:
         return f"{kind}_{self.suffix}_{index}"
+
+    def number_from(self, last: object) -> None:
+        """The caller has seen an event of this number, which is none of ours."""
+        number = place_of(last)
+        self._number = self._number if number is None else number + 1
+
+    def adopt_item(self, index: int, whole: JsonObject | None = None) -> None:
+        """The caller has seen an item at this place, perhaps the whole of it: what it has seen is all there is."""
+        self._seen_until = self._opened = max(self._seen_until, index + 1)
+        if whole:
+            self._seen[index] = whole
+        self._items = {**self._seen}
 
     def open_item(self) -> int:
         """Return the place of the next item."""
@@ -60,12 +76,12 @@ class Output:
 
 
 class MessageStream:
-    """A message, of one content after the other."""
+    """A message, of one content after the other. `begun` and `id`: where it stands, if the caller has seen it begin."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, begun: int | None = None, id: str = "") -> None:
         self._output = output
-        self._index = output.open_item()
-        self._id = output.item_id("msg", self._index)
+        self._index = output.open_item() if begun is None else begun
+        self._id = id or output.item_id("msg", self._index)
         self._content: list[JsonObject] = []
         self._part_index = -1
         self._open: Text | Refusal | None = None
@@ -73,8 +89,19 @@ class MessageStream:
         self._length = 0
         self._chances: list[TokenChance] = []
         self._citations: list[Citation] = []
-        begun = message_item(self._id, [], IN_PROGRESS)
-        output.say("response.output_item.added", output_index=self._index, item=begun)
+        if begun is None:
+            item = message_item(self._id, [], IN_PROGRESS)
+            output.say("response.output_item.added", output_index=self._index, item=item)
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether one of its contents is under way."""
+        return self._open is not None
+
+    def adopt(self, index: int, id: str, content_index: object) -> bool:
+        """The caller has seen it under these; return whether the content that is open here is the one it has seen."""
+        self._index, self._id = index, id or self._id
+        return self._open is not None and (place_of(content_index) or 0) == len(self._content)
 
     def begin(self, part_index: int, part: Text | Refusal) -> None:
         self._end_open()

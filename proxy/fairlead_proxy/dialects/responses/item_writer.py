@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fairlead_proxy.dialects.data_urls import data_url_of
+from fairlead_proxy.dialects.losses import Loss, media_words
 from fairlead_proxy.dialects.media_types import ending_of
 from fairlead_proxy.dialects.responses.output_items import (
     COMPLETED,
@@ -45,11 +46,11 @@ class ItemWriter:
     def write(self, turns: Iterable[Turn]) -> None:
         for turn in turns:
             if turn.name is not None:
-                self.lost.add("name")
+                self.lost.add(Loss.SPEAKER)
             said: list[Text | Refusal | Media] = []
             for part in turn.parts:
                 if getattr(part, "cache", None) is not None:
-                    self.lost.add("cache hint")
+                    self.lost.add(Loss.CACHE_HINT)
                 if isinstance(part, Text | Refusal | Media):
                     said.append(part)
                 else:
@@ -64,7 +65,7 @@ class ItemWriter:
                 self._write_reasoning(part)
             case ToolCall():
                 if part.seal is not None:
-                    self.lost.add("signature of a tool call of another provider")
+                    self.lost.add(Loss.FOREIGN_SIGNATURE)
                 self.items.append(
                     {
                         "type": "function_call",
@@ -75,9 +76,9 @@ class ItemWriter:
                 )
             case ToolResult():
                 if part.is_error:
-                    self.lost.add("is_error")
+                    self.lost.add(Loss.TOOL_ERROR)
                 if any(inner.cache is not None for inner in part.parts):
-                    self.lost.add("cache hint")
+                    self.lost.add(Loss.CACHE_HINT)
                 self.items.append(
                     {
                         "type": "function_call_output",
@@ -92,7 +93,7 @@ class ItemWriter:
         Source: https://platform.openai.com/docs/guides/reasoning, "Encrypted reasoning items".
         """
         if reasoning.seal is None or reasoning.seal.origin is not OWN:
-            self.lost.add("reasoning of another provider")
+            self.lost.add(Loss.FOREIGN_REASONING)
             return
         self.has_reasoning = True
         self.items.append(reasoning_item(reasoning.id or f"rs_{len(self.items)}", reasoning.text, reasoning.seal))
@@ -108,7 +109,7 @@ class ItemWriter:
             return
         content = [self._said(part) for part in parts if not isinstance(part, Media)]
         if len(content) < len(parts):
-            self.lost.add("an image of the assistant's")
+            self.lost.add(Loss.ASSISTANT_MEDIA)
         if content:
             self.items.append(message_item(f"msg_{len(self.items)}", content, COMPLETED))
 
@@ -118,7 +119,7 @@ class ItemWriter:
             return refusal_content(part.text)
         written = [citation for citation in part.citations if citation.url and citation.quoted is None]
         if len(written) < len(part.citations):
-            self.lost.add("citation")
+            self.lost.add(Loss.CITATIONS)
         annotations = [annotation_object(citation, len(part.text)) for citation in written]
         return {"type": "output_text", "text": part.text, "annotations": annotations}
 
@@ -141,7 +142,7 @@ class ItemWriter:
             case Media(kind=MediaKind.FILE):
                 return self._file(part)
             case Media():
-                self.lost.add(str(part.kind))
+                self.lost.add(media_words(part))
                 return None
             case _:
                 return None

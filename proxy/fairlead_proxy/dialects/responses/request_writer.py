@@ -4,7 +4,10 @@ from typing import Any
 
 import msgspec
 
+from fairlead_proxy.contract.names import Feature
 from fairlead_proxy.dialects.dialect import Written
+from fairlead_proxy.dialects.losses import Loss, above, below, beyond
+from fairlead_proxy.dialects.reasoning_effort import effort_in
 from fairlead_proxy.dialects.responses.item_writer import ItemWriter
 from fairlead_proxy.dialects.responses.settings import ENCRYPTED, LOGPROBS
 from fairlead_proxy.exchange.conversation import (
@@ -24,8 +27,6 @@ _MIN_OUTPUT_TOKENS = 16
 _MAX_LOGPROBS = 20
 _MAX_TEMPERATURE = 2.0
 _TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
-_EFFORT_OF_BUDGET = ((4096, "low"), (16384, "medium"))
-"""Up to so many tokens; above: high. The vendor counts no budget: these are defaults."""
 _NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}
 _COUNTED = ("model", "input", "tools", "tool_choice", "parallel_tool_calls", "text", "reasoning")
 """Source: https://platform.openai.com/docs/api-reference/responses/input-tokens"""
@@ -67,7 +68,7 @@ def _request_of(conversation: Conversation, model: str) -> tuple[JsonObject, set
         body["reasoning"] = _reasoning(thinking, lost)
     if conversation.max_tokens is not None:
         if conversation.max_tokens < _MIN_OUTPUT_TOKENS:
-            lost.add(f"max_tokens below {_MIN_OUTPUT_TOKENS}")
+            lost.add(below(Loss.MAX_TOKENS, _MIN_OUTPUT_TOKENS))
         body["max_output_tokens"] = max(conversation.max_tokens, _MIN_OUTPUT_TOKENS)
     if conversation.user is not None:
         body["user"] = conversation.user
@@ -75,11 +76,11 @@ def _request_of(conversation: Conversation, model: str) -> tuple[JsonObject, set
         if conversation.service_tier in _TIERS:
             body["service_tier"] = conversation.service_tier
         else:
-            lost.add("service_tier")
+            lost.add(Loss.SERVICE_TIER)
     if conversation.stop:
-        lost.add("stop")
+        lost.add(Feature.STOP)
     if conversation.choices > 1:
-        lost.add("choices")
+        lost.add(Feature.CHOICES)
     _write_sampling(conversation.sampling, body, include, lost)
     if include:
         body["include"] = include
@@ -89,18 +90,18 @@ def _request_of(conversation: Conversation, model: str) -> tuple[JsonObject, set
 def _write_sampling(sampling: Sampling, body: JsonObject, include: list[str], lost: set[str]) -> None:
     if sampling.temperature is not None:
         if sampling.temperature > _MAX_TEMPERATURE:
-            lost.add("temperature above 2")
+            lost.add(above(Loss.TEMPERATURE, 2))
         body["temperature"] = min(sampling.temperature, _MAX_TEMPERATURE)
     if sampling.top_p is not None:
         body["top_p"] = sampling.top_p
     if sampling.logprobs is not None:
         include.append(LOGPROBS)
         if sampling.logprobs > _MAX_LOGPROBS:
-            lost.add(f"logprobs above {_MAX_LOGPROBS}")
+            lost.add(beyond(Loss.ALTERNATIVES, _MAX_LOGPROBS))
         body["top_logprobs"] = min(sampling.logprobs, _MAX_LOGPROBS)
     for name in ("top_k", "seed", "frequency_penalty", "presence_penalty"):
         if getattr(sampling, name) is not None:
-            lost.add(name)
+            lost.add(Loss(name))
 
 
 def _tool(tool: Tool, lost: set[str]) -> JsonObject:
@@ -109,7 +110,7 @@ def _tool(tool: Tool, lost: set[str]) -> JsonObject:
     Source: https://platform.openai.com/docs/guides/migrate-to-responses, "Update function definitions".
     """
     if tool.cache is not None:
-        lost.add("cache hint")
+        lost.add(Loss.CACHE_HINT)
     written: JsonObject = {"type": "function", "name": tool.name}
     if tool.description is not None:
         written["description"] = tool.description
@@ -145,15 +146,11 @@ def _format(form: AnswerForm) -> JsonObject:
 
 def _reasoning(thinking: Thinking, lost: set[str]) -> JsonObject:
     written: JsonObject = {}
-    if thinking.off:
-        written["effort"] = "none"
-    elif thinking.effort is not None:
-        written["effort"] = thinking.effort
-    elif thinking.budget_tokens is not None and not thinking.adaptive:
-        budget = thinking.budget_tokens
-        written["effort"] = next((effort for most, effort in _EFFORT_OF_BUDGET if budget <= most), "high")
+    effort = "none" if thinking.off else effort_in(thinking)
+    if effort is not None:
+        written["effort"] = effort
     if thinking.budget_tokens:
-        lost.add("reasoning budget")
+        lost.add(Loss.REASONING_BUDGET)
     if thinking.shown:
         written["summary"] = "auto"
     return written

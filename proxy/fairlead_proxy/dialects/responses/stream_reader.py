@@ -34,6 +34,20 @@ _DONE = b"[DONE]"
 _PREFIX = "response."
 _BEGINNINGS = frozenset({"created", "in_progress", "queued"})
 _ENDS = frozenset({"completed", "incomplete"})
+_SIGNS_OF_LIFE = frozenset({"keepalive", "ping"})
+_NOTHING_NEW = frozenset(
+    {
+        "custom_tool_call_input.delta",
+        "custom_tool_call_input.done",
+        "reasoning_summary_part.added",
+        "reasoning_summary_part.done",
+        "reasoning_summary_text.done",
+        "reasoning_text.done",
+    }
+)
+"""Events about parts that are read from others."""
+_EMPTY_AT_FIRST = frozenset({"message", "reasoning", "output_text", "refusal", "reasoning_text", "summary_text"})
+"""Items, and parts of them, that begin empty."""
 
 
 class ResponsesStreamReader:
@@ -44,6 +58,7 @@ class ResponsesStreamReader:
 
     def __init__(self) -> None:
         self.ended = False
+        self.passed_over = False
         self._began = False
         self._parts = OpenParts()
         self._summary_index: dict[int, object] = {}
@@ -55,7 +70,10 @@ class ResponsesStreamReader:
         type_ = text_in(event, "type") or frame.name.decode(errors="replace")
         if type_ == "error" or (event.get("error") and not type_.startswith(_PREFIX)):
             raise failure_of(event.get("error") or _without_frame(event), "stream")
-        return self._take(type_.removeprefix(_PREFIX), event) if type_.startswith(_PREFIX) else []
+        if not type_.startswith(_PREFIX):
+            self.passed_over = self.passed_over or bool(type_ and type_ not in _SIGNS_OF_LIFE)
+            return []
+        return self._take(type_.removeprefix(_PREFIX), event)
 
     def finish(self) -> list[StreamEvent]:
         if not self.ended:
@@ -116,7 +134,7 @@ class ResponsesStreamReader:
             case "output_item.done":
                 self._take_done(item, event.get("item"), pieces)
             case _:
-                pass
+                self.passed_over = self.passed_over or name not in _NOTHING_NEW
         if pieces:
             self._begin(None, found)
             found += pieces
@@ -126,6 +144,14 @@ class ResponsesStreamReader:
         if isinstance(value, dict) and value.get("type") in ("function_call", "custom_tool_call"):
             call = ToolCall(call_id_of(value, item), text_in(value, "name"), "")
             self._parts.begin((item, -1), call, pieces)
+        else:
+            self._pass_over(value)
+
+    def _pass_over(self, value: object) -> None:
+        """Note an item, or a part of one, that begins, unless it is of those that have nothing in them yet."""
+        type_ = value.get("type") if isinstance(value, dict) else None
+        if isinstance(type_, str) and type_ not in _EMPTY_AT_FIRST:
+            self.passed_over = True
 
     def _take_content(self, key: PartKey, value: object, done: bool, pieces: list[StreamEvent]) -> None:
         empty: AnswerPart | None = None
@@ -135,6 +161,7 @@ class ResponsesStreamReader:
         elif isinstance(value, dict) and value.get("type") == "refusal":
             empty, whole = Refusal(""), text_in(value, "refusal")
         if empty is None:
+            self._pass_over(value)
             return
         if whole:
             self._parts.complete(key, empty, whole, pieces)
@@ -180,6 +207,7 @@ class ResponsesStreamReader:
                 if reasoning is not None:
                     parts.finish_reasoning(key, reasoning, pieces)
             case _:
+                self._pass_over(value)
                 for image in parts_of_item(value, item):
                     parts.begin(key, image, pieces)
                     parts.end(key, pieces)

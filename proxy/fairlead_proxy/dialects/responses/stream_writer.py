@@ -7,6 +7,8 @@ from fairlead_proxy.dialects.openai.errors import render_openai_error
 from fairlead_proxy.dialects.responses.answer_writer import ResponseFrame, incomplete_reason
 from fairlead_proxy.dialects.responses.item_streams import CallStream, MessageStream, Output, ReasoningStream
 from fairlead_proxy.dialects.responses.output_items import COMPLETED, IN_PROGRESS, INCOMPLETE, image_item
+from fairlead_proxy.dialects.sse import Event
+from fairlead_proxy.dialects.told_json import object_of, place_of, text_in, told_value
 from fairlead_proxy.exchange.completion import (
     Began,
     ChoiceEnded,
@@ -21,6 +23,9 @@ from fairlead_proxy.exchange.completion import (
 from fairlead_proxy.exchange.conversation import Media, MediaKind, Reasoning, Refusal, Text, ToolCall
 from fairlead_proxy.exchange.errors import Answer
 from fairlead_proxy.exchange.usage import Usage
+
+_TEXT_GROWS = frozenset({"content_part.added", "output_text.delta", "output_text.annotation.added"})
+_TEXT_ENDS = frozenset({"output_text.done", "content_part.done"})
 
 
 class ResponsesStreamWriter:
@@ -41,6 +46,8 @@ class ResponsesStreamWriter:
         self._stop = Stop.END
         self._has_refusal = False
         self._ended = False
+        self._at_rest = True
+        """Whether what was adopted last leaves room for more text."""
 
     def write(self, event: StreamEvent) -> bytes:
         if self._ended or (isinstance(event, PartBegan | PartGrew | PartEnded | ChoiceEnded) and event.choice):
@@ -64,6 +71,32 @@ class ResponsesStreamWriter:
                 self._begin(Began())
                 self._end()
         return self._output.take_bytes()
+
+    def adopt(self, frame: Event) -> bool:
+        """See StreamWriter. It can go on where no item is open, or a message between contents or within a text."""
+        event, output, message = object_of(told_value(frame.data)), self._output, self._message
+        output.number_from(event.get("sequence_number"))
+        name = (text_in(event, "type") or frame.name.decode(errors="replace")).removeprefix("response.")
+        index, item = place_of(event.get("output_index")), object_of(event.get("item"))
+        between = message is None or not message.is_open
+        if name in ("created", "in_progress") and self._frame is not None:
+            self._frame.id = text_in(event.get("response"), "id") or self._frame.id
+        elif index is None:
+            return self._at_rest
+        elif name == "output_item.added":
+            output.adopt_item(index)
+            is_message = item.get("type") == "message"
+            self._message = MessageStream(output, index, text_in(item, "id")) if is_message else None
+            self._at_rest = is_message and between
+        elif name == "output_item.done":
+            output.adopt_item(index, item)
+            self._at_rest, self._message = between, None
+        elif name in _TEXT_GROWS and message is not None:
+            output.adopt_item(index)
+            self._at_rest = message.adopt(index, text_in(event, "item_id"), event.get("content_index"))
+        elif name in _TEXT_ENDS:
+            self._at_rest = between
+        return self._at_rest
 
     def _begin(self, began: Began) -> None:
         if self._frame is not None:

@@ -25,9 +25,9 @@ class Signer(Protocol):
         """
         ...
 
-    def forget(self, refused: Headers | None = None) -> None:
-        """The provider answered 401: the next call gets a new token.
+    def forget(self, refused: Headers) -> bool:
+        """The provider answered 401 to these headers: they are not used again; others that have come since stay.
 
-        `refused`: the headers that were not accepted; where others have come since, they stay. None: whatever there is.
+        Return whether the same request may go better with what `headers` returns next, `ready` awaited if need be.
         """
         ...

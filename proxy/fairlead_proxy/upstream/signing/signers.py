@@ -6,6 +6,7 @@ import importlib
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,19 +34,26 @@ if TYPE_CHECKING:
 MOST_SIGNERS = 1024
 """How many are kept; the one that was not asked for the longest goes first. A default."""
 
+THREADS = 2
+"""For what google-auth and botocore do, which takes its time but waits for nothing. A default."""
+
 _SIGNING_TYPES = frozenset({ProviderType.BEDROCK, ProviderType.VERTEX_AI, ProviderType.AZURE_OPENAI})
 _REGION = re.compile(r"//bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
 """Source: https://docs.aws.amazon.com/general/latest/gr/bedrock.html"""
 
 
 class Signers:
-    """The signers of a process. `transport` leads to token endpoints; `unix` is the clock, in Unix seconds."""
+    """The signers of a process. `transport` leads to token endpoints; `unix` is the clock, in Unix seconds.
+
+    Its threads are its own: the loop's serve the configuration, and must not be held up by anybody's keys.
+    """
 
     def __init__(self, transport: Transport, unix: Callable[[], float]) -> None:
         self._transport = transport
         self._unix = unix
         self._signers: OrderedDict[_Identity, Signer] = OrderedDict()
         self._tasks: set[asyncio.Task[UpstreamFailure | None]] = set()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="signing")
 
     def of(self, provider: Provider, key: str) -> Signer | None:
         """Return who signs with a key, the same one for the same provider and key; None: the key is a plain header.
@@ -78,12 +86,13 @@ class Signers:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _make(self, provider: Provider, key: str) -> Signer:
         try:
             match provider.type:
                 case ProviderType.BEDROCK:
-                    return _LateSigV4(read_access_keys(key), _region_of(provider))
+                    return _LateSigV4(read_access_keys(key), _region_of(provider), self._threads)
                 case ProviderType.VERTEX_AI:
                     account = read_service_account(key)
                     return self._by_token(lambda: self._fetch_google(provider, account))
@@ -97,9 +106,9 @@ class Signers:
         return TokenSigner(fetch, self._unix, self._own)
 
     async def _fetch_google(self, provider: Provider, account: ServiceAccount) -> Granted:
-        fetch: Callable[[Transport, Provider, ServiceAccount, Callable[[], float]], Awaitable[Granted]]
-        fetch = (await _import_late("google")).fetch_google_token
-        return await fetch(self._transport, provider, account, self._unix)
+        fetch: Callable[[Transport, Provider, ServiceAccount, Callable[[], float], Executor], Awaitable[Granted]]
+        fetch = (await _import_late("google", self._threads)).fetch_google_token
+        return await fetch(self._transport, provider, account, self._unix, self._threads)
 
     def _own(self, task: asyncio.Task[UpstreamFailure | None]) -> None:
         self._tasks.add(task)
@@ -121,9 +130,10 @@ class _Identity(NamedTuple):
 class _LateSigV4:
     """See Signer."""
 
-    def __init__(self, keys: AccessKeys, region: str) -> None:
+    def __init__(self, keys: AccessKeys, region: str, threads: Executor) -> None:
         self._keys = keys
         self._region = region
+        self._threads = threads
         self._signing: SigV4 | None = None
 
     def headers(self, lane: Lane, body: bytes, now: float) -> Headers | None:
@@ -131,11 +141,12 @@ class _LateSigV4:
 
     async def ready(self) -> None:
         if self._signing is None:
-            make: Callable[[AccessKeys, str], SigV4] = (await _import_late("sigv4")).SigV4
+            make: Callable[[AccessKeys, str], SigV4] = (await _import_late("sigv4", self._threads)).SigV4
             self._signing = make(self._keys, self._region)
 
-    def forget(self, refused: Headers | None = None) -> None:
+    def forget(self, refused: Headers) -> bool:
         """Nothing is kept that could be got anew."""
+        return False
 
 
 class _Unusable:
@@ -150,15 +161,17 @@ class _Unusable:
     async def ready(self) -> None:
         raise UpstreamFailure(self._failure.failure, self._failure.detail)
 
-    def forget(self, refused: Headers | None = None) -> None:
+    def forget(self, refused: Headers) -> bool:
         """A key that cannot be used stays so."""
+        return False
 
 
-async def _import_late(name: str) -> ModuleType:
+async def _import_late(name: str, threads: Executor) -> ModuleType:
     """Import a module of this room in a thread, once it is needed: botocore.auth and google.oauth2 take about 25 MB and
     0.1 s each, which a process without such providers must not pay.
     """
-    return await asyncio.to_thread(importlib.import_module, f"{__package__}.{name}")
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(threads, importlib.import_module, f"{__package__}.{name}")
 
 
 def _identity(provider: Provider, key: str) -> _Identity:

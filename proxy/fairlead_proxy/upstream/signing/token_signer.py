@@ -66,9 +66,10 @@ class TokenSigner:
         if failure is not None:
             raise _copy(failure)
 
-    def forget(self, refused: Headers | None = None) -> None:
-        if self._kept is not None and refused in (None, self._kept.headers):
+    def forget(self, refused: Headers) -> bool:
+        if self._kept is not None and self._kept.headers == refused:
             self._kept = None
+        return True
 
     def _has_failed_within(self, seconds: float, now: float) -> bool:
         return self._failure is not None and 0 <= now - self._failed_at < seconds
