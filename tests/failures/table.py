@@ -18,6 +18,8 @@ CHAT, RESPONSES, ANTHROPIC, GEMINI, BEDROCK = DIALECTS
 PAYING = (CHAT, RESPONSES, ANTHROPIC, GEMINI)
 ENDING = (CHAT, RESPONSES, ANTHROPIC, BEDROCK)
 """Those whose streams have an end of their own; Gemini's end with the body."""
+NARROW = (CHAT, ANTHROPIC, BEDROCK)
+"""Those whose events are refused from 1 or 2 MiB on; the others' may be as long as a plain answer."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ SHAPES: tuple[Failure, ...] = (
     _shape("end-before", BEFORE, "a clean end before any content", BROKEN),
     _shape("reset-before", BEFORE, "TCP reset before any content", BROKEN),
     _shape("stall-before", BEFORE, "begun, and no content comes", {"stream": "FirstTokenTimeout"}, slow=True),
-    _shape("long-line", BEFORE, "an event that does not end", {"stream": "MalformedResponse"}),
+    _shape("long-line", BEFORE, "an event longer than 1 MiB", {"stream": "MalformedResponse"}, dialects=NARROW),
     _shape("error-after", AFTER, "an error event", {"stream": "ErrorInStream"}, after=True),
     _shape("cut-after", AFTER, "closed", BROKEN, after=True),
     _shape("cut-in-frame", AFTER, "half an event, and a clean end", BROKEN, after=True),

@@ -188,8 +188,9 @@ async def trailing(connection: Connection, speaker: Speaker) -> bool:
 
 async def unasked(connection: Connection, speaker: Speaker) -> bool:
     """Answer well, and send another answer that nobody asked for."""
-    await well(connection, speaker)
-    await connection.whole(200, b'{"unasked": true}')
+    async with connection.in_one_piece():  # else the next request may be under way before it comes
+        await well(connection, speaker)
+        await connection.whole(200, b'{"unasked": true}')
     return True
 
 

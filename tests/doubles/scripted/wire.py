@@ -3,6 +3,8 @@
 import asyncio
 import socket
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -44,6 +46,7 @@ class Connection:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
+        self._kept: list[bytes] | None = None
 
     async def read_request(self) -> Request | None:
         try:
@@ -67,7 +70,20 @@ class Connection:
         await self.reader.readline()
         return body
 
+    @asynccontextmanager
+    async def in_one_piece(self) -> AsyncIterator[None]:
+        """Send all that is sent within the block at its end, and at once."""
+        kept = self._kept = []
+        try:
+            yield
+        finally:
+            self._kept = None
+            await self.send(b"".join(kept))
+
     async def send(self, data: bytes) -> None:
+        if self._kept is not None:
+            self._kept.append(data)
+            return
         self.writer.write(data)
         await self.writer.drain()
 
