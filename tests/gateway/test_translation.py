@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from doubles.gateway_rig import Rig, config, provider
@@ -11,8 +11,7 @@ from doubles.scripted_transport import EVENTS, JSON, Answer, Part, error, plain,
 from doubles.virtual_time import run_virtual
 
 from fairlead_proxy.contract.names import DialectName, Mode, ProviderType
-from fairlead_proxy.dialects.dialect import ReadRequest
-from fairlead_proxy.dialects.openai.chat import OpenAIChat
+from fairlead_proxy.dialects.dialect import CallerDialect, ReadRequest
 from fairlead_proxy.dialects.registry import ANTHROPIC, ANTHROPIC_COUNT, OPENAI_CHAT, OPENAI_RESPONSES
 from fairlead_proxy.exchange.call import Named
 from fairlead_proxy.exchange.conversation import Conversation, Role, Seal, Text, Turn
@@ -281,14 +280,16 @@ def test_a_count_is_answered_and_nothing_is_booked_for_it() -> None:
     run_virtual(main())
 
 
-class Misreading(OpenAIChat):
-    """Reads every request as one that no dialect can write: a fault of ours."""
+class Misreading:
+    """OpenAI's chat, but that every request is read as one that no dialect can write: a fault of ours."""
 
-    @staticmethod
-    def read_request(body: bytes, named: Named | None = None) -> ReadRequest:
+    def read_request(self, body: bytes, named: Named | None = None) -> ReadRequest:
         broken: Any = 5
         conversation = Conversation(turns=(Turn(Role.USER, (Text(broken),)),))
         return ReadRequest("smart", Mode.PLAIN, body, read_conversation=lambda _: conversation)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(OPENAI_CHAT, name)
 
 
 def test_a_fault_in_writing_a_request_is_booked_and_gives_the_trial_back() -> None:
@@ -296,7 +297,7 @@ def test_a_fault_in_writing_a_request_is_booked_and_gives_the_trial_back() -> No
         rig = Rig(config([anthropic("a")]), {"a": [error(429, "", ("retry-after", "1")), message()]})
         assert (await rig.call()).status == 429
         await asyncio.sleep(2)  # virtual: the provider may be tried again, once
-        assert (await rig.raw_call(b"{}", dialect=Misreading())).status == 500
+        assert (await rig.raw_call(b"{}", dialect=cast(CallerDialect, Misreading()))).status == 500
         assert rig.outcomes_of(2) == ["InvalidRequest"]
         assert (await rig.call()).status == 200
 
