@@ -118,6 +118,13 @@ def test_a_stream_that_another_target_goes_on_with_is_whole() -> None:
     assert judge(went_on, DOWN, ROUTES) == (End.CONTINUED, "")
 
 
+def test_a_caller_of_geminis_is_told_of_no_mark() -> None:
+    text = f"chat-1 chat-2 {text_of('gemini', 12)}"
+    gone_on = record(("chat", "ServerError"), ("gemini", "Answered"))
+    assert judge(call(text, dialect="gemini", attempts=1, record=gone_on), DOWN, ROUTES) == (End.CONTINUED, "")
+    assert judge(call(text, dialect="gemini", attempts=1, record=gone_on), WELL, ROUTES)[0] is End.UNEXPLAINED
+
+
 def test_words_after_the_last_begin_no_answer_in_the_middle() -> None:
     with pytest.raises(Odd):
         parts_of(f"{text_of('chat', 3)} chat-4")

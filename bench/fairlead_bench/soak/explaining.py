@@ -16,6 +16,9 @@ COOLING_SECONDS = 1.2 * MAX_COOLDOWN_SECONDS + 2 * PER_TRY_SECONDS
 
 MAX_WHY, MAX_KINDS = 100, 50
 
+UNMARKED = frozenset({"gemini"})
+"""Callers who are not told where another target goes on: their SDK takes the mark, a comment, for an error."""
+
 _WORD = re.compile(r"(\w+)-(\d+|end)")
 
 
@@ -147,11 +150,12 @@ def _judge_answer(call: Call, parts: list[Part], history: History, route: Route)
     if not call.ended or not parts or not parts[-1].whole:
         raise Odd("truncated success")
     _check_parts(call, parts, route)
-    if call.attempts <= 1 and not call.marks:
+    went_on = len(parts) > 1
+    if call.attempts <= 1 and not went_on:
         return End.ANSWERED
     if call.record is not None:
         _explain_attempts(call.record, history)
-    return End.CONTINUED if call.marks else End.FELL_BACK
+    return End.CONTINUED if went_on else End.FELL_BACK
 
 
 def _judge_error(call: Call, parts: list[Part], history: History, route: Route) -> End:
@@ -184,7 +188,7 @@ def _check_parts(call: Call, parts: list[Part], route: Route) -> None:
         raise Odd("wrong text: of a provider that is no target")
     if len(parts) > 1 and not route.continues:
         raise Odd("gone on with, though the policy does not say so")
-    if parts and len(parts) != call.marks + 1:
+    if parts and len(parts) != call.marks + 1 and call.dialect not in UNMARKED:
         raise Odd(f"{len(parts)} providers spoke, {call.marks} marks")
     if parts and call.provider != f"default/{parts[0].provider}":
         raise Odd(f"the head names {call.provider}")
