@@ -91,6 +91,17 @@ def test_the_next_target_is_told_what_was_said_and_to_go_on() -> None:
     run_virtual(main())
 
 
+def test_what_the_next_target_is_not_told_is_named_though_it_speaks_the_callers_dialect() -> None:
+    async def main() -> None:
+        rig = Rig(config([provider("a"), provider("b")], resilience=CONTINUE), {"a": [broken()], "b": [rest()]})
+        await rig.call(stream=True, metadata={"ticket": "7"})
+        assert "metadata" in json.loads(rig.transport.requests[0].body)
+        assert "metadata" not in json.loads(rig.transport.requests[1].body)
+        assert [attempt.lost for attempt in rig.record().attempts] == [(), ("metadata",)]
+
+    run_virtual(main())
+
+
 def test_a_target_of_another_dialect_goes_on_in_the_callers_grammar() -> None:
     async def main() -> None:
         providers = [provider("a"), provider("b", type_=ProviderType.ANTHROPIC)]

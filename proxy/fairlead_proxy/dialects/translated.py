@@ -68,8 +68,6 @@ class Translated:
         return self._written(request, model).lost
 
     def passed_headers(self, client_headers: Mapping[str, str]) -> Headers:
-        if not self._always and "traceparent" not in client_headers:
-            return ()
         return (*((name, client_headers[name]) for name in _TRACE_HEADERS if name in client_headers), *self._always)
 
     def classify(self, status: int, headers: Headers, body: bytes, now: float) -> UpstreamFailure:

@@ -253,7 +253,7 @@ class Attempt:
             self._end(berth.refusal)
             return
         body = self._passage.rewrite_request(self._request, model=berth.upstream_model, include_usage=asks_usage)
-        if berth.translates:
+        if berth.translates or self._passage is not berth.passage:
             self._lost = self._passage.losses(self._request, model=berth.upstream_model)
         if berth.signer is None:
             self._errand = berth.transport.send(berth.lane, body, self, self._more)
