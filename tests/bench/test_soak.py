@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 from doubles.figures import Figures
 
-from fairlead_bench.soak.explaining import Attempt, Call, Considered, End, Odd, Record, judge, parts_of
+from fairlead_bench.soak.explaining import (
+    MOVED_ON,
+    Attempt,
+    Call,
+    Considered,
+    End,
+    Judged,
+    Odd,
+    Record,
+    judge,
+    parts_of,
+)
 from fairlead_bench.soak.faults import FAULTS, REST_SECONDS, History, Injection, plan_faults
 from fairlead_bench.soak.looks import Look, slope_of
 from fairlead_bench.soak.objects import PROVIDERS, ROUTES
@@ -98,6 +109,26 @@ def test_a_fault_explains_neither_another_failure_nor_another_time() -> None:
     other = record(("chat", "RateLimited"), *ALL_FAILED[1:])
     assert judge(call(**REFUSED, record=other), BOTH, ROUTES)[0] is End.UNEXPLAINED
     assert judge(call(**REFUSED, record=record(*ALL_FAILED, at=200.0)), BOTH, ROUTES)[0] is End.UNEXPLAINED
+
+
+def test_who_was_moved_on_from_waits_that_a_fault_has_left_behind_is_explained_for_the_length_of_a_try() -> None:
+    hung = History([Injection("stalled stream", "chat", 100.0, 105.0)])
+    for at, detail, end in (
+        (107.9, MOVED_ON, End.FELL_BACK),
+        (107.9, "at its deadline", End.UNEXPLAINED),
+        (109.0, MOVED_ON, End.UNEXPLAINED),
+    ):
+        moved = record(("chat", "FirstTokenTimeout"), ("anthropic", "Answered"), at=at)
+        moved.attempts[0].detail = detail
+        found = call(text_of("anthropic", 3), provider="default/anthropic", attempts=2, record=moved)
+        assert judge(found, hung, ROUTES)[0] is end
+
+
+def test_an_unexplained_call_is_shown_with_what_was_wrong_with_its_providers() -> None:
+    judged = Judged()
+    late = call(**REFUSED, record=record(*ALL_FAILED, at=109.0))
+    judged.add(late, *judge(late, BOTH, ROUTES), BOTH)
+    assert "chat 500 -9.000 to -4.000 s; anthropic hang -9.000 to -4.000 s" in next(iter(judged.examples.values()))
 
 
 def test_giving_up_before_every_target_was_tried_is_unexplained() -> None:

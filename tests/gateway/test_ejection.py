@@ -8,6 +8,7 @@ from doubles.recording_sink import RecordingSink
 from doubles.scripted_transport import DONE, HANG, ROLE, Answer, chunk, error, hanging, plain, stream
 from doubles.virtual_time import EPOCH, run_virtual
 
+from fairlead_bench.soak.explaining import MOVED_ON
 from fairlead_proxy.contract.config import PassiveHealth, Resilience, Timeouts
 from fairlead_proxy.contract.names import BreakerState
 
@@ -99,6 +100,7 @@ def test_hang_ejects_while_calls_wait_and_they_all_move_on() -> None:
         assert [caller.headers["x-fairlead-provider"] for caller in callers] == ["team/b"] * 4
         assert [rig.record(number).duration_seconds for number in range(21, 25)] == [pytest.approx(1.0)] * 4
         assert [rig.outcomes_of(number)[0] for number in range(21, 25)] == ["Timeout"] * 4
+        assert {rig.record(number).attempts[0].detail for number in range(21, 25)} == {MOVED_ON}
 
     run_virtual(main())
 

@@ -16,6 +16,12 @@ COOLING_SECONDS = 1.2 * MAX_COOLDOWN_SECONDS + 2 * PER_TRY_SECONDS
 
 MAX_WHY, MAX_KINDS = 100, 50
 
+MOVED_ON = "its provider has stopped answering"
+"""What is said of an attempt that a breaker has ended because others failed by waiting.
+
+They may have waited since a fault that is over: a stream that stalled then is given up a whole try later.
+"""
+
 UNMARKED = frozenset({"gemini"})
 """Callers who are not told where another target goes on: their SDK takes the mark, a comment, for an error."""
 
@@ -96,18 +102,21 @@ class Odd(Exception):
 
 @dataclass(slots=True)
 class Judged:
-    """Counts the ends of calls. `odd` counts why some are unexplained, with one call of each kind in `examples`."""
+    """Counts the ends of calls. `odd` counts why some are unexplained, with one call of each kind in `examples`, and
+    what was wrong with its providers before it.
+    """
 
     ends: Counter[End] = field(default_factory=Counter)
     odd: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
-    def add(self, call: Call, end: End, why: str) -> None:
+    def add(self, call: Call, end: End, why: str, history: History) -> None:
         self.ends[end] += 1
         if end is End.UNEXPLAINED:
             kind = why[:MAX_WHY] if len(self.odd) < MAX_KINDS else "others"
             self.odd[kind] += 1
-            self.examples.setdefault(kind, msgspec.json.encode(call).decode())
+            if kind not in self.examples:
+                self.examples[kind] = f"{msgspec.json.encode(call).decode()} {_faults_before(call, history)}"
 
 
 def judge(call: Call, history: History, routes: Mapping[str, Route]) -> tuple[End, str]:
@@ -123,6 +132,19 @@ def judge(call: Call, history: History, routes: Mapping[str, Route]) -> tuple[En
         return _judge_error(call, parts, history, routes[call.model]), ""
     except Odd as odd:
         return End.UNEXPLAINED, str(odd)
+
+
+def _faults_before(call: Call, history: History) -> str:
+    """Return what was wrong with this call's providers of late, in seconds from when it began."""
+    record = call.record
+    if record is None:
+        return ""
+    tried = {attempt.provider for attempt in record.attempts}
+    return "; ".join(
+        f"{each.provider} {each.fault} {each.began - record.at:+.3f} to {each.ended - record.at:+.3f} s"
+        for each in history.injections
+        if each.provider in tried and record.at - each.ended < COOLING_SECONDS
+    )
 
 
 def parts_of(text: str) -> list[Part]:
@@ -197,9 +219,8 @@ def _check_parts(call: Call, parts: list[Part], route: Route) -> None:
 def _explain_attempts(record: Record, history: History) -> None:
     for attempt in record.attempts:
         ended = attempt.started_at + attempt.duration_seconds
-        if attempt.outcome != "Answered" and not history.explains(
-            attempt.provider, attempt.outcome, attempt.started_at, ended
-        ):
+        began = attempt.started_at - (PER_TRY_SECONDS if attempt.detail == MOVED_ON else 0)
+        if attempt.outcome != "Answered" and not history.explains(attempt.provider, attempt.outcome, began, ended):
             raise Odd(f"no fault explains {attempt.target} {attempt.outcome}")
 
 

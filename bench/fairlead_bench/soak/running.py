@@ -153,7 +153,7 @@ class _Hearing:
                 self.over = True
             else:
                 call = msgspec.json.decode(line, type=Call)
-                soaked.judged.add(call, *judge(call, soaked.history, ROUTES))
+                soaked.judged.add(call, *judge(call, soaked.history, ROUTES), soaked.history)
 
 
 class _Trouble:
