@@ -1,6 +1,7 @@
-"""Judges the end of each call: answered whole, or failed in a way that the faults so far explain. All of it is pure."""
+"""Judges the end of each call: answered whole, or failed in a way that the faults so far explain. Pure, but for what it tells at once."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ class Odd(Exception):
 @dataclass(slots=True)
 class Judged:
     """Counts the ends of calls. `odd` counts why some are unexplained, with one call of each kind in `examples`, and
-    what was wrong with its providers before it.
+    what was wrong with its providers before it; whoever waits is told of each new kind.
     """
 
     ends: Counter[End] = field(default_factory=Counter)
@@ -117,6 +118,7 @@ class Judged:
             self.odd[kind] += 1
             if kind not in self.examples:
                 self.examples[kind] = f"{msgspec.json.encode(call).decode()} {_faults_before(call, history)}"
+                print(f"soak: unexplained: {kind}: {self.examples[kind]}", file=sys.stderr, flush=True)
 
 
 def judge(call: Call, history: History, routes: Mapping[str, Route]) -> tuple[End, str]:
