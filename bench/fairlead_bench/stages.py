@@ -10,17 +10,17 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from random import Random
 
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from fairlead_proxy.contract.config import Credential, Model, Policy, Price, Provider, Rule, Target
+from fairlead_proxy.contract.config import Credential, Model, Policy, Provider, Rule, Target
 from fairlead_proxy.contract.config import Gateway as GatewayDocument
 from fairlead_proxy.contract.keys import CallerKey, KeyRing, fingerprint
 from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import Operation, ProviderType
+from fairlead_proxy.contract.price import NANO, Price, Rates
 from fairlead_proxy.decision.decide import decide
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.call import ClientCall
@@ -32,6 +32,7 @@ from fairlead_proxy.governance.identity import identify, index_callers
 from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
+from fairlead_proxy.telemetry.booking import Booking
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
@@ -108,6 +109,16 @@ class _Provider:
         """Nothing is open."""
 
 
+class _Spooled:
+    """A spool that keeps nothing. See telemetry.booking.Records."""
+
+    def __init__(self) -> None:
+        self.counters = memoryview(bytearray(24)).cast("Q")
+
+    def append(self, kinds: Sequence[str], entries: Sequence[str], *, renew: bool) -> bool:
+        return True
+
+
 class _Client:
     """A caller that takes everything at once. See Sink."""
 
@@ -142,7 +153,7 @@ def _config() -> GatewayConfig:
         type=ProviderType.OPENAI_COMPATIBLE,
         url="https://mock.example/v1",
         credentials=(Credential(name="main"),),
-        models=(Model(name="m", upstream_name="mock", price=Price(input=Decimal(1), output=Decimal(10))),),
+        models=(Model(name="m", upstream_name="mock", price=Price(rates=Rates(input=1 * NANO, output=10 * NANO))),),
     )
     rule = Rule(name="main", targets=(Target(provider=provider.id, model="m"),))
     policy = Policy(id=f"{TENANT}/policy", models=("smart",), rules=(rule,))
@@ -166,8 +177,9 @@ class _Parts:
         self.lines = 0
         self.last: CallRecord | None = None
         log = AccessLog(self._write, LINE_FORMATS["json"]())
+        booking = Booking(_Spooled(), "proxy-1", lambda: self.config.gateway.id)
         self.journal.hand_to(
-            self.breakers.after_calls, self.health.record_calls, self.metrics.count, log.tell, self._keep
+            self.breakers.after_calls, self.health.record_calls, self.metrics.count, log.tell, booking.book, self._keep
         )
         self.provider = _Provider()
         gear = Gear(
@@ -180,6 +192,7 @@ class _Parts:
             journal=self.journal,
             unix=self.clock,
             rng=self.rng,
+            booking=booking,
         )
         self.gateway = Gateway(gear)
         self.gateway.adopt(self.config, self.keys)
@@ -248,7 +261,7 @@ async def measure(repeats: int = REPEATS) -> list[Stage]:
     inner = [
         _timed("read: what the request says", parts.read, repeats),
         _timed("decide: which targets, in which order", parts.decide, repeats),
-        _timed("settle: breaker, health, metrics, decision record, log line", parts.settle, repeats),
+        _timed("settle: breaker, health, metrics, decision record, log line, ledger", parts.settle, repeats),
     ]
     attempt = Stage(
         "attempt: the rest of it",

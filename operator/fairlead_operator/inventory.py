@@ -27,7 +27,8 @@ class Inventory:
 
     `namespaces`: labels by name. `readable`: the namespaces whose Secrets may be read (`secrets` holds all of theirs).
     `gateway_namespaces`: where a ModelGateway is honoured; None means everywhere (standalone). `ungranted`: the ids of
-    the gateways whose fleets the operator may not touch all the same.
+    the gateways whose fleets the operator may not touch all the same. `keeps_ledger`: records of attempts are kept also
+    where a gateway names no store for them, as `fairlead run` does; a cluster does not.
     """
 
     providers: Mapping[str, Found[ModelProviderSpec]]
@@ -38,6 +39,7 @@ class Inventory:
     readable: frozenset[str] = frozenset()
     gateway_namespaces: frozenset[str] | None = None
     ungranted: frozenset[str] = frozenset()
+    keeps_ledger: bool = True
 
     @classmethod
     def of(
@@ -48,6 +50,7 @@ class Inventory:
         secrets: Iterable[SecretData] = (),
         readable: Iterable[str] = (),
         gateway_namespaces: Iterable[str] | None = None,
+        keeps_ledger: bool = True,
     ) -> "Inventory":
         """Return an inventory whose every mapping is sorted, so that equal contents compile to equal bytes."""
         by_kind: dict[Kind, dict[str, Found[Any]]] = {kind: {} for kind in Kind}
@@ -61,6 +64,7 @@ class Inventory:
             secrets={(secret.namespace, secret.name): secret for secret in _by_name(secrets)},
             readable=frozenset(readable),
             gateway_namespaces=None if gateway_namespaces is None else frozenset(gateway_namespaces),
+            keeps_ledger=keeps_ledger,
         )
 
     def compiles_like(self, other: "Inventory") -> bool:

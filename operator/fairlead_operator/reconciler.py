@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from fairlead_operator.cluster.api import Cluster, ClusterError, NotGranted, Snapshot, Written
@@ -18,15 +18,15 @@ from fairlead_operator.compiler.compile import (
 )
 from fairlead_operator.fleet.duties import duties_of
 from fairlead_operator.fleet.render import FleetSettings, FleetSpec, render_fleet
-from fairlead_operator.fleet.scaling import Scale, scale_by
+from fairlead_operator.fleet.scaling import scale_by
+from fairlead_operator.fleet_memory import FleetMemory
 from fairlead_operator.inventory import Inventory
+from fairlead_operator.price_book.in_force import ListPrices
+from fairlead_operator.price_book.shelf import Shelf
 from fairlead_operator.status.facts import Facts
 from fairlead_operator.status.health import merge_reports
-from fairlead_operator.status.proxies import FleetLog
 from fairlead_operator.status.told import Told
 from fairlead_operator.status.write_budget import StatusLedger
-from fairlead_proxy.contract.keys import KeyRing
-from fairlead_proxy.contract.snapshot import Fragment
 
 log = logging.getLogger(__name__)
 
@@ -43,43 +43,23 @@ class ReconcilerSettings:
     operator_account: str = OPERATOR_ACCOUNT
 
 
-@dataclass(slots=True)
-class _Fleet:
-    """What is remembered of one gateway's fleet from pass to pass. `granted`: we may touch it; None: not asked yet."""
-
-    granted: bool | None = None
-    backoff: Backoff = field(default_factory=Backoff)
-    good: Mapping[str, Fragment] = field(default_factory=dict)
-    log: FleetLog = field(default_factory=FleetLog)
-    scale: Scale | None = None
-    given: tuple[Snapshot, KeyRing] | None = None
-    given_at: float = 0.0
-
-    def is_to_be_asked(self, now: float) -> bool:
-        return not self.granted and self.backoff.is_due(now)
-
-    def note_published(self, snapshot: Snapshot, now: float) -> None:
-        self.good = {fragment.key: fragment for fragment in snapshot.fragments}
-        self.log.note_published(snapshot.revision, (each.header.hash for each in snapshot.fragments), now)
-
-    def put_off(self, gateway: str, error: ClusterError, now: float) -> None:
-        """Let this fleet wait, and no other; where it is not granted, its objects are to say so."""
-        self.granted = False if isinstance(error, NotGranted) else self.granted
-        again = self.backoff.fail(now)
-        log.warning("a fleet must wait", extra={"gateway": gateway, "error": str(error), "again_in": again})
-
-
 class Reconciler:
     """Makes the cluster what its objects say, and their status what the proxies say."""
 
     def __init__(
-        self, cluster: Cluster, settings: ReconcilerSettings | None = None, *, clock: Callable[[], float] = time.time
+        self,
+        cluster: Cluster,
+        settings: ReconcilerSettings | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        shelf: Shelf | None = None,
     ) -> None:
         self._cluster = cluster
+        self._prices = ListPrices(shelf, clock)
         self._settings = settings or ReconcilerSettings()
         self._clock = clock
         self._ledger, self._told = StatusLedger(), Told()
-        self._fleets: dict[str, _Fleet] = {}
+        self._fleets: dict[str, FleetMemory] = {}
         self._compiled_from: Inventory | None = None
         self._compilation, self._memory = Compilation({}, {}), CompilerMemory()
         self._changed_at: float | None = None
@@ -114,6 +94,8 @@ class Reconciler:
         """Return how many seconds are left before a change is compiled; infinite while there is none."""
         if self._compiled_from is None or any(fleet.is_to_be_asked(self._clock()) for fleet in self._fleets.values()):
             return 0.0
+        if self._prices.are_outdated():
+            return 0.0
         if inventory.compiles_like(self._compiled_from):
             self._changed_at = None
             return float("inf")
@@ -129,13 +111,16 @@ class Reconciler:
         # Only the Secrets are taken anew: those of an object that has come since then are not asked for yet.
         known, account = self._cluster.inventory(), self._settings.operator_account
         inventory = replace(inventory, secrets=known.secrets, readable=known.readable)
-        self._compilation = compile_inventory(inventory, good, operator_account=account, memory=self._memory)
+        prices = await self._prices.for_inventory(inventory)
+        self._compilation = compile_inventory(
+            inventory, good, operator_account=account, memory=self._memory, prices=prices
+        )
         self._compiled_from, self._changed_at = inventory, None
         self._ledger.forget_others(self._compilation.verdicts)
 
     async def _remember_published(self, inventory: Inventory) -> None:
         """Learn what a process before us published, so that what is not valid now stays in force as it was."""
-        self._fleets = {gateway: self._fleets.get(gateway, _Fleet()) for gateway in inventory.gateways}
+        self._fleets = {gateway: self._fleets.get(gateway, FleetMemory()) for gateway in inventory.gateways}
         for gateway, fleet in self._fleets.items():
             if fleet.is_to_be_asked(self._clock()):
                 try:
@@ -158,7 +143,7 @@ class Reconciler:
                     fleet.put_off(gateway, error, self._clock())
         await self._cluster.retire(self._compilation.gateways)
 
-    async def _publish(self, fleet: _Fleet, compiled: CompiledGateway) -> None:
+    async def _publish(self, fleet: FleetMemory, compiled: CompiledGateway) -> None:
         now = self._clock()
         snapshot = Snapshot(compiled.revision, compiled.fragments)
         if fleet.given == (snapshot, compiled.keys) and now - fleet.given_at < REPUBLISH_SECONDS:
@@ -167,7 +152,7 @@ class Reconciler:
         fleet.note_published(snapshot, now)
         fleet.given, fleet.given_at = (snapshot, compiled.keys), now
 
-    async def _apply(self, fleet: _Fleet, compiled: CompiledGateway) -> None:
+    async def _apply(self, fleet: FleetMemory, compiled: CompiledGateway) -> None:
         if compiled.spec is None:
             return
         proxies, replicas = self._cluster.proxies(compiled.id), compiled.spec.proxy.replicas

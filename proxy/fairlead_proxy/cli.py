@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 USAGE_EXIT = 2
+MIB = 1024 * 1024
 _DURATION = re.compile(r"([0-9]+)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -55,6 +56,8 @@ def _serve(told: argparse.Namespace) -> int:
         drain_delay_seconds=told.drain_delay,
         log_format=told.log_format,
         die_with_parent=told.die_with_parent,
+        spool=Path(told.spool) if told.spool else None,
+        spool_limit_bytes=told.spool_limit_mib * MIB,
         limits=Limits(
             max_in_flight=told.max_in_flight or limits.max_in_flight,
             max_connections=told.max_connections or limits.max_connections,
@@ -86,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--log-format", choices=("json", "text"), default="json")
     add("--max-in-flight", type=_positive, metavar="N", help="calls served at once; more are answered 503")
     add("--max-connections", type=_positive, metavar="N", help="connections held at once; more are answered 503")
+    add("--spool", metavar="DIR", help="book every attempt there, for whoever ships it; nowhere if omitted")
+    add("--spool-limit-mib", type=_positive, default=256, metavar="N", help="room of the spool; the oldest goes first")
     add("--die-with-parent", action="store_true", help="end when the process that started this one ends")
     return parser
 

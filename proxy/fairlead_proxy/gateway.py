@@ -14,7 +14,7 @@ from fairlead_proxy.exchange.call import ClientCall, Sink
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.facts import facts_of
 from fairlead_proxy.exchange.record import CallRecord
-from fairlead_proxy.gear import Gear
+from fairlead_proxy.gear import CALLER_LEFT, Gear
 from fairlead_proxy.resilience.course import Course
 from fairlead_proxy.resilience.watch import Watch
 from fairlead_proxy.telemetry.faults import log_fault
@@ -159,7 +159,8 @@ class LiveCall:
             attempt.interrupt(failure, "its provider has stopped answering")
 
     def _left(self) -> None:
-        self._abandon("the caller closed its connection")
+        if self._attempt is None or not self._gear.drains(self._attempt, self._course, self._abandon):
+            self._abandon(CALLER_LEFT)
 
     def _abandon(self, detail: str) -> None:
         """End whatever is under way, and with it the call."""

@@ -19,11 +19,16 @@ from fairlead_proxy.resilience.course import Course
 from fairlead_proxy.resilience.retry import RetryBudget
 from fairlead_proxy.resilience.watch import Interrupt, Watch
 from fairlead_proxy.resilience.wheel import Wheel
+from fairlead_proxy.telemetry.booking import Booking
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
 from fairlead_proxy.upstream.attempt import Attempt
 from fairlead_proxy.upstream.berths import Berths, SignerChoice, TransportChoice
+
+CALLER_LEFT = "the caller closed its connection"
+DRAIN_SECONDS = 2.0
+"""How long an attempt is heard out whose caller has left, where its rule wants that."""
 
 
 class Gear:
@@ -41,8 +46,9 @@ class Gear:
         journal: Journal,
         unix: Callable[[], float],
         rng: Random,
+        booking: Booking | None = None,
     ) -> None:
-        """To be made within the loop."""
+        """To be made within the loop. `booking` is told of each attempt that begins; the journal, of what ended."""
         self.loop = asyncio.get_running_loop()
         self.unix, self.steady, self.rng = unix, self.loop.time, rng
         self.breakers = breakers
@@ -53,6 +59,7 @@ class Gear:
         self.refusing_usage: set[tuple[str, str]] = set()
         """Targets (provider, model) known to refuse the question for token counts."""
         self._health, self._metrics, self._decisions, self._journal = health, metrics, decisions, journal
+        self._booking = booking
         self._config: GatewayConfig | None = None
 
     def adopt(self, config: GatewayConfig, keys: KeyRing) -> None:
@@ -92,7 +99,9 @@ class Gear:
     def watch(
         self, cell: Cell, operation: Operation, course: Course, interrupt: Interrupt, on_hopeless: Callable[[], None]
     ) -> Watch:
-        """Return what stands over an attempt on this course; see Watch."""
+        """An attempt on this course begins: return what stands over it; see Watch."""
+        if self._booking is not None:
+            self._booking.began()
         return Watch(
             cell,
             operation,
@@ -123,6 +132,16 @@ class Gear:
         course.narrow(can_say)
         attempt.hand_over()
         return sequel
+
+    def drains(self, attempt: Attempt, course: Course, abandon: Callable[[str], None]) -> bool:
+        """The caller has left: say whether the attempt is heard out for a moment, as its rule may want, after which it
+        is abandoned.
+        """
+        if not course.drains:
+            return False
+        attempt.drain()
+        self.loop.call_later(DRAIN_SECONDS, abandon, CALLER_LEFT)
+        return True
 
     def call_began(self) -> None:
         self._metrics.in_flight += 1

@@ -13,7 +13,7 @@ from fairlead_operator.resources.schema import crd_files
 ROOT = Path(__file__).resolve().parents[2]
 
 REQUIREMENTS = {
-    "requirements/run.txt": ["--no-dev", "--group", "build"],
+    "requirements/run.txt": ["--no-dev", "--group", "build", "--extra", "prices"],
     "requirements/proxy.txt": ["--no-dev"],
     "requirements/operator.txt": ["--no-dev", "--group", "build", "--extra", "operator"],
     "requirements/compile.txt": ["--only-group", "build", "--only-group", "compile"],

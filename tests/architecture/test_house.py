@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted([*ROOT.glob("operator/**/*.py"), *ROOT.glob("proxy/**/*.py"), *ROOT.glob("bench/**/*.py")])
+HOUSES = ("ledger", "operator", "proxy")
+MODULES = sorted(path for folder in (*HOUSES, "bench") for path in ROOT.glob(f"{folder}/**/*.py"))
 LINT_IMPORTS = Path(sys.executable).parent / "lint-imports"
 
 
@@ -38,9 +39,9 @@ def test_the_two_stories_stay_under_200_lines(story: str) -> None:
     assert len((ROOT / story).read_text().splitlines()) < 200
 
 
-def test_operator_and_proxy_are_plain_folders() -> None:
-    assert not (ROOT / "operator" / "__init__.py").exists()
-    assert not (ROOT / "proxy" / "__init__.py").exists()
+@pytest.mark.parametrize("house", HOUSES)
+def test_houses_are_plain_folders(house: str) -> None:
+    assert not (ROOT / house / "__init__.py").exists()
 
 
 def test_tests_have_no_packages() -> None:
@@ -61,10 +62,12 @@ def test_import_contracts_hold() -> None:
         ("operator/fairlead_operator/verdict.py", "import fairlead_proxy.exchange.outcome"),
         ("operator/fairlead_operator/compiler/compile.py", "import fairlead_operator.status.conditions"),
         ("operator/fairlead_operator/helpers.py", "import json"),
+        ("ledger/fairlead_ledger/store/schema.py", "import fairlead_proxy.telemetry.metrics"),
+        ("proxy/fairlead_proxy/telemetry/metrics.py", "import fairlead_ledger.shipping"),
     ],
 )
 def test_a_planted_violation_is_caught(tmp_path: Path, module: str, line: str) -> None:
-    for house in ("operator", "proxy"):
+    for house in HOUSES:
         subprocess.run(["cp", "-r", str(ROOT / house), str(tmp_path)], check=True)
     subprocess.run(["cp", str(ROOT / "pyproject.toml"), str(tmp_path)], check=True)
     target = tmp_path / module
@@ -75,6 +78,6 @@ def test_a_planted_violation_is_caught(tmp_path: Path, module: str, line: str) -
         capture_output=True,
         text=True,
         check=False,
-        env={"PYTHONPATH": f"{tmp_path}/operator:{tmp_path}/proxy", "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": ":".join(str(tmp_path / house) for house in HOUSES), "PATH": "/usr/bin:/bin"},
     )
     assert finished.returncode == 1, finished.stdout

@@ -44,7 +44,10 @@ class ContainerRunner:
     """Runs one container until it is done, or told to stop."""
 
     def __init__(self, container: Json, around: Surroundings) -> None:
-        self.facts = ContainerFacts(container["name"], container["image"])
+        sidecar = container.get("restartPolicy") == "Always"  # which only an init container may have
+        self.facts = ContainerFacts(container["name"], container["image"], sidecar=sidecar)
+        self.started = asyncio.Event()
+        """Set once it has been started for the first time, and its startup probe, if it has one, has succeeded."""
         self._container = container
         self._around = around
         self._process: Process | None = None
@@ -111,6 +114,8 @@ class ContainerRunner:
         process = self._process
         self.facts.started = "startupProbe" not in self._container
         self.facts.ready = self.facts.started and "readinessProbe" not in self._container
+        if self.facts.started:
+            self.started.set()
         self._set_state(Running(process.pid, since))
         probing = asyncio.create_task(self._probe())
         try:
@@ -170,6 +175,7 @@ class ContainerRunner:
                 await self._end_process(self._grace("startupProbe"))
             return
         self.facts.started = True
+        self.started.set()
         self._set_ready("readinessProbe" not in self._container)
 
     def _set_ready(self, ready: bool) -> None:

@@ -39,7 +39,10 @@ State = Waiting | Running | Ended
 
 @dataclass(slots=True)
 class ContainerFacts:
-    """What is known of one container; the runner of the container writes it."""
+    """What is known of one container; the runner of the container writes it.
+
+    `sidecar`: an init container that goes on running beside the containers.
+    """
 
     name: str
     image: str
@@ -48,6 +51,12 @@ class ContainerFacts:
     restarts: int = 0
     started: bool = False
     ready: bool = False
+    sidecar: bool = False
+
+    @property
+    def initialised(self) -> bool:
+        """Whether what comes after it, as an init container, may start."""
+        return self.started if self.sidecar else isinstance(self.state, Ended) and self.state.exit_code == 0
 
 
 def status_of(
@@ -76,7 +85,7 @@ def status_of(
 
 def _phase(pod: Json, containers: Sequence[ContainerFacts], init_containers: Sequence[ContainerFacts]) -> str:
     policy = pod["spec"].get("restartPolicy", "Always")
-    if policy == "Never" and any(_failed(each) for each in init_containers):
+    if policy == "Never" and any(_failed(each) for each in init_containers if not each.sidecar):
         return "Failed"
     if all(isinstance(each.state, Ended) for each in containers):
         failed = any(_failed(each) for each in containers)
@@ -93,8 +102,9 @@ def _failed(facts: ContainerFacts) -> bool:
 def _conditions(
     before: Json, containers: Sequence[ContainerFacts], init_containers: Sequence[ContainerFacts], now: datetime
 ) -> list[dict[str, Any]]:
-    initialised = all(isinstance(each.state, Ended) and each.state.exit_code == 0 for each in init_containers)
-    unready = [each.name for each in containers if not each.ready]
+    initialised = all(each.initialised for each in init_containers)
+    staying = [*containers, *(each for each in init_containers if each.sidecar)]
+    unready = [each.name for each in staying if not each.ready]
     message = f"containers with unready status: [{' '.join(unready)}]"
     reason = {"reason": "ContainersNotReady", "message": message} if unready else {}
     wanted: Mapping[str, tuple[bool, Json]] = {

@@ -13,10 +13,12 @@ from cluster.api_client import ApiClient, ApiFailed, ApiRefused
 from cluster.container_command import ContainerCommand, container_command
 from cluster.container_runner import ContainerRunner, Surroundings
 from cluster.kubelet_settings import HOST_ADDRESS, KubeletSettings
-from cluster.pod_status import Ended, Waiting, status_of
+from cluster.pod_status import Waiting, status_of
 from cluster.pod_volumes import PodVolumes, SourceMissing
 
 Json = Mapping[str, Any]
+LEAST_GRACE_SECONDS = 2.0
+"""What a sidecar gets though the containers have used up the grace; the number is the kubelet's."""
 
 
 class PodWorker:
@@ -41,13 +43,14 @@ class PodWorker:
         self._refresh = asyncio.Event()
         self._dirty = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
+        self._grace_seconds = float(pod["spec"].get("terminationGracePeriodSeconds", 30))
         (root / "scratch").mkdir(parents=True)
         (root / "logs").mkdir()
         around = Surroundings(
             address=address,
             logs=root / "logs",
             restart_policy=pod["spec"].get("restartPolicy", "Always"),
-            grace_seconds=float(pod["spec"].get("terminationGracePeriodSeconds", 30)),
+            grace_seconds=self._grace_seconds,
             first_backoff_seconds=settings.restart_backoff_seconds,
             session=session,
             prepare=self._prepare,
@@ -55,7 +58,11 @@ class PodWorker:
         )
         again = "Never" if around.restart_policy == "Never" else "OnFailure"
         init_around = Surroundings(**{**_fields(around), "restart_policy": again})
-        self.init_containers = [ContainerRunner(each, init_around) for each in pod["spec"].get("initContainers", [])]
+        side_around = Surroundings(**{**_fields(around), "restart_policy": "Always"})
+        self.init_containers = [
+            ContainerRunner(each, side_around if each.get("restartPolicy") == "Always" else init_around)
+            for each in pod["spec"].get("initContainers", [])
+        ]
         self.containers = [ContainerRunner(each, around) for each in pod["spec"]["containers"]]
         self._life = asyncio.create_task(self._live())
         self._reporting = asyncio.create_task(self._keep_reporting())
@@ -97,8 +104,8 @@ class PodWorker:
         self.runner(container).send(number)
 
     def runner(self, container: str) -> ContainerRunner:
-        """Return the runner of a container; an empty name means the first one."""
-        return next(each for each in self.containers if container in ("", each.facts.name))
+        """Return the runner of a container, or of an init container; an empty name means the first container."""
+        return next(each for each in [*self.containers, *self.init_containers] if container in ("", each.facts.name))
 
     def _end(self, grace_seconds: float) -> None:
         if self._ending is None:
@@ -106,14 +113,34 @@ class PodWorker:
 
     async def _live(self) -> None:
         await self._write_volumes_until_whole()
-        for runner in self.init_containers:
-            await runner.run()
-            if not (isinstance(runner.facts.state, Ended) and runner.facts.state.exit_code == 0):
-                return
         async with asyncio.TaskGroup() as group:
-            for runner in self.containers:
+            refreshing = group.create_task(self._keep_refreshing())
+            if await self._initialise(group):
+                for runner in self.containers:
+                    group.create_task(runner.run())
+            else:
+                refreshing.cancel()
+                for runner in self._sidecars():
+                    await runner.stop(self._grace_seconds)
+
+    async def _initialise(self, group: asyncio.TaskGroup) -> bool:
+        """Run the init containers one after the other; return whether the containers may start.
+
+        A sidecar is only waited for until it has started, and goes on in the group.
+        """
+        for runner in self.init_containers:
+            if runner.facts.sidecar:
                 group.create_task(runner.run())
-            group.create_task(self._keep_refreshing())
+                await runner.started.wait()
+                continue
+            await runner.run()
+            if not runner.facts.initialised:
+                return False
+        return True
+
+    def _sidecars(self) -> list[ContainerRunner]:
+        """Return the sidecars in the order in which they are ended."""
+        return [runner for runner in reversed(self.init_containers) if runner.facts.sidecar]
 
     async def _write_volumes_until_whole(self) -> None:
         while True:
@@ -151,9 +178,15 @@ class PodWorker:
         return {**self.pod, "status": status}
 
     async def _end_gracefully(self, grace_seconds: float) -> None:
+        """End the containers together, then the sidecars one by one with what is left of the grace."""
+        deadline = asyncio.get_running_loop().time() + grace_seconds
+        sidecars = self._sidecars()
         async with asyncio.TaskGroup() as group:
             for runner in [*self.init_containers, *self.containers]:
-                group.create_task(runner.stop(grace_seconds))
+                if runner not in sidecars:
+                    group.create_task(runner.stop(grace_seconds))
+        for runner in sidecars:
+            await runner.stop(max(LEAST_GRACE_SECONDS, deadline - asyncio.get_running_loop().time()))
         self._life.cancel()
         await asyncio.gather(self._life, return_exceptions=True)
         self._reporting.cancel()

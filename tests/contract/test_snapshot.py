@@ -116,12 +116,12 @@ def test_a_missing_shard_is_refused() -> None:
 
 
 def test_a_snapshot_for_newer_readers_is_refused_by_name() -> None:
-    with pytest.raises(SnapshotError, match="needs a reader of format 2; this proxy reads up to 1"):
-        read_index(b'{"format": 2, "minReader": 2, "somethingNew": {}}')
+    with pytest.raises(SnapshotError, match="needs a reader of format 3; this proxy reads up to 2"):
+        read_index(b'{"format": 3, "minReader": 3, "somethingNew": {}}')
 
 
 def test_a_newer_format_that_old_readers_may_read_is_read() -> None:
-    index = read_index(b'{"format": 2, "minReader": 1, "revision": "r-1", "set": "a", "shards": [], "more": 1}')
+    index = read_index(b'{"format": 3, "minReader": 1, "revision": "r-1", "set": "a", "shards": [], "more": 1}')
     assert index.revision == "r-1"
 
 

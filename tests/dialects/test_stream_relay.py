@@ -158,6 +158,11 @@ def test_counts_beside_the_last_content_pass() -> None:
         ),
         ({"prompt_tokens": 10, "prompt_cache_hit_tokens": 6}, Usage(10, 0, cached_input_tokens=6)),
         ({"prompt_tokens": 2, "prompt_tokens_details": {"cached_tokens": 9}}, Usage(2, 0, cached_input_tokens=2)),
+        (
+            {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3}},
+            Usage(9, 0, cached_input_tokens=4, cache_write_tokens=3),
+        ),
+        ({"prompt_tokens": 9, "prompt_tokens_details": {"cache_write_tokens": 11}}, Usage(9, 0, cache_write_tokens=9)),
         ({"prompt_tokens": -2, "completion_tokens": None}, Usage(0, 0)),
     ],
 )

@@ -4,10 +4,10 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from random import Random
 from typing import Any
 
+from doubles.memory_records import MemoryRecords
 from doubles.recording_sink import RecordingSink
 from doubles.scripted_transport import Answer, ScriptedTransport
 from doubles.virtual_time import unix_now
@@ -19,7 +19,6 @@ from fairlead_proxy.contract.config import (
     Model,
     PassiveHealth,
     Policy,
-    Price,
     Provider,
     Resilience,
     Rule,
@@ -31,6 +30,8 @@ from fairlead_proxy.contract.config import (
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import ProviderType
+from fairlead_proxy.contract.price import NANO, Price, Rates
+from fairlead_proxy.contract.usage_record import UsageRecord
 from fairlead_proxy.dialects.dialect import CallerDialect
 from fairlead_proxy.dialects.registry import OPENAI_CHAT
 from fairlead_proxy.exchange.call import ClientCall, Named
@@ -41,12 +42,13 @@ from fairlead_proxy.gear import Gear
 from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
+from fairlead_proxy.telemetry.booking import Booking
 from fairlead_proxy.telemetry.decisions import DecisionRecord, DecisionRing
 from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
 
 TENANT = "team"
-PRICE = Price(input=Decimal("1"), output=Decimal("10"))
+PRICE = Price(rates=Rates(input=1 * NANO, output=10 * NANO))
 
 
 def provider(
@@ -124,7 +126,11 @@ class Rig:
         self.lines: list[bytes] = []
         self.outcomes: list[Outcome] = []
         log = AccessLog(self._write, LINE_FORMATS[self.log_format]())
-        self.journal.hand_to(self.breakers.after_calls, self.health.record_calls, self.metrics.count, log.tell)
+        self.spool = MemoryRecords()
+        booking = Booking(self.spool, "proxy-1", lambda: self.config.gateway.id)
+        self.journal.hand_to(
+            self.breakers.after_calls, self.health.record_calls, self.metrics.count, log.tell, booking.book
+        )
         gear = Gear(
             transports=self.transport,
             signers=NoSigners(),
@@ -135,6 +141,7 @@ class Rig:
             journal=self.journal,
             unix=unix_now,
             rng=Random(2),
+            booking=booking,
         )
         self.gateway = Gateway(gear)
         self.under_way: LiveCall | None = None
@@ -182,6 +189,10 @@ class Rig:
         found = self.decisions.get(f"d-{number}")
         assert found is not None
         return found
+
+    def booked(self, number: int = 1) -> list[UsageRecord]:
+        """Return what the ledger has of a call, counted from 1."""
+        return [record for record in self.spool.records if record.call == f"d-{number}"]
 
     def line(self, number: int = 1) -> dict[str, Any]:
         """Return the log line of a call, counted from 1."""

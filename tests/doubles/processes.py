@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from doubles.invoice import Line
+from doubles.vendor_counts import Tokens
 
 TESTS = Path(__file__).parents[1]
 T = TypeVar("T")
@@ -99,12 +101,17 @@ class ScriptedUpstream:
         found: dict[str, Any] = fetch(f"http://127.0.0.1:{self.control_port}/seen")
         return found
 
+    def invoice(self, tag: str = "") -> list[Line]:
+        """Return the lines of its invoice, or those of one call; see Line."""
+        told = fetch(f"http://127.0.0.1:{self.control_port}/invoice" + (f"?tag={tag}" if tag else ""))
+        return [Line(**each | {"asked": Tokens(**each["asked"]), "tokens": Tokens(**each["tokens"])}) for each in told]
+
     def calls(self) -> list[dict[str, Any]]:
         """Return the chat requests seen so far."""
         return [request for request in self.seen()["requests"] if request["path"].endswith("/chat/completions")]
 
     def bill(self) -> dict[str, Any]:
-        """Return the invoice's last line; see Bill."""
+        """Return how the last call was meant to be answered; see Bill."""
         last: dict[str, Any] = self.seen()["invoice"][-1]
         return last
 

@@ -25,6 +25,20 @@ class RecordingSink:
             asyncio.get_running_loop().call_later(leave_after, self.leave)
 
     @property
+    def spoken(self) -> bytes:
+        """The provider's answer: the body without the comment on the cost behind a stream's end."""
+        before, mark, cost = self.body.rpartition(b": x-fairlead-cost-usd: ")
+        return before if mark and cost.endswith(b"\n\n") else self.body
+
+    @property
+    def cost_told(self) -> str:
+        """What the caller was told that its call cost, in USD; empty: nothing."""
+        comment = self.body.removeprefix(self.spoken).decode().strip()
+        told = self.headers.get("x-fairlead-cost-usd", "") or comment.removeprefix(": x-fairlead-cost-usd: ")
+        assert not told or len(told.partition(".")[2]) == 9, "nano-dollars have nine places"
+        return told.rstrip("0").rstrip(".")
+
+    @property
     def started(self) -> bool:
         return self.heads > 0
 

@@ -1,8 +1,9 @@
 """A provider that speaks every vendor's dialect on a real socket and misbehaves as it is told; keeps its own invoice.
 
 It imports nothing of the product. `python -m doubles.scripted_upstream` prints one line, `PORT CONTROL_PORT`, and
-serves on 127.0.0.1, or on `--host`. The control port, on 127.0.0.1, takes `PUT /script` (a Script as JSON) and answers
-`GET /seen` (requests and invoice).
+serves on 127.0.0.1, or on `--host`. The control port, on 127.0.0.1, takes `PUT /script` (a Script as JSON), answers
+`GET /seen` (requests, and how each call was meant to be answered) and `GET /invoice` (lines of what was really sent;
+`?tag=` for those of one call).
 """
 
 import argparse
@@ -13,6 +14,7 @@ import time
 from dataclasses import asdict, replace
 from typing import Any
 
+from doubles.invoice import Invoice, Line
 from doubles.scripted.answers import answer
 from doubles.scripted.behaviour import Behaviour, Bill
 from doubles.scripted.credentials import check_credential
@@ -21,9 +23,11 @@ from doubles.scripted.kinds import ANY_KINDS, PLAIN_KINDS, STREAM_KINDS, hang, r
 from doubles.scripted.model_lists import is_model_list, model_list
 from doubles.scripted.places import dialect_near, place_of
 from doubles.scripted.script import Script
-from doubles.scripted.tokens import Tokens, is_token_endpoint
+from doubles.scripted.tokens import Tokens as TokenEndpoints
+from doubles.scripted.tokens import is_token_endpoint
 from doubles.scripted.turn import Place, Question, Turn, Unfit
 from doubles.scripted.wire import Connection, Request
+from doubles.vendor_counts import Tokens
 
 
 class Upstream:
@@ -31,9 +35,10 @@ class Upstream:
         """`port` 0: whichever is free; it stays the same over an outage."""
         self.host, self.port = host, port
         self.script = Script()
-        self.tokens = Tokens()
+        self.tokens = TokenEndpoints()
         self.seen: list[dict[str, Any]] = []
-        self.invoice: list[Bill] = []
+        self.bills: list[Bill] = []
+        self.invoice = Invoice()
         self.connections = 0
         self.server: asyncio.Server | None = None
         self.open: set[asyncio.StreamWriter] = set()
@@ -93,6 +98,15 @@ class Upstream:
         return await self.answer_call(connection, request, place)
 
     async def answer_call(self, connection: Connection, request: Request, place: Place) -> bool:
+        """Answer a call, and settle its line of the invoice by the bytes that went out."""
+        line = self.open_line(request, place)
+        with connection.recording() as sent:
+            try:
+                return await self.take_up(connection, request, place, line)
+            finally:
+                line.settle(b"".join(sent), time.time())
+
+    async def take_up(self, connection: Connection, request: Request, place: Place, line: Line) -> bool:
         dialect = DIALECTS[place.dialect]
         try:
             check_credential(place, request, self.script, self.tokens, time.time())
@@ -101,15 +115,16 @@ class Upstream:
             told = str(unfit)
             bill = Bill(request.key, place.model, bool(place.stream), "refused", 0, at=time.time(), refused=told)
             bill.dialect = place.dialect
-            self.invoice.append(bill)
+            self.bills.append(bill)
             headers, body = dialect.speaker.error(unfit.http_status, unfit.error)
             await connection.whole(unfit.http_status, body, headers)
             return True
-        behaviour = self.behaviour_of(request.key, question.stream)
+        behaviour = self.behaviour_of(request.key, question)
         bill = self.bill(request, place, question, behaviour)
         if behaviour.delay:
             await asyncio.sleep(behaviour.delay)
-        speaker = dialect.speaker(Turn(behaviour, question, bill, *answer(behaviour, question)))
+        self.fill_in(line, question, bill, behaviour)
+        speaker = dialect.speaker(Turn(behaviour, question, bill, line, *answer(behaviour, question)))
         kinds = ANY_KINDS | (STREAM_KINDS if question.stream else PLAIN_KINDS)
         act = kinds.get(behaviour.kind, kinds["ok"])
         try:
@@ -139,21 +154,45 @@ class Upstream:
         return Question(asked, place.model or str(asked.get("model", "")), stream, counts=place.counts, sse=place.sse)
 
     def bill(self, request: Request, place: Place, question: Question, behaviour: Behaviour) -> Bill:
-        cached, written = behaviour.cached_tokens, behaviour.cache_write_tokens
+        cached, written, long = (
+            behaviour.cached_tokens,
+            behaviour.cache_write_tokens,
+            behaviour.cache_write_long_tokens,
+        )
         bill = Bill(
             request.key,
             question.model,
             question.stream,
             behaviour.kind,
-            question.prompt_tokens + cached + written,
+            (behaviour.input_tokens or question.prompt_tokens) + cached + written + long,
             at=time.time(),
             dialect=place.dialect,
             cached_tokens=cached,
             cache_write_tokens=written,
+            cache_write_long_tokens=long,
             media=question.media,
         )
-        self.invoice.append(bill)
+        self.bills.append(bill)
         return bill
+
+    def open_line(self, request: Request, place: Place) -> Line:
+        return self.invoice.open(
+            time.time(),
+            place.dialect,
+            place.vendor,
+            key=request.key,
+            body=request.body,
+            model=place.model,
+            stream=bool(place.stream),
+            request_id=request.headers.get("x-request-id", ""),
+        )
+
+    def fill_in(self, line: Line, question: Question, bill: Bill, behaviour: Behaviour) -> None:
+        """Write down what the vendor knows of a call besides what its answer's bytes say."""
+        line.model, line.stream, line.counts = question.model, question.stream, question.counts
+        cached, written, long = bill.cached_tokens, bill.cache_write_tokens, bill.cache_write_long_tokens
+        line.asked = Tokens(bill.input_tokens - cached - written - long, cached, written, long)
+        line.hidden = behaviour.reasoning_tokens
 
     async def list_models(self, connection: Connection, request: Request) -> bool:
         kind = self.script.behaviour.kind
@@ -166,9 +205,9 @@ class Upstream:
         seen = {"method": request.method, "path": request.path, "headers": request.headers, "at": time.time()}
         self.seen.append(seen | {"body": request.body.decode("utf-8", "replace")})
 
-    def behaviour_of(self, key: str, stream: bool) -> Behaviour:
+    def behaviour_of(self, key: str, question: Question) -> Behaviour:
         behaviour = self.script.keys.get(key, self.script.behaviour)
-        if behaviour.only and behaviour.only != ("stream" if stream else "plain"):
+        if behaviour.only and behaviour.only != ("stream" if question.stream else "plain"):
             return behaviour.well(pace=behaviour.pace)
         if behaviour.times < 0:
             return behaviour.well()
@@ -184,10 +223,16 @@ async def control(upstream: Upstream, reader: asyncio.StreamReader, writer: asyn
             await upstream.obey(Script.of(json.loads(request.body)))
             await connection.whole(200, b"{}")
         else:
-            invoice = [asdict(bill) for bill in upstream.invoice]
-            seen = {"requests": upstream.seen, "invoice": invoice, "connections": upstream.connections}
-            await connection.whole(200, json.dumps(seen).encode())
+            await connection.whole(200, json.dumps(told_of(upstream, request)).encode())
     writer.close()
+
+
+def told_of(upstream: Upstream, request: Request) -> Any:
+    if request.place == "/invoice":
+        tag = request.query.get("tag")
+        return [asdict(line) for line in upstream.invoice.lines if tag in (None, line.tag)]
+    bills = [asdict(bill) for bill in upstream.bills]
+    return {"requests": upstream.seen, "invoice": bills, "connections": upstream.connections}
 
 
 async def main() -> None:

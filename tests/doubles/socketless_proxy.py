@@ -2,9 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import cast
@@ -21,12 +20,12 @@ from fairlead_proxy.contract.config import (
     Model,
     PassiveHealth,
     Policy,
-    Price,
     Provider,
     Rule,
     Target,
 )
 from fairlead_proxy.contract.names import Operation, ProviderType
+from fairlead_proxy.contract.price import NANO, Price, Rates
 from fairlead_proxy.exchange.errors import Answer
 from fairlead_proxy.gateway import Gateway
 from fairlead_proxy.gear import Gear
@@ -38,6 +37,7 @@ from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.serving import Serving
 from fairlead_proxy.server.tenant import Tenant
 from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
+from fairlead_proxy.telemetry.booking import Booking
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
@@ -118,6 +118,16 @@ class Peer(asyncio.Transport):
         """For a provider's connection that has been idle for too long."""
 
 
+class Forgetful:
+    """A spool that keeps nothing. See telemetry.booking.Records."""
+
+    def __init__(self) -> None:
+        self.counters = memoryview(bytearray(24)).cast("Q")
+
+    def append(self, kinds: Sequence[str], entries: Sequence[str], *, renew: bool) -> bool:
+        return True
+
+
 class SocketlessProxy:
     """Wired as `server.process.Proxy` wires one; to be made within a SocketlessLoop, and ready after `start`."""
 
@@ -130,7 +140,8 @@ class SocketlessProxy:
         health = HealthObserver(breakers, catch_up=self.journal.catch_up)
         metrics = Metrics(CollectorRegistry(), self.journal.catch_up)
         log = AccessLog(self._log, LINE_FORMATS["json"]())
-        self.journal.hand_to(breakers.after_calls, health.record_calls, metrics.count, log.tell)
+        booking = Booking(Forgetful(), "proxy-1", lambda: "team-a/gateway")
+        self.journal.hand_to(breakers.after_calls, health.record_calls, metrics.count, log.tell, booking.book)
         self._directory = PlainDirectory(directory)
         self._source = ConfigSource(directory, on_swap=self._swapped, on_refused=lambda refused: None)
         transports = Transports(self._egress)
@@ -144,6 +155,7 @@ class SocketlessProxy:
             journal=self.journal,
             unix=self._unix,
             rng=Random(2),
+            booking=booking,
         )
         self._gateway = Gateway(gear)
         serving, limits = Serving(), Limits()
@@ -240,6 +252,8 @@ def _provider(name: str, address: str) -> Provider:
         type=ProviderType.OPENAI_COMPATIBLE,
         url=f"http://{address}/v1",
         credentials=(Credential(name="main"),),
-        models=(Model(name="m", upstream_name="m-upstream", price=Price(input=Decimal(1), output=Decimal(10))),),
+        models=(
+            Model(name="m", upstream_name="m-upstream", price=Price(rates=Rates(input=1 * NANO, output=10 * NANO))),
+        ),
         passive=_NEVER_OPENS,
     )

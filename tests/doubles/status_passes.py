@@ -2,7 +2,8 @@
 
 A case holds `verdict`, and `passes` with `at` (seconds), `publish` (gateway: revision and hashes), and `proxies`
 (gateway: name, ready, report). What a pass does not give stays as it was; `heard` is `at` unless given. All instants
-in reports are seconds of the case's clock.
+in reports are seconds of the case's clock. `restarted: true`: from this pass on it is another operator, who knows only
+what stands in the status.
 """
 
 from collections.abc import Mapping
@@ -16,23 +17,27 @@ from fairlead_operator.resources.meta import Kind, ObjectRef
 from fairlead_operator.status.facts import Facts
 from fairlead_operator.status.health import merge_reports
 from fairlead_operator.status.proxies import FleetLog, FleetView
+from fairlead_operator.status.spending import DaysUsage
 from fairlead_operator.status.status_of import status_of
 from fairlead_operator.verdict import Reason, RuleView, Ruling, Truth, Verdict
 from fairlead_proxy.contract.report import ProxyReport
 
-INSTANTS = ("now", "until", "last_attempt", "last_success", "at")
+INSTANTS = ("now", "until", "last_attempt", "last_success", "at", "started_at")
 TRUE = {"truth": "True"}
 
 
 def run_passes(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the status after each pass: `held` where it is too early for one, `unchanged` where it is the same."""
     logs: dict[str, FleetLog] = {}
+    spending = DaysUsage()
     proxies: dict[str, list[dict[str, Any]]] = {}
     verdict = _verdict(case["verdict"])
     status: Mapping[str, Any] = case.get("previous", {})
     shown: list[dict[str, Any]] = []
     for each in case["passes"]:
         now = NOW + each["at"]
+        if each.get("restarted"):
+            logs, spending = {}, DaysUsage()
         verdict = _verdict({**case["verdict"], **each.get("verdict", {})})
         for gateway, published in each.get("publish", {}).items():
             log = logs.setdefault(gateway, FleetLog())
@@ -44,7 +49,10 @@ def run_passes(case: Mapping[str, Any]) -> list[dict[str, Any]]:
             for gateway, listed in heard.items()
         }
         everyone = [proxy for listed in heard.values() for proxy in listed]
-        found = status_of(verdict, Facts(now, views, merge_reports(everyone, now)), status)
+        used = spending.shown(verdict.ref, verdict.uid, status, (view.usage for view in views.values()), now)
+        if verdict.ref.kind is Kind.MODEL_GATEWAY:
+            used = None
+        found = status_of(verdict, Facts(now, views, merge_reports(everyone, now)), status, used)
         shown.append({"at": each["at"], "status": _shown(found, status)})
         status = status if found is None else found
     return shown

@@ -1,6 +1,7 @@
 """A worker process without a proxy in it: it takes the options of `fairlead-proxy serve` and tells what it was given.
 
-Its port answers every GET with its process id; its admin socket answers /report, /readyz and /metrics.
+Its port answers every GET with its process id; its admin socket answers /report, /readyz and /metrics. The last thing
+it does is to leave a directory of its name in the spool.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from fairlead_proxy.contract.report import ProxyReport, ReportRequest
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--listen", action="append", required=True)
-    for name in ("--config", "--admin", "--name", "--drain-delay", "--log-format"):
+    for name in ("--config", "--admin", "--name", "--drain-delay", "--log-format", "--spool", "--spool-limit-mib"):
         parser.add_argument(name, required=True)
     for name in ("--reuse-port", "--die-with-parent", "--standalone"):
         parser.add_argument(name, action="store_true")
@@ -75,6 +76,7 @@ async def serve(given: argparse.Namespace) -> None:
         await asyncio.sleep(0.02)
     for runner in runners:
         await runner.cleanup()
+    Path(given.spool, given.name).mkdir(parents=True, exist_ok=True)
 
 
 if __name__ == "__main__":

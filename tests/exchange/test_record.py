@@ -1,18 +1,17 @@
 """A call as it is told afterwards."""
 
-from decimal import Decimal
-
 from doubles.gateway_rig import provider
 
-from fairlead_proxy.contract.config import Price, Target
+from fairlead_proxy.contract.config import Target
 from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import FailureClass, Operation
-from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.contract.price import NANO, Price, Rates
+from fairlead_proxy.exchange.outcome import Outcome, cost_of
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.exchange.usage import Usage
 
-EUROS = Price(currency="EUR", input=Decimal(2), output=Decimal(20))
-DOLLARS = Price(input=Decimal(1), output=Decimal(10))
+EUROS = Price(currency="EUR", rates=Rates(input=2 * NANO, output=20 * NANO))
+DOLLARS = Price(rates=Rates(input=1 * NANO, output=10 * NANO))
 
 
 def record_of(*outcomes: Outcome) -> CallRecord:
@@ -25,7 +24,8 @@ def record_of(*outcomes: Outcome) -> CallRecord:
 def outcome_at(name: str, price: Price | None, failure: FailureClass | None = None) -> Outcome:
     one = provider(name, price=price)
     step = Step.of(Target(provider=one.id, model="m"), one, one.models[0], one.credentials[0])
-    return Outcome(step, step.plain_cell, Operation.CHAT, 0.0, 1.0, failure, usage=Usage(1_000_000, 0))
+    usage = Usage(1_000_000, 0)
+    return Outcome(step, step.plain_cell, Operation.CHAT, 0.0, 1.0, failure, usage=usage, cost=cost_of(usage, price))
 
 
 def test_attempts_are_told_in_the_order_in_which_they_ended() -> None:
@@ -43,11 +43,11 @@ def test_each_currency_is_summed_for_itself_and_what_has_no_price_is_left_out() 
     record = record_of(
         outcome_at("a", EUROS), outcome_at("b", None), outcome_at("c", DOLLARS), outcome_at("d", DOLLARS)
     )
-    assert record.cost == {"EUR": Decimal(2), "USD": Decimal(2)}
-    assert [record.cost_in(currency) for currency in ("EUR", "USD", "CHF")] == [Decimal(2), Decimal(2), None]
+    assert record.cost == {"EUR": 2 * NANO, "USD": 2 * NANO}
+    assert [record.cost_in(currency) for currency in ("EUR", "USD", "CHF")] == [2 * NANO, 2 * NANO, None]
 
 
 def test_one_attempt_costs_what_it_costs_in_its_own_currency_only() -> None:
     record = record_of(outcome_at("a", EUROS))
-    assert [record.cost_in(currency) for currency in ("EUR", "USD")] == [Decimal(2), None]
+    assert [record.cost_in(currency) for currency in ("EUR", "USD")] == [2 * NANO, None]
     assert record_of(outcome_at("a", None)).cost_in("USD") is None

@@ -75,7 +75,7 @@ def test_slow_caller_is_not_the_providers_silence() -> None:
         resilience = Resilience(timeouts=Timeouts(idle_seconds=5.0))
         rig = Rig(config([provider("a")], resilience=resilience), {"a": [stream()]})
         caller = await rig.call(stream=True, sink=RecordingSink(write_seconds=30.0))
-        assert caller.body.endswith(DONE)
+        assert caller.spoken.endswith(DONE)
         assert rig.outcomes_of() == ["Answered"]
 
     run_virtual(main())

@@ -109,7 +109,7 @@ def test_a_target_of_another_dialect_goes_on_in_the_callers_grammar() -> None:
         caller = await rig.call(stream=True)
         assert text_of(caller) == "Once upon a time there was."
         assert {each["id"] for each in chunks_of(caller)} == {"chatcmpl-1"}
-        assert caller.body.endswith(DONE)
+        assert caller.spoken.endswith(DONE)
 
     run_virtual(main())
 
@@ -226,7 +226,7 @@ def test_the_bytes_of_a_stream_that_does_not_break_pass_untouched() -> None:
         rig = Rig(config([provider("a")], resilience=CONTINUE), {"a": [good]})
         body = {"model": "smart", "stream": True, "stream_options": {"include_usage": True}, "messages": []}
         caller = await rig.raw_call(json.dumps(body).encode(), dialect=OPENAI_CHAT)
-        assert caller.body == b"".join(part for part in good.body if isinstance(part, bytes))
+        assert caller.spoken == b"".join(part for part in good.body if isinstance(part, bytes))
 
     run_virtual(main())
 

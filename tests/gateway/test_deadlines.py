@@ -32,7 +32,7 @@ def test_first_token_ends_a_stream_sooner() -> None:
         caller = await rig.call(stream=True)
         assert rig.record().attempts[0].duration_seconds == pytest.approx(4.0)
         assert rig.record().ttft_seconds == pytest.approx(4.0)
-        assert caller.body.endswith(DONE)
+        assert caller.spoken.endswith(DONE)
 
     run_virtual(main())
 
@@ -61,7 +61,7 @@ def test_content_keeps_a_long_stream_alive_past_the_deadline_of_a_try() -> None:
         )
         caller = await rig.call(stream=True)
         assert rig.record().duration_seconds == pytest.approx(18.0)
-        assert caller.body.endswith(DONE)
+        assert caller.spoken.endswith(DONE)
 
     run_virtual(main())
 

@@ -1,7 +1,5 @@
 """One target that answers: what the caller gets, and what is told afterwards."""
 
-from decimal import Decimal
-
 from doubles.gateway_rig import Rig, config, provider
 from doubles.recording_sink import RecordingSink
 from doubles.scripted_transport import DONE, ROLE, USAGE, Answer, chunk, error, plain, stream
@@ -24,7 +22,7 @@ def test_stream_passes_without_the_usage_that_only_we_asked_for() -> None:
     async def main() -> None:
         rig = Rig(config([provider("a")]), {"a": [stream()]})
         caller = await rig.call(stream=True)
-        assert caller.body == ROLE + chunk("hel") + chunk("lo") + chunk(finish="stop") + DONE
+        assert caller.spoken == ROLE + chunk("hel") + chunk("lo") + chunk(finish="stop") + DONE
         assert USAGE not in caller.body
         assert caller.ended == 1
 
@@ -42,6 +40,7 @@ def test_answer_tells_who_gave_it() -> None:
             "x-fairlead-model": "m",
             "x-fairlead-attempts": "1",
             "x-fairlead-rule": "main",
+            "x-fairlead-cost-usd": "0.000060000",
             "x-request-id": "from-the-client",
         }
 
@@ -82,8 +81,8 @@ def test_usage_and_cost_are_booked_once() -> None:
         rig = Rig(config([provider("a")]), {"a": [stream()]})
         await rig.call(stream=True)
         (attempt,) = rig.record().attempts
-        assert attempt.cost == Decimal("0.00006")
-        assert rig.record().cost == {"USD": Decimal("0.00006")}
+        assert attempt.cost == "0.00006"
+        assert rig.record().cost == {"USD": "0.00006"}
         assert rig.sample("fairlead_tokens_total", direction="input") == 10
         assert rig.sample("fairlead_tokens_total", direction="output") == 5
         assert rig.sample("fairlead_cost_usd_total") == 0.00006

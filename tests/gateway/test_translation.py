@@ -73,7 +73,7 @@ def test_a_stream_is_translated_as_it_comes() -> None:
         caller = await ask(rig, stream=True)
         assert caller.headers["content-type"] == "text/event-stream"
         assert caller.body.startswith(b"event: message_start\n")
-        assert caller.body.endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+        assert caller.spoken.endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
 
     run_virtual(main())
 
@@ -168,7 +168,7 @@ def test_a_search_that_takes_longer_than_a_first_token_may_is_waited_for() -> No
             config([anthropic("a"), anthropic("b")]), {"a": [Answer(headers=EVENTS, body=parts)], "b": [message()]}
         )
         caller = await ask(rig, stream=True)
-        assert caller.body == b"".join(SEARCHING)
+        assert caller.spoken == b"".join(SEARCHING)
         assert rig.transport.asked() == ["team/a"]
         assert rig.outcomes_of() == ["Answered"]
 

@@ -12,6 +12,7 @@ from fairlead_operator.cluster.local_cluster import LocalCluster
 from fairlead_operator.cluster.local_settings import LocalSettings
 
 STUB_WORKER = Path(__file__).parents[1] / "doubles" / "stub_worker.py"
+STUB_SHIPPER = Path(__file__).parents[1] / "doubles" / "stub_shipper.py"
 PROVIDER = """apiVersion: fairlead.dev/v1alpha1
 kind: ModelProvider
 metadata: {name: fast}
@@ -32,6 +33,7 @@ def settings(tmp_path: Path, source: Path) -> LocalSettings:
         paths=[str(source)],
         state=tmp_path / "state",
         worker_command=[sys.executable, str(STUB_WORKER)],
+        shipper_command=[sys.executable, str(STUB_SHIPPER)],
         listen="127.0.0.1:0",
         admin="127.0.0.1:0",
         workers=2,

@@ -85,9 +85,15 @@ def served_by(gateway: Standalone, model: str = "smart") -> str | None:
 
 
 def workers_of(gateway: Standalone) -> list[int]:
+    return [pid for pid, command in children_of(gateway).items() if "fairlead_proxy.cli" in command]
+
+
+def children_of(gateway: Standalone) -> dict[int, str]:
+    """Return the commands of the workers and of the ledger's shipper, by process id."""
     parent = str(gateway.process.pid)
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", parent], capture_output=True, text=True)
-    return [int(pid) for pid in found.stdout.split()]
+    found = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", parent], capture_output=True, text=True)
+    lines = [line.split(maxsplit=1) for line in found.stdout.splitlines()]
+    return {int(pid): command for pid, command in lines}
 
 
 def alive(pid: int) -> bool:
@@ -211,14 +217,15 @@ def test_workers_share_the_port_and_their_metrics_are_one_and_they_die_with_thei
     path = tmp_path / "objects.yaml"
     path.write_text(ONE + POLICY.format(model="smart", provider="one"))
     with standalone(tmp_path, "-f", str(path), "--workers", "2") as gateway:
-        workers = workers_of(gateway)
+        children = eventually(lambda: found if len(found := children_of(gateway)) == 3 else {}, within=5)
+        assert len(workers_of(gateway)) == 2
         calls = 12
         assert {served_by(gateway) for _ in range(calls)} == {"default/one"}
         counted = re.findall(r"^fairlead_requests_total\{[^}]*\} (\S+)$", gateway.metrics(), re.MULTILINE)
         assert sum(float(count) for count in counted) == calls
         gateway.process.kill()
         gateway.process.wait(5)
-        eventually(lambda: len(workers) == 2 and not any(alive(worker) for worker in workers), within=5)
+        eventually(lambda: not any(alive(child) for child in children), within=5)
 
 
 def test_each_worker_is_a_proxy_and_an_observer_of_its_own(tmp_path: Path) -> None:

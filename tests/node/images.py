@@ -47,22 +47,23 @@ def build_own_images(directory: Path) -> Sequence[Path]:
     """
     directory.mkdir(parents=True, exist_ok=True)
     python, packages, extra = (directory / f"{name}.layer" for name in ("python", "packages", "operator-packages"))
-    proxy, operator = directory / "proxy.layer", directory / "operator.layer"
+    proxy, ledger, operator = (directory / f"{name}.layer" for name in ("proxy", "ledger", "operator"))
     with ThreadPoolExecutor() as pool:
         for work in (
             pool.submit(interpreter_layer, python),
             pool.submit(packages_layer, packages),
             pool.submit(packages_layer, extra, extra="operator", without=""),
             pool.submit(sources_layer, proxy, ROOT / "proxy" / "fairlead_proxy"),
+            pool.submit(sources_layer, ledger, ROOT / "ledger" / "fairlead_ledger", program="fairlead-ledger"),
             pool.submit(sources_layer, operator, ROOT / "operator" / "fairlead_operator"),
         ):
             work.result()
     environment = ENVIRONMENT | {"PYTHONPATH": f"/{PACKAGES}"}
     images = [
-        Image(PROXY_IMAGE, [python, packages, proxy], [PYTHON, "-m", "fairlead_proxy.cli"], environment),
+        Image(PROXY_IMAGE, [python, packages, proxy, ledger], [PYTHON, "-m", "fairlead_proxy.cli"], environment),
         Image(
             OPERATOR_IMAGE,
-            [python, packages, extra, proxy, operator],
+            [python, packages, extra, proxy, ledger, operator],
             [PYTHON, "-m", "fairlead_operator.cli.main"],
             environment,
         ),

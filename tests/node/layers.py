@@ -84,8 +84,8 @@ def packages_layer(archive: Path, *, extra: str = "", without: str | None = None
         _copy_libraries(stage, _loaded(target.rglob("*.so")))
 
 
-def sources_layer(archive: Path, *packages: Path) -> None:
-    """Write packages of the source tree as they are now."""
+def sources_layer(archive: Path, *packages: Path, program: str = "") -> None:
+    """Write packages of the source tree as they are now, and one of the programs that the project's metadata names."""
     with staged(archive) as stage:
         for package in packages:
             shutil.copytree(package, stage / PACKAGES / package.name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -93,6 +93,13 @@ def sources_layer(archive: Path, *packages: Path) -> None:
         record = stage / PACKAGES / f"fairlead-{distribution.version}.dist-info" / "METADATA"
         _write(record, f"Metadata-Version: 2.1\nName: fairlead\nVersion: {distribution.version}\n")
         _compile(stage / PACKAGES)
+        if program:
+            (entry,) = metadata.entry_points(group="console_scripts", name=program)
+            start = (stage / PYTHON.lstrip("/")).with_name(program)
+            _write(
+                start, f"#!{PYTHON}\nimport sys\nfrom {entry.module} import {entry.attr}\nsys.exit({entry.attr}())\n"
+            )
+            start.chmod(0o755)
 
 
 def program_layer(archive: Path, program: Path) -> None:

@@ -1,13 +1,20 @@
 """One pass after another over a world of tables: what one gateway lacks harms no other, and what is told is true."""
 
+import sys
+
 import msgspec
 import pytest
 from doubles.compiled import NOW, read_inventory
 from doubles.table_cluster import TableCluster
 
 from fairlead_operator.cluster.api import ClusterError, NotGranted
+from fairlead_operator.price_book.book import Listed, ListedModel, ListedProvider, PriceBook
+from fairlead_operator.price_book.clauses import Clause, Op
+from fairlead_operator.price_book.shelf import Shelf
 from fairlead_operator.reconciler import Reconciler
 from fairlead_operator.resources.meta import Kind, ObjectRef
+from fairlead_proxy.contract.config import Provider
+from fairlead_proxy.contract.price import Price, Rates
 from fairlead_proxy.contract.report import ProxyReport
 
 PLATFORM = """
@@ -148,3 +155,25 @@ async def test_a_proxy_on_a_revision_from_before_our_time_is_asked_what_it_serve
     await passes(successor, cluster, seconds=5)
     assert cluster.conditions(ObjectRef(Kind.MODEL_PROVIDER, "open", "sim"))["Programmed"] == "True/Programmed"
     assert cluster.conditions(policy("open"))["Programmed"] == "False/Pending"
+
+
+async def test_a_list_price_that_changes_is_published_when_its_day_comes_though_nobody_edits_anything() -> None:
+    priced = [Price(rates=Rates(input=rate)) for rate in (1, 2)]
+    listed = (Listed(price=priced[0]), Listed(price=priced[1], since=int(NOW) + 30))
+    entry = ListedModel(id="m", match=Clause(Op.EQUALS, "m"), prices=listed)
+    book = PriceBook(edition="a book", providers=(ListedProvider(id="openai", url_pattern="x", models=(entry,)),))
+    printing = (sys.executable, "-c", "import sys; sys.stdout.write(sys.argv[1])", msgspec.json.encode(book).decode())
+    cluster = TableCluster(read_inventory(world() + KEYED), now=NOW)
+    reconciler = Reconciler(cluster, clock=cluster.clock, shelf=Shelf({}, generator=printing))
+    await passes(reconciler, cluster, seconds=20)
+    before = price_published(cluster)
+    await passes(reconciler, cluster, seconds=20)
+    assert [before, price_published(cluster)] == priced
+
+
+def price_published(cluster: TableCluster) -> Price | None:
+    """Return what the model of the provider with a key costs, as proxies are told."""
+    (fragment,) = (each for each in cluster.snapshots[CLOSED].fragments if each.header.id == "closed/keyed")
+    document = fragment.read()
+    assert isinstance(document, Provider)
+    return document.models[0].price

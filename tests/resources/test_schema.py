@@ -107,6 +107,8 @@ def test_lists_merge_by_name_where_entries_have_one_and_order_means_nothing() ->
     assert merged == {
         "ModelProvider.spec.credentials": ["name"],
         "ModelProvider.spec.models": ["name"],
+        "ModelProvider.status.usage.cost": ["currency"],
+        "RoutePolicy.status.usage.cost": ["currency"],
         "ModelProvider.status.conditions": ["type"],
         "RoutePolicy.status.conditions": ["type"],
         "ModelGateway.spec.listeners": ["name"],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_operator.status.figures import steady_rate, steady_seconds
+from fairlead_operator.status.figures import nano_of, steady_amount, steady_count, steady_rate, steady_seconds
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,34 @@ def test_a_time_that_is_shown_stays_for_the_same_time(seconds: float) -> None:
 def test_a_rate_that_is_shown_stays_for_the_same_rate(rate: float) -> None:
     shown = steady_rate(rate, None)
     assert steady_rate(rate, shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("nano", "shown"),
+    [(0, "0"), (1, "0.000000001"), (8_125_000, "0.0081"), (1_250_000_000, "1.3"), (1_234_000_000_000, "1200")],
+)
+def test_amounts_have_two_digits(nano: int, shown: str) -> None:
+    assert steady_amount(nano, None) == shown
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, 0), (99, 99), (104, 100), (105, 110), (1_849_999, 1_800_000)])
+def test_counts_have_two_digits(count: int, shown: int) -> None:
+    assert steady_count(count, None) == shown
+
+
+def test_figures_keep_still_within_a_tenth() -> None:
+    assert [steady_count(count, 1_000) for count in (1_099, 1_101)] == [1_000, 1_100]
+    assert [steady_amount(nano, "0.5") for nano in (549_000_000, 551_000_000)] == ["0.5", "0.55"]
+
+
+@pytest.mark.parametrize("shown", [None, "", "much", "-1", "1.", "1e3", "0.0000000001", 5, True, {}])
+def test_an_amount_or_count_that_cannot_be_read_is_replaced(shown: object) -> None:
+    assert steady_amount(2_000_000_000, shown) == "2"
+    assert nano_of(shown) is None
+
+
+@given(st.integers(0, 10**18))
+def test_an_amount_or_count_that_is_shown_stays_for_the_same_one(number: int) -> None:
+    amount, count = steady_amount(number, None), steady_count(number, None)
+    assert steady_amount(number, amount) == amount
+    assert steady_count(number, count) == count

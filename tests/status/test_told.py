@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from doubles.compiled import NOW, read_inventory
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from fairlead_operator.status.told import Told
 from fairlead_operator.status.write_budget import StatusLedger, StatusWrite
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode
 from fairlead_proxy.contract.report import Observation, ProxyReport, Refusal
+from fairlead_proxy.contract.usage_of_day import Spent, UsageOfDay, day_of
 
 PLATFORM = """
 apiVersion: fairlead.dev/v1alpha1
@@ -169,3 +171,46 @@ def test_an_object_of_which_all_is_told_is_passed_over_until_something_changes()
     )
     changed, _ = teller.told.changed(COMPILATIONS[0].verdicts, INVENTORIES[0], facts, teller.ledger)
     assert "RoutePolicy team/steady" in [str(found.ref) for found, _ in changed]
+
+
+def using(tokens: int, now: float) -> HeardProxy:
+    """Return a proxy that serves and has used so many tokens today."""
+    given = {"ready": True, "state": 0, "age": 0.0, "refuses": False, "sim": "good", "spare": "good"}
+    proxy = heard(0, given, now)
+    spent = Spent(input_tokens=tokens, output_tokens=tokens)
+    usage = UsageOfDay(day=day_of(now), providers={"platform/sim": spent}, policies={"team/steady": spent})
+    assert proxy.report is not None
+    report = msgspec.structs.replace(proxy.report, usage=usage)
+    return HeardProxy(proxy.name, True, report, proxy.heard_at)
+
+
+def writes_of(teller: Teller, tokens: int, now: float) -> list[str]:
+    writes, _ = teller.tell(INVENTORIES[0], COMPILATIONS[0], [using(tokens, now)], now)
+    return sorted(str(write.ref) for write in writes)
+
+
+def test_what_was_used_is_written_no_more_often_than_every_half_minute() -> None:
+    teller = Teller()
+    writes_of(teller, 0, NOW)
+    written = [(second, ref) for second in range(1, 92) for ref in writes_of(teller, second * second, NOW + second)]
+    used = ("ModelProvider platform/sim", "RoutePolicy team/steady")
+    assert written == [(second, ref) for second in (30, 60, 90) for ref in used]
+
+
+def test_nothing_is_written_while_nothing_is_used() -> None:
+    teller = Teller()
+    writes_of(teller, 0, NOW)
+    writes_of(teller, 1_000, NOW + 31)
+    assert [writes_of(teller, 1_000, NOW + second) for second in range(32, 200)] == [[]] * 168
+    assert [writes_of(teller, 1_090, NOW + second) for second in range(200, 240)] == [[]] * 40
+
+
+def test_an_object_whose_calls_change_no_figure_that_is_shown_is_passed_over() -> None:
+    teller = Teller()
+    for second, tokens in ((0, 1_000), (31, 1_000), (32, 1_001)):
+        writes_of(teller, tokens, NOW + second)
+    proxies = [using(1_050, NOW + 33)]
+    views = {"platform/main": teller.log.view("platform/main", proxies, NOW + 33)}
+    facts = Facts(NOW + 33, views, merge_reports(proxies, NOW + 33))
+    left, _ = teller.told.changed(COMPILATIONS[0].verdicts, INVENTORIES[0], facts, teller.ledger)
+    assert [str(found.ref) for found, _ in left] == ["ModelGateway platform/main"]

@@ -1,7 +1,5 @@
 """The line of a call, for machines and for people."""
 
-from decimal import Decimal
-
 import pytest
 from doubles.gateway_rig import Rig, config, provider
 from doubles.scripted_transport import error, plain
@@ -28,7 +26,7 @@ LINE = AccessLine(
     ttft_seconds=0.5,
     input_tokens=3,
     output_tokens=4,
-    cost_usd=Decimal("0.0000005"),
+    cost_usd="0.0000005",
     revision="r-1",
 )
 

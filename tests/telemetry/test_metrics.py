@@ -1,6 +1,5 @@
 """Metrics: names, labels from the configuration only, and series that end with what they describe."""
 
-from decimal import Decimal
 from random import Random
 
 import pytest
@@ -11,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from fairlead_proxy.contract.config import Price
 from fairlead_proxy.contract.names import Operation
+from fairlead_proxy.contract.price import NANO, Price, Rates, Tier
 from fairlead_proxy.decision.plan import Plan
-from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.outcome import Outcome, cost_of
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.resilience.breaker import Breakers
@@ -81,17 +80,27 @@ def test_callers_cannot_make_series() -> None:
     ]
 
 
-CHEAP = Price(input=Decimal("0.15"), output=Decimal("0.60"))
-DEAR = Price(input=Decimal("2.50"), output=Decimal("10.00"), cached_input=Decimal("1.25"))
-KNOWN_IN_PART = Price(input=Decimal(1))
-EUROS = Price(currency="EUR", input=Decimal(1), output=Decimal(1))
-PRICED = {"a": CHEAP, "b": DEAR, "c": KNOWN_IN_PART, "d": EUROS, "e": None}
+CHEAP = Price(rates=Rates(input=150_000_000, output=600_000_000))
+DEAR = Price(rates=Rates(input=5 * NANO // 2, output=10 * NANO, cached_input=5 * NANO // 4, cache_write_long=5 * NANO))
+KNOWN_IN_PART = Price(rates=Rates(input=NANO))
+EUROS = Price(currency="EUR", rates=Rates(input=NANO, output=NANO))
+TIERED = Price(
+    rates=Rates(input=NANO + 1, output=NANO), tiers=(Tier(above=3000, rates=Rates(input=2 * NANO + 1, output=NANO)),)
+)
+PRICED = {"a": CHEAP, "b": DEAR, "c": KNOWN_IN_PART, "d": EUROS, "e": None, "f": TIERED}
 
 
 def counted_usages() -> st.SearchStrategy[Usage]:
     counts = st.integers(0, 5000)
     return st.builds(
-        lambda plain, cached, output: Usage(plain + cached, output, cached), counts, st.just(0) | counts, counts
+        lambda plain, cached, long, output, guessed: Usage(
+            plain + cached + long, output, cached, estimated=guessed, cache_write_long_tokens=long
+        ),
+        counts,
+        st.just(0) | counts,
+        st.just(0) | counts,
+        counts,
+        st.booleans(),
     )
 
 
@@ -103,12 +112,14 @@ def test_what_is_shown_is_what_each_call_by_itself_comes_to(calls: list[tuple[st
     steps = {linked.steps[0].provider.id: linked.steps[0] for linked in route.targets}
     metrics = Metrics(CollectorRegistry())
     metrics.adopt(adopted)
-    costs: dict[str, list[Decimal | None]] = {name: [] for name in PRICED}
+    costs: dict[str, list[int | None]] = {name: [] for name in PRICED}
     for name, usage, looked_at in calls:
         record = CallRecord("d-1", "", "team", "", "r-1", Operation.CHAT, EPOCH, EPOCH + 1.0, 200, "ok")
         record.plan = Plan(route, (), ())
         step = steps[f"team/{name}"]
-        record.attempted(Outcome(step, step.plain_cell, Operation.CHAT, EPOCH, EPOCH, usage=usage))
+        record.attempted(
+            Outcome(step, step.plain_cell, Operation.CHAT, EPOCH, EPOCH, usage=usage, cost=cost_of(usage, PRICED[name]))
+        )
         metrics.count([record])
         costs[name].append(usage.cost(PRICED[name]))
         if looked_at:
@@ -125,7 +136,7 @@ def test_what_is_shown_is_what_each_call_by_itself_comes_to(calls: list[tuple[st
         assert shown("fairlead_attempts_total", name) == (len(known) or None)
         assert shown("fairlead_request_duration_seconds_count", name) == (len(known) or None)
         assert shown("fairlead_unpriced_attempts_total", name) == (known.count(None) or None)
-        assert shown("fairlead_cost_usd_total", name) == (float(sum(priced, Decimal(0))) if in_usd else None)
+        assert shown("fairlead_cost_usd_total", name) == (sum(priced) / NANO if in_usd else None)
         tokens = sum(usage.input_tokens + usage.output_tokens for called, usage, _ in calls if called == name)
         assert shown("fairlead_tokens_total", name) == (tokens or None)
 

@@ -1,28 +1,27 @@
 """The short way to write a line says what the long way says, or leaves it to that."""
 
 import json
-from decimal import Decimal
 
 import msgspec
 from doubles.gateway_rig import config, provider
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_proxy.contract.config import Price
 from fairlead_proxy.contract.linked import Route
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
+from fairlead_proxy.contract.price import NANO, Price, Rates, Tier
 from fairlead_proxy.decision.facts import CallFacts
 from fairlead_proxy.decision.plan import Plan
-from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.outcome import Outcome, cost_of
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.telemetry.access_log import line_of
 from fairlead_proxy.telemetry.usual_line import usual_line
 
-MONEY = st.decimals("0", "1000", places=6) | st.sampled_from([Decimal("1"), Decimal("1E+2"), Decimal("0.125")])
-PRICES = st.none() | st.builds(
-    Price, currency=st.sampled_from(["USD", "EUR"]), input=st.none() | MONEY, output=st.none() | MONEY
-)
+MONEY = st.integers(0, 1000 * NANO) | st.sampled_from([0, 1, 1000, NANO // 8, NANO, 100 * NANO])
+RATES = st.builds(Rates, input=st.none() | MONEY, output=st.none() | MONEY)
+TIERS = st.just(()) | st.builds(lambda rates: (Tier(above=5, rates=rates),), RATES)
+PRICES = st.none() | st.builds(Price, currency=st.sampled_from(["USD", "EUR"]), rates=RATES, tiers=TIERS)
 TOKENS = st.integers(0, 10) | st.integers(0, 10_000_000)
 USAGES = st.none() | st.builds(Usage, TOKENS, TOKENS, st.sampled_from([0, 0, 3]), st.sampled_from([0, 0, 2]))
 SECONDS = st.floats(0.0, 1000.0)
@@ -55,6 +54,7 @@ def record_of(
             failure,
             first_token_at=first_token_at,
             usage=usage,
+            cost=cost_of(usage, price),
         )
     )
     return record
@@ -87,7 +87,7 @@ def test_short_way_says_what_the_long_way_says(
 
 
 def test_usual_call_takes_the_short_way() -> None:
-    price = Price(input=Decimal("1.25"), output=Decimal("10"))
+    price = Price(rates=Rates(input=5 * NANO // 4, output=10 * NANO))
     line = usual_line(record_of(price, Usage(25, 150), 0.5, None, "id", Mode.PLAIN, None))
     assert line is not None
     assert json.loads(line)["cost_usd"] == "0.00153125"

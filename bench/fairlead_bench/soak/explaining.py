@@ -1,4 +1,7 @@
-"""Judges the end of each call: answered whole, or failed in a way that the faults so far explain. Pure, but for what it tells at once."""
+"""Judges the end of each call: answered whole, or failed in a way that the faults so far explain.
+
+All of it is pure, but for what it tells at once whoever waits.
+"""
 
 import re
 import sys

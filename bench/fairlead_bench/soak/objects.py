@@ -71,16 +71,28 @@ ROUTES = {
 
 
 class Objects:
-    """The files that `fairlead run` reads. `edit` rewrites one of them."""
+    """The files that `fairlead run` reads. `edit` rewrites one of them.
 
-    def __init__(self, directory: Path, ports: Mapping[str, int]) -> None:
+    `prices`: what a provider's model costs, by provider, as a ModelProvider says it; `resilience`: what a policy's rule
+    says of it besides, by policy.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        ports: Mapping[str, int],
+        *,
+        prices: Mapping[str, Mapping[str, Any]] | None = None,
+        resilience: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self._directory = directory
         self._ports = ports
+        self._prices, self._resilience = prices or {}, resilience or {}
         self._edits = 0
         directory.mkdir()
         self._write("providers", [_secret(), *(self._provider(name, 0) for name in PROVIDERS)])
         for name in ROUTES:
-            self._write(f"policy-{name}", [_policy(name, 0)])
+            self._write(f"policy-{name}", [_policy(name, 0, self._resilience.get(name, {}))])
 
     def edit(self) -> None:
         """Change a policy in its turn, and every third time the price of every provider's model."""
@@ -89,12 +101,12 @@ class Objects:
             self._write("providers", [_secret(), *(self._provider(name, self._edits) for name in PROVIDERS)])
             return
         name = list(ROUTES)[self._edits % len(ROUTES)]
-        self._write(f"policy-{name}", [_policy(name, self._edits)])
+        self._write(f"policy-{name}", [_policy(name, self._edits, self._resilience.get(name, {}))])
 
     def _provider(self, name: str, edition: int) -> dict[str, Any]:
         kind = PROVIDERS[name]
         model: dict[str, Any] = {"name": "m", "upstreamName": kind.upstream_model}
-        model["price"] = {"perMTok": {"input": str(1 + edition), "output": "2"}}
+        model["price"] = self._prices.get(name) or {"perMTok": {"input": str(1 + edition), "output": "2"}}
         if kind.operations:
             model["operations"] = list(kind.operations)
         failures = {"consecutive": 1000, "minRequests": 100_000} if kind.patient else {}
@@ -115,7 +127,7 @@ class Objects:
         os.replace(beside, self._directory / f"{name}.yaml")
 
 
-def _policy(name: str, edition: int) -> dict[str, Any]:
+def _policy(name: str, edition: int, more: Mapping[str, Any]) -> dict[str, Any]:
     """An edition is another than the last: the order of the further targets, and the call's deadline."""
     route = ROUTES[name]
     first, *others = route.providers
@@ -126,7 +138,7 @@ def _policy(name: str, edition: int) -> dict[str, Any]:
     each = f"{PER_TRY_SECONDS}s"
     timeouts = {"perTry": each, "firstToken": each, "idle": each, "total": f"{TOTAL_SECONDS + edition % 7}s"}
     fallback = {"midStream": "Continue" if route.continues else "Error"}
-    resilience = {"timeouts": timeouts, "fallback": fallback}
+    resilience = {"timeouts": timeouts, "fallback": fallback, **more}
     rule = {"name": "only", "route": {"targets": targets}, "resilience": resilience}
     spec = {"gatewayRef": {"name": "main"}, "models": [name], "rules": [rule]}
     return {"apiVersion": _API, "kind": "RoutePolicy", "metadata": _named(name), "spec": spec}

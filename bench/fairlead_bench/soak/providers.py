@@ -12,8 +12,10 @@ from dataclasses import replace
 from itertools import count
 
 import uvloop
+from doubles.invoice import Line
 from doubles.scripted.behaviour import Behaviour, Bill
 from doubles.scripted.script import Script
+from doubles.scripted.turn import Place, Question
 from doubles.scripted.wire import Connection, Request
 from doubles.scripted_upstream import Upstream
 
@@ -26,7 +28,7 @@ PACED_ONES, PACE_SECONDS = 10, 0.002
 
 
 class _Uncollected(list[Bill]):
-    """An invoice that is not kept: a soak has more calls than a list of them may hold."""
+    """Bills that are not kept: a soak has more calls than a list of them may hold."""
 
     def append(self, bill: Bill) -> None:
         return
@@ -39,7 +41,7 @@ class Provider(Upstream):
         super().__init__("127.0.0.1", 0)
         self._name = name
         self._calls = count(1)
-        self.invoice = _Uncollected()
+        self.bills = _Uncollected()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A caller that is gone is no news here; uvloop calls it a RuntimeError."""
@@ -49,8 +51,12 @@ class Provider(Upstream):
     def note(self, request: Request) -> None:
         return
 
-    def behaviour_of(self, key: str, stream: bool) -> Behaviour:
-        behaviour = super().behaviour_of(key, stream)
+    async def answer_call(self, connection: Connection, request: Request, place: Place) -> bool:
+        """As the scripted provider does, but without an invoice."""
+        return await self.take_up(connection, request, place, Line(0, 0.0, place.dialect, place.vendor, "", "", False))
+
+    def behaviour_of(self, key: str, question: Question) -> Behaviour:
+        behaviour = super().behaviour_of(key, question)
         number = next(self._calls)
         text = text_of(self._name, WORDS if number % LONG_ONES else LONG_WORDS)
         pace = behaviour.pace or (PACE_SECONDS if number % PACED_ONES == 1 else 0.0)

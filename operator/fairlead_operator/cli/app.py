@@ -2,10 +2,12 @@
 
 import typer
 
+from fairlead_operator.cli.cost_command import cost
 from fairlead_operator.cli.crds_command import crds
 from fairlead_operator.cli.explain_command import explain
 from fairlead_operator.cli.get_command import get
 from fairlead_operator.cli.operator_command import operator
+from fairlead_operator.cli.prices_command import prices
 from fairlead_operator.cli.render_command import render
 from fairlead_operator.cli.run_command import run
 from fairlead_operator.cli.validate_command import validate
@@ -30,4 +32,6 @@ app.command()(get)
 app.command()(validate)
 app.command()(render)
 app.command()(explain)
+app.command()(prices)
+app.command()(cost)
 app.command()(crds)

@@ -19,9 +19,10 @@ def render(
     import yaml
 
     from fairlead_operator.cli.sources import SourcesRefused, read_sources
+    from fairlead_operator.price_book.shelf import Shelf
 
     try:
-        sources = read_sources(file)
+        sources = read_sources(file, shelf=Shelf())
         compiled = sources.gateway(gateway)
     except SourcesRefused as refused:
         refuse(str(refused))

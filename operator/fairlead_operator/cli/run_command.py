@@ -47,6 +47,7 @@ def run(
         paths=file,
         state=Path(state),
         worker_command=[sys.executable, "-P", "-m", "fairlead_proxy.cli", "serve"],
+        shipper_command=[sys.executable, "-P", "-m", "fairlead_ledger.cli", "ship"],
         listen=listen,
         admin=admin,
         workers=workers,

@@ -10,6 +10,7 @@ from fairlead_operator.cli.banner import banner_of
 from fairlead_operator.cli.logs import LogFormat
 from fairlead_operator.cluster.local_cluster import LocalCluster
 from fairlead_operator.cluster.local_settings import LocalSettings
+from fairlead_operator.price_book.shelf import Shelf
 from fairlead_operator.reconciler import Reconciler
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ async def run_standalone(settings: LocalSettings) -> int:
     await cluster.start()
     for line in cluster.problems:
         log.warning("a file is not in force", extra={"problem": line})
-    reconciling = asyncio.create_task(Reconciler(cluster).run(), name="reconcile")
+    reconciling = asyncio.create_task(Reconciler(cluster, shelf=Shelf()).run(), name="reconcile")
     telling = asyncio.create_task(_tell_when_ready(cluster, settings), name="tell when ready")
     ending = asyncio.create_task(signals.first.wait(), name="wait for a signal")
     try:

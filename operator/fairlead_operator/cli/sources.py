@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from fairlead_operator.cluster.local_objects import LocalObjects, fault_of, load
 from fairlead_operator.cluster.local_problems import Problem
 from fairlead_operator.cluster.local_settings import StartRefused
 from fairlead_operator.compiler.compile import Compilation, CompiledGateway, compile_inventory
+from fairlead_operator.price_book.book import PricesNow
+from fairlead_operator.price_book.shelf import Shelf, needs_book
 from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.snapshot import assemble
 
@@ -49,8 +52,11 @@ def standard_input(paths: Sequence[str]) -> str:
     return sys.stdin.read() if "-" in paths else ""
 
 
-def read_sources(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> Sources:
-    """Read and compile these files. Raises SourcesRefused where a path does not exist."""
+def read_sources(paths: Sequence[str], environ: Mapping[str, str] = os.environ, shelf: Shelf | None = None) -> Sources:
+    """Read and compile these files, with list prices where there is a shelf to take them from.
+
+    Raises SourcesRefused where a path does not exist.
+    """
     files = LocalFiles(paths, fault_of, standard_input(paths))
     try:
         files.load()
@@ -58,4 +64,6 @@ def read_sources(paths: Sequence[str], environ: Mapping[str, str] = os.environ) 
         raise SourcesRefused(str(missing)) from None
     objects = load_objects(files.documents(), environ=environ, known=lambda _: None, created="")
     problems = (*files.problems(), *objects.problems)
-    return Sources(objects, problems, compile_inventory(objects.inventory()))
+    inventory = objects.inventory()
+    book = shelf.book() if shelf is not None and needs_book(inventory) else None
+    return Sources(objects, problems, compile_inventory(inventory, prices=PricesNow(book, time.time())))

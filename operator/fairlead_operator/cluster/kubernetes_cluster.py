@@ -131,6 +131,7 @@ class KubernetesCluster:
             secrets=self._watches.secrets(),
             readable=self._watches.readable(),
             gateway_namespaces=self._settings.gateway_namespaces,
+            keeps_ledger=False,
         )
 
     async def watch_secrets(self, namespaces: Iterable[str]) -> None:

@@ -16,11 +16,14 @@ from fairlead_operator.cluster.local_config import read_snapshot, touch, write_k
 from fairlead_operator.cluster.local_inventory import LocalInventory
 from fairlead_operator.cluster.local_listen import Address, AddressRefused, read_address, reserve, share_port
 from fairlead_operator.cluster.local_settings import LocalSettings, StartRefused
+from fairlead_operator.cluster.local_shipper import LocalShipper, ledger_of
 from fairlead_operator.cluster.local_state import StateDirectory, StateRefused
 from fairlead_operator.cluster.local_workers import LocalWorkers, Worker
 from fairlead_operator.cluster.proxy_reports import Endpoint, ProxyReports
 from fairlead_operator.heard import HeardProxy
 from fairlead_operator.inventory import Inventory
+from fairlead_operator.resources.ledger import LedgerSpec
+from fairlead_operator.resources.ledger_options import spool_options
 from fairlead_operator.resources.meta import ObjectRef
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.report import Duties
@@ -36,7 +39,7 @@ REPORT_SECONDS = 10.0
 class LocalCluster:
     """Implements `cluster.api.Cluster`. `start` before anything else, `stop` at the end.
 
-    Kubernetes' own objects do not exist here, so nothing is applied and nothing retired.
+    Kubernetes' own objects do not exist here, so nothing is retired, and what is applied is child processes.
     """
 
     def __init__(
@@ -51,6 +54,8 @@ class LocalCluster:
         self._changed = asyncio.Event()
         self._ready_changed = asyncio.Event()
         self._workers = LocalWorkers(on_change=self._wake, clock=clock)
+        self._shipper = LocalShipper(self._state, settings.shipper_command, log_format=settings.log_format, clock=clock)
+        self._ledger = LedgerSpec()
         self._reports = ProxyReports(clock=clock, on_change=self._wake)
         self._watch: asyncio.Task[None] | None = None
         self._admin: LocalAdmin | None = None
@@ -63,6 +68,7 @@ class LocalCluster:
         try:
             self._state.open()
             self._objects.load(self._settings.gateway)
+            self._ledger = ledger_of(self.gateway, self.inventory())
             self._listen = tuple(self._reserve(address) for address in self._wanted())
             self._admin_address, admin_socket = self._reserve_admin()
             sockets = {name: self._state.socket_path(name) for name in self._names()}
@@ -81,11 +87,12 @@ class LocalCluster:
         self._watch = asyncio.create_task(self._watch_files(), name="watch files")
 
     async def stop(self) -> None:
-        """Let the workers drain, then end everything; `kill` cuts the draining short."""
+        """Let the workers drain, have shipped what they booked, then end everything; `kill` cuts that short."""
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
         await self._workers.stop()
+        await self._shipper.stop()
         await self._reports.close()
         if self._admin is not None:
             await self._admin.stop()
@@ -94,8 +101,9 @@ class LocalCluster:
         self._state.close()
 
     def kill(self) -> None:
-        """End the workers at once."""
+        """End the workers and the shipper at once."""
         self._workers.kill()
+        self._shipper.kill()
 
     async def wait_ready(self) -> None:
         """Return once every worker may get calls."""
@@ -115,7 +123,7 @@ class LocalCluster:
     @property
     def problems(self) -> tuple[str, ...]:
         """Why something in the files is not in force, one line each."""
-        return (*self._objects.problems, *self._ports_not_taken())
+        return (*self._objects.problems, *self._ports_not_taken(), *self._room_not_taken())
 
     async def wait_for_change(self, timeout_seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -153,7 +161,13 @@ class LocalCluster:
         return version
 
     async def apply(self, gateway: str, manifests: Sequence[Manifest]) -> None:
-        """Do nothing: what the manifests describe for Kubernetes, child processes are here."""
+        """See to the ledger's shipper; the rest of what the manifests describe, the workers are here."""
+        if gateway != self.gateway:
+            return
+        try:
+            await self._shipper.follow(gateway, self.inventory())
+        except OSError as error:
+            raise ClusterError(f"{self._settings.state}: {error.strerror}") from error
 
     async def retire(self, gateways: Iterable[str]) -> None:
         """Do nothing: the one gateway that runs here stays until the process ends."""
@@ -225,6 +239,18 @@ class LocalCluster:
             f"ModelGateway {self.gateway}: spec.listeners: ports {wanted}, but this run has {taken}; start it again"
         ]
 
+    def _room_not_taken(self) -> list[str]:
+        """Return a line if the spool's size has changed since the start: workers are told it once."""
+        if self.inventory().gateways[self.gateway].spec is None:
+            return []
+        wanted, taken = ledger_of(self.gateway, self.inventory()).spool.size_mib, self._ledger.spool.size_mib
+        if wanted == taken:
+            return []
+        return [
+            f"ModelGateway {self.gateway}: spec.ledger.spool.sizeMiB: {wanted}, but this run has {taken}; "
+            "start it again"
+        ]
+
     def _reserve(self, address: Address) -> Address:
         real, reserved = reserve(address, "--listen")
         self._reserved.append(reserved)
@@ -245,6 +271,7 @@ class LocalCluster:
         command = [*settings.worker_command, "--config", str(directory)]
         for address in self._listen:
             command += ["--listen", str(address)]
+        command += spool_options(self._ledger, str(self._state.spool))
         command += ["--admin", f"unix:{self._state.socket_path(name)}", "--name", name]
         command += ["--reuse-port", "--die-with-parent", "--drain-delay", "0s", "--log-format", settings.log_format]
         if all(address.is_loopback for address in self._listen) or settings.insecure:

@@ -8,8 +8,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-HIGHEST_OF = ("_info", "_created", "_healthy", "_state", "_timestamp_seconds", "_start_time_seconds", "_max_fds")
-"""Gauges by the end of their name of which the highest counts; all others add up."""
+HIGHEST_OF = (
+    "_info", "_created", "_healthy", "_state", "_timestamp_seconds", "_start_time_seconds", "_max_fds",
+    "_sink_up", "_unshipped_records", "_lost_records_total",
+)  # fmt: skip
+"""Samples by the end of their name of which the highest counts, as they are no worker's own; all others add up."""
 
 
 class _Merged(Collector):

@@ -13,12 +13,14 @@ class StartRefused(Exception):
 class LocalSettings:
     """`listen` None: 127.0.0.1 with the port of the gateway's first listener. `gateway` None: the only one.
 
-    `worker_command` is what starts a proxy; the options that each worker needs are added to it.
+    `worker_command` is what starts a proxy, `shipper_command` what carries its records into the ledger; the options
+    that each of them needs are added.
     """
 
     paths: Sequence[str]
     state: Path
     worker_command: Sequence[str]
+    shipper_command: Sequence[str]
     listen: str | None = None
     admin: str = "127.0.0.1:9090"
     workers: int = 1

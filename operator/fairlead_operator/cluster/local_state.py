@@ -23,6 +23,8 @@ LOCK_FILE = "lock"
 TOKEN_FILE = "admin.token"  # noqa: S105 (a file name)
 RUN_DIRECTORY = "run"
 FACTS_FILE = "facts.json"
+SPOOL_DIRECTORY, LEDGER_FILE, LINES_FILE = "spool", "ledger.sqlite", "ledger.jsonl"
+POSTGRES_FILE = "postgres.url"
 
 LOCK_TRIES = 5
 LOCK_PAUSE_SECONDS = 0.05
@@ -40,10 +42,18 @@ class StateRefused(Exception):
 
 
 class StateDirectory:
-    """`DIR/<Kind>/<namespace>/<name>.yaml` and `DIR/run`; private to its owner, and held by one process."""
+    """`DIR/<Kind>/<namespace>/<name>.yaml`, `DIR/run` and the ledger; private to its owner, and held by one process.
+
+    `spool` is where workers leave their records, `ledger` and `json_lines` are where these are carried, and
+    `postgres_file` is what holds the address of another place.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.spool = (path / SPOOL_DIRECTORY).absolute()
+        self.ledger = (path / LEDGER_FILE).absolute()
+        self.json_lines = (path / LINES_FILE).absolute()
+        self.postgres_file = (path / RUN_DIRECTORY / POSTGRES_FILE).absolute()
         self.admin_token = secrets.token_urlsafe(32)
         self._lock: IO[bytes] | None = None
         self._sockets: Path | None = None
@@ -53,6 +63,7 @@ class StateDirectory:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
+            self.spool.mkdir(mode=0o700, exist_ok=True)
             lock = (self.path / LOCK_FILE).open("ab")
         except OSError as error:
             raise StateRefused(
@@ -68,7 +79,7 @@ class StateDirectory:
         write_private(self.path / TOKEN_FILE, self.admin_token.encode() + b"\n")
 
     def close(self) -> None:
-        """Remove keys, token and sockets, and let go of the lock. Objects and the last snapshot stay."""
+        """Remove keys, token and sockets, and let go of the lock. Objects, the last snapshot and the ledger stay."""
         if self._lock is None:
             return
         self._remove_keys()
@@ -122,6 +133,7 @@ class StateDirectory:
     def _remove_keys(self) -> None:
         for path in (self.path / RUN_DIRECTORY).glob(f"**/{KEYS_FILE}"):
             path.unlink(missing_ok=True)
+        self.postgres_file.unlink(missing_ok=True)
 
 
 def is_held(path: Path) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from fairlead_operator.compiler.conflicts import settle_conflicts
-from fairlead_operator.compiler.gateways import GatewayResult, compile_gateway
+from fairlead_operator.compiler.gateways import GatewayResult, compile_gateway, missing_address
 from fairlead_operator.compiler.keys import CallerKeys, caller_keys, labelled_secrets, secret_namespaces_of
 from fairlead_operator.compiler.last_good import LastGood
 from fairlead_operator.compiler.memory import Kept
@@ -16,6 +16,7 @@ from fairlead_operator.compiler.rulings import clip
 from fairlead_operator.compiler.scope import ConsumerLists, Scope
 from fairlead_operator.compiler.verdicts import Users, policy_verdict, provider_verdict
 from fairlead_operator.inventory import Inventory
+from fairlead_operator.price_book.book import NO_PRICES, PricesNow
 from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.gateway import ModelGatewaySpec
 from fairlead_operator.resources.meta import Kind, ObjectRef
@@ -81,18 +82,20 @@ def compile_inventory(
     *,
     operator_account: str = OPERATOR_ACCOUNT,
     memory: CompilerMemory | None = None,
+    prices: PricesNow = NO_PRICES,
 ) -> Compilation:
     """Return what each honoured gateway's fleet serves, and a verdict on every object; equal input, equal bytes.
 
     `last_good` is what is published now, by gateway id and `Fragment.key`; `operator_account` (`namespace:name`)
-    stands in the command that would permit the operator to read a Secret. `memory` only saves work.
+    stands in the command that would permit the operator to read a Secret. `memory` only saves work. `prices`: those of
+    models whose owners give none.
     """
     last_good = last_good or {}
     memory = memory or CompilerMemory()
     memory.forget_others(inventory)
     results = _gateways(inventory, last_good)
     gateways = _open(results)
-    scope = Scope.of(inventory, gateways, last_good, operator_account)
+    scope = Scope.of(inventory, gateways, last_good, operator_account, prices)
     consumers = ConsumerLists(scope)
     providers = {
         key: compile_provider(found, scope, consumers, memory.providers) for key, found in inventory.providers.items()
@@ -199,8 +202,12 @@ def _gateway_verdict(result: GatewayResult, callers: Mapping[str, CallerKeys], u
     policies = users.per_gateway.get(verdict.ref.id, 0)
     resolved = verdict.resolved_refs
     note = callers[verdict.ref.id].note()
+    found = scope.inventory.gateways[verdict.ref.id]
+    address = missing_address(found, scope.inventory, scope.account) if verdict.rolled_back_to is None else None
     if result.document.api_keys and namespace not in scope.inventory.readable:
         resolved = not_permitted(namespace, scope.account)
+    elif address is not None:
+        resolved = address
     elif note:
         resolved = replace(resolved, message=note)
     return replace(verdict, resolved_refs=replace(resolved, message=clip(resolved.message)), policies=policies)

@@ -1,8 +1,9 @@
 """From ModelGateway to what its whole fleet shares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fairlead_operator.compiler.last_good import LastGood, find_last_good
+from fairlead_operator.compiler.references import find_value
 from fairlead_operator.compiler.resilience import merge_resilience
 from fairlead_operator.compiler.rulings import ACCEPTED, NOT_LOOKED_AT, RESOLVED, internal_error, refusal_of
 from fairlead_operator.inventory import Inventory
@@ -14,6 +15,11 @@ from fairlead_proxy.contract.config import AllowedNetwork, Egress, Gateway, List
 from fairlead_proxy.contract.snapshot import Fragment
 
 BUILT_IN = Resilience()
+POSTGRES_SCHEMES = (b"postgres://", b"postgresql://")
+NO_STORE = (
+    "spec.ledger: it names no store, and a pod's own disk goes with the pod; add postgres, jsonLines or otlp, or "
+    "remove ledger"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,8 @@ def compile_gateway(found: Found[ModelGatewaySpec], inventory: Inventory, last_g
         return GatewayResult(Verdict.on(found, refused, Ruling(Truth.UNKNOWN, refused.reason), withdrawn=withdrawn))
     if found.spec is None:
         return _last_good(found, refusal_of(found), last_good)
+    if _lacks_store(found.spec, inventory):
+        return _last_good(found, Ruling(Truth.FALSE, Reason.INVALID, NO_STORE), last_good)
     try:
         document = gateway_document(found.ref.id, found.spec, inventory)
         fragment = Fragment.of(document, uid=found.uid, generation=found.generation)
@@ -56,6 +64,29 @@ def gateway_document(gateway_id: str, spec: ModelGatewaySpec, inventory: Invento
         drain_seconds=duration_seconds(spec.proxy.drain.timeout),
         defaults=merge_resilience(spec.defaults, BUILT_IN),
     )
+
+
+def missing_address(found: Found[ModelGatewaySpec], inventory: Inventory, account: str) -> Ruling | None:
+    """Return why the address of the ledger's database is not to be had; None where it is, or none is wanted.
+
+    The fleet serves without it all the same. `account` as in `find_key`.
+    """
+    if found.spec is None or found.spec.ledger is None or found.spec.ledger.postgres is None:
+        return None
+    secret, field = found.spec.ledger.postgres.secret_ref, "spec.ledger.postgres.secretRef: "
+    wanted = "an address such as postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+    value = find_value(inventory, found.ref.namespace, f"{secret.name}/{secret.key}", account, wanted=wanted)
+    if isinstance(value, Ruling):
+        return replace(value, message=field + value.message)
+    if not value.startswith(POSTGRES_SCHEMES):
+        message = f"{field}the key {secret.key} of the Secret {secret.name} holds something else; put {wanted} there"
+        return Ruling(Truth.FALSE, Reason.SECRET_KEY_MISSING, message)
+    return None
+
+
+def _lacks_store(spec: ModelGatewaySpec, inventory: Inventory) -> bool:
+    """Say whether the records of a ledger would go nowhere."""
+    return not inventory.keeps_ledger and spec.ledger is not None and not spec.ledger.has_store
 
 
 def _tenants(gateway_id: str, spec: ModelGatewaySpec, inventory: Inventory) -> tuple[str, ...] | None:

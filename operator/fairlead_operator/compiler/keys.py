@@ -8,6 +8,8 @@ from fairlead_operator.compiler.provider_document import ca_secret_of
 from fairlead_operator.compiler.references import OpenGateway
 from fairlead_operator.compiler.scope import Scope, attached_namespaces
 from fairlead_operator.inventory import Inventory, SecretData
+from fairlead_operator.resources.found import Found
+from fairlead_operator.resources.gateway import ModelGatewaySpec
 from fairlead_operator.resources.meta import KEY_LABEL, TENANT_NAMESPACE_LABEL, LabelSelector
 from fairlead_operator.resources.provider import ModelProviderSpec
 from fairlead_proxy.contract.keys import CallerKey, fingerprint
@@ -76,7 +78,13 @@ def secret_namespaces_of(inventory: Inventory, gateways: Mapping[str, OpenGatewa
         if gateway.document.api_keys:
             wanted.add(gateway.document.namespace)
             wanted.update(attached[gateway.document.id])
+    wanted.update(found.ref.namespace for key, found in inventory.gateways.items() if key in gateways and _ships(found))
     return frozenset(wanted)
+
+
+def _ships(found: Found[ModelGatewaySpec]) -> bool:
+    """Say whether a Secret holds the address of this gateway's ledger."""
+    return found.spec is not None and found.spec.ledger is not None and found.spec.ledger.postgres is not None
 
 
 def _may_need_secrets(spec: ModelProviderSpec | None) -> bool:

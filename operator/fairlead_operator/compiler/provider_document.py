@@ -1,8 +1,11 @@
 """From the spec of a ModelProvider to the document that the proxies load."""
 
-from decimal import Decimal
+from collections.abc import Sequence
+from itertools import zip_longest
 
+from fairlead_operator.price_book.book import PricesNow, Quote
 from fairlead_operator.resources.meta import duration_seconds
+from fairlead_operator.resources.price import PerMillionTokens
 from fairlead_operator.resources.provider import (
     CredentialSpec,
     Endpoint,
@@ -19,11 +22,11 @@ from fairlead_proxy.contract.config import (
     Model,
     Outage,
     PassiveHealth,
-    Price,
     Provider,
     Simulation,
 )
 from fairlead_proxy.contract.names import ProbeMode, ProviderType
+from fairlead_proxy.contract.price import Price, Rates, Tier, read_amount
 
 DEFAULT_URLS = {
     ProviderType.OPENAI: "https://api.openai.com/v1",
@@ -39,14 +42,21 @@ PROBED_BY_DEFAULT = frozenset({ProviderType.OPENAI, ProviderType.OPENAI_COMPATIB
 
 
 def provider_document(
-    provider_id: str, spec: ModelProviderSpec, consumers: Consumers, authorities: str = ""
+    provider_id: str,
+    spec: ModelProviderSpec,
+    consumers: Consumers,
+    authorities: str = "",
+    list_prices: Sequence[Price | None] = (),
 ) -> Provider:
-    """`authorities`: the certificates that `ca_secret_of(spec)` names, as PEM."""
+    """`authorities`: the certificates that `ca_secret_of(spec)` names, as PEM.
+
+    `list_prices`: of each model, as `list_prices_of` returns them; empty: of none.
+    """
     endpoint = spec.endpoint or Endpoint()
     return Provider(
         id=provider_id,
         type=spec.type,
-        url=(endpoint.url or _own_url(spec)).rstrip("/"),
+        url=url_of(spec),
         ca_pem=authorities,
         ca_secret=ca_secret_of(spec),
         forward_proxy=(endpoint.forward_proxy or "").rstrip("/"),
@@ -54,7 +64,7 @@ def provider_document(
         project=spec.vertex.project if spec.vertex else "",
         region=_region(spec),
         credentials=tuple(_credential(credential) for credential in spec.credentials) or (ANONYMOUS,),
-        models=tuple(_model(model) for model in spec.models),
+        models=tuple(_model(model, price) for model, price in zip_longest(spec.models, list_prices)),
         failure_domain=spec.placement.failure_domain or provider_id,
         consumers=consumers,
         passive=_passive(spec.health),
@@ -87,6 +97,36 @@ def ca_secret_of(spec: ModelProviderSpec) -> str:
     return f"{reference.name}/{reference.key}" if reference else ""
 
 
+def url_of(spec: ModelProviderSpec) -> str:
+    """Return where the provider is called, without a trailing slash."""
+    endpoint = spec.endpoint or Endpoint()
+    return (endpoint.url or _own_url(spec)).rstrip("/")
+
+
+def upstream_name_of(spec: ModelSpec) -> str:
+    """Return what the provider calls a model."""
+    return spec.upstream_name or spec.name
+
+
+def own_price_of(spec: ModelSpec) -> Price | None:
+    """Return what a model costs as its provider's owner says; None where nothing is said."""
+    if spec.price is None:
+        return None
+    tiers = tuple(Tier(above=tier.above, rates=_rates(tier.per_m_tok)) for tier in spec.price.long_context)
+    return Price(currency=spec.price.currency, rates=_rates(spec.price.per_m_tok), tiers=tiers)
+
+
+def quote_of(spec: ModelProviderSpec, model: ModelSpec, book: PricesNow) -> Quote | None:
+    """Return what the book says of a model."""
+    return book.find(spec.type, url_of(spec), upstream_name_of(model))
+
+
+def list_prices_of(spec: ModelProviderSpec, book: PricesNow) -> tuple[Price | None, ...]:
+    """Return, for each model whose owner gives no price, what it costs by the book; None: not known, or not asked."""
+    quotes = (None if model.price is not None else quote_of(spec, model, book) for model in spec.models)
+    return tuple(None if quote is None else quote.price for quote in quotes)
+
+
 def _own_url(spec: ModelProviderSpec) -> str:
     """Return the address of a type that has its own; empty for one that has none."""
     if spec.vertex:
@@ -106,32 +146,29 @@ def _credential(spec: CredentialSpec) -> Credential:
     return Credential(name=spec.name, weight=spec.weight, secret=f"{spec.secret_ref.name}/{spec.secret_ref.key}")
 
 
-def _model(spec: ModelSpec) -> Model:
+def _model(spec: ModelSpec, list_price: Price | None) -> Model:
     return Model(
         name=spec.name,
-        upstream_name=spec.upstream_name or spec.name,
+        upstream_name=upstream_name_of(spec),
         operations=tuple(spec.operations),
         capabilities=None if spec.capabilities is None else tuple(sorted(spec.capabilities)),
         context_window=spec.context_window,
-        price=_price(spec),
+        price=own_price_of(spec) or list_price,
     )
 
 
-def _price(spec: ModelSpec) -> Price | None:
-    if spec.price is None:
-        return None
-    given = spec.price.per_m_tok
-    return Price(
-        currency=spec.price.currency,
-        input=_amount(given.input),
-        cached_input=_amount(given.cached_input),
-        cache_write=_amount(given.cache_write),
-        output=_amount(given.output),
+def _rates(given: PerMillionTokens) -> Rates:
+    return Rates(
+        input=_nano(given.input),
+        cached_input=_nano(given.cached_input),
+        cache_write=_nano(given.cache_write),
+        cache_write_long=_nano(given.cache_write_long),
+        output=_nano(given.output),
     )
 
 
-def _amount(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+def _nano(text: str | None) -> int | None:
+    return None if text is None else read_amount(text)
 
 
 def _passive(spec: HealthSpec) -> PassiveHealth:

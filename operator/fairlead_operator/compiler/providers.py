@@ -8,7 +8,7 @@ import msgspec
 from fairlead_operator.compiler.authorities import find_authorities
 from fairlead_operator.compiler.last_good import find_last_good
 from fairlead_operator.compiler.memory import Kept
-from fairlead_operator.compiler.provider_document import ca_secret_of, provider_document
+from fairlead_operator.compiler.provider_document import ca_secret_of, list_prices_of, provider_document
 from fairlead_operator.compiler.references import HeldProvider, find_gateway, find_key, gateway_missing
 from fairlead_operator.compiler.rulings import ACCEPTED, NOT_LOOKED_AT, internal_error, refusal_of, resolution
 from fairlead_operator.compiler.scope import ConsumerLists, Scope
@@ -17,6 +17,7 @@ from fairlead_operator.resources.provider import ModelProviderSpec
 from fairlead_operator.verdict import Reason, Ruling, Truth, Verdict
 from fairlead_proxy.contract.config import Consumers, Provider
 from fairlead_proxy.contract.names import ProviderType
+from fairlead_proxy.contract.price import Price
 from fairlead_proxy.contract.snapshot import Fragment
 
 
@@ -40,6 +41,7 @@ class ProviderInputs:
 
     `unheld`: a failure for each of its references that leads to no gateway. `keys`: by credential name, the key or why
     there is none. `authorities`: those that vouch for it, empty where the system's do, or why there are none.
+    `list_prices`: what models cost whose owner does not say it.
     """
 
     found: Found[ModelProviderSpec]
@@ -48,6 +50,7 @@ class ProviderInputs:
     unheld: tuple[Ruling, ...]
     keys: Mapping[str, str | Ruling] = field(repr=False)
     authorities: str | Ruling
+    list_prices: tuple[Price | None, ...]
 
 
 KeptProviders = Kept[ProviderInputs, ProviderResult]
@@ -79,6 +82,7 @@ def _inputs(
         unheld=tuple(unheld),
         keys=_keys_of(found, spec.type, secrets, scope),
         authorities=_authorities_of(found, ca_secret_of(spec), scope),
+        list_prices=list_prices_of(spec, scope.prices),
     )
 
 
@@ -88,7 +92,7 @@ def _compile(inputs: ProviderInputs) -> ProviderResult:
     authorities = inputs.authorities if isinstance(inputs.authorities, str) else ""
     documents: dict[str, tuple[Provider, Fragment]] = {}
     for gateway_id, consumers in inputs.gateways.items():
-        document = provider_document(found.ref.id, inputs.spec, consumers, authorities)
+        document = provider_document(found.ref.id, inputs.spec, consumers, authorities, inputs.list_prices)
         documents[gateway_id] = document, Fragment.of(document, uid=found.uid, generation=found.generation)
     keys, missing = _sorted_out(found.ref.id, inputs.keys)
     serves = not untrusted and bool(documents or not inputs.unheld) and bool(keys or not missing)

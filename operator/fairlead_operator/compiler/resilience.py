@@ -15,6 +15,7 @@ def merge_resilience(spec: ResilienceSpec, base: Resilience) -> Resilience:
         too_long=given.context_length or base.too_long,
         filtered=given.content_filter or base.filtered,
         broken=given.mid_stream or base.broken,
+        gone=spec.client_gone or base.gone,
     )
 
 

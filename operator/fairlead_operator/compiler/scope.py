@@ -1,4 +1,4 @@
-"""What every object is compiled against: the gateways that are honoured, who is attached to them, what is in force."""
+"""What objects are compiled against: the gateways that are honoured, who is attached, what is in force, list prices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fairlead_operator.compiler.last_good import LastGood, find_last_good
 from fairlead_operator.compiler.references import OpenGateway, find_gateway
 from fairlead_operator.inventory import Inventory
+from fairlead_operator.price_book.book import NO_PRICES, PricesNow
 from fairlead_operator.resources.meta import NamespacesSelector
 from fairlead_proxy.contract.config import Consumers, Policy
 
@@ -19,12 +20,19 @@ class Scope:
     attached: Mapping[str, tuple[str, ...]]
     last_good: LastGood
     account: str
+    prices: PricesNow = NO_PRICES
 
     @classmethod
     def of(
-        cls, inventory: Inventory, gateways: Mapping[str, OpenGateway], last_good: LastGood, account: str
+        cls,
+        inventory: Inventory,
+        gateways: Mapping[str, OpenGateway],
+        last_good: LastGood,
+        account: str,
+        prices: PricesNow,
     ) -> "Scope":
-        return cls(inventory, gateways, attached_namespaces(inventory, gateways, last_good), last_good, account)
+        attached = attached_namespaces(inventory, gateways, last_good)
+        return cls(inventory, gateways, attached, last_good, account, prices)
 
 
 def attached_namespaces(

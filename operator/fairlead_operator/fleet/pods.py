@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fairlead_operator.fleet import shipper
 from fairlead_operator.resources import fleet_names
 from fairlead_operator.resources.gateway import ADMIN_PORT
+from fairlead_operator.resources.ledger import LedgerSpec
+from fairlead_operator.resources.ledger_options import spool_options
 from fairlead_proxy.contract.snapshot import SETS, SHARDS_PER_SET
 
 PROXY_PORT_OFFSET = 10_000
@@ -23,7 +26,10 @@ FILE_MODE = 0o440
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """What the pod of a proxy depends on, and so what makes a fleet roll. `ports`: where it listens."""
+    """What the pod of a proxy depends on, and so what makes a fleet roll.
+
+    `ports`: where it listens. `ledger` None: what it books goes nowhere.
+    """
 
     gateway: str
     labels: Mapping[str, str]
@@ -35,6 +41,7 @@ class PodFacts:
     ports: tuple[int, ...]
     resources: Mapping[str, Any]
     drain_seconds: float
+    ledger: LedgerSpec | None = None
 
 
 def pod_template(facts: PodFacts) -> dict[str, Any]:
@@ -57,6 +64,11 @@ def pod_template(facts: PodFacts) -> dict[str, Any]:
         "containers": [_container(facts)],
         "volumes": [{"name": "config", "projected": _projected(facts.gateway)}],
     }
+    if facts.ledger is not None:
+        spec["initContainers"] = [
+            shipper.sidecar(facts.ledger, image=facts.image, image_pull_policy=facts.image_pull_policy)
+        ]
+        spec["volumes"] += shipper.volumes(facts.ledger, file_mode=FILE_MODE)
     if facts.image_pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in facts.image_pull_secrets]
     return {"metadata": {"labels": dict(facts.labels)}, "spec": spec}
@@ -77,7 +89,7 @@ def _container(facts: PodFacts) -> dict[str, Any]:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [{"name": "config", "mountPath": CONFIG_DIRECTORY, "readOnly": True}],
+        "volumeMounts": _mounts(facts),
         # A process that lives is never killed for a configuration that it cannot read: only readiness tells that.
         "startupProbe": _probe("/healthz", period_seconds=1, failure_threshold=60),
         "livenessProbe": _probe("/healthz", period_seconds=10, failure_threshold=3),
@@ -85,8 +97,14 @@ def _container(facts: PodFacts) -> dict[str, Any]:
     }
 
 
+def _mounts(facts: PodFacts) -> list[dict[str, Any]]:
+    config = {"name": "config", "mountPath": CONFIG_DIRECTORY, "readOnly": True}
+    return [config] if facts.ledger is None else [config, shipper.spool_mount()]
+
+
 def _arguments(facts: PodFacts) -> list[str]:
     listeners = [word for port in facts.ports for word in ("--listen", f"0.0.0.0:{port}")]
+    spooling = [] if facts.ledger is None else spool_options(facts.ledger, shipper.SPOOL_DIRECTORY)
     return [
         "serve",
         "--config",
@@ -96,6 +114,7 @@ def _arguments(facts: PodFacts) -> list[str]:
         f"0.0.0.0:{ADMIN_PORT}",
         "--name",
         "$(POD_NAME)",
+        *spooling,
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from fairlead_operator.fleet.pods import PROXY_PORT_OFFSET, PodFacts, pod_template
 from fairlead_operator.resources import fleet_names
 from fairlead_operator.resources.gateway import ADMIN_PORT, ModelGatewaySpec
+from fairlead_operator.resources.ledger import LedgerSpec
 from fairlead_operator.resources.meta import NAMESPACE_NAME_LABEL, duration_seconds
 
 Manifest = Mapping[str, Any]
@@ -180,6 +181,7 @@ def _deployment(fleet: FleetSpec, settings: FleetSettings, ports: Mapping[str, i
         ports=tuple(ports.values()),
         resources=settings.resources,
         drain_seconds=drain_seconds,
+        ledger=_kept_ledger(fleet.spec),
     )
     return _object(
         fleet,
@@ -194,3 +196,8 @@ def _deployment(fleet: FleetSpec, settings: FleetSettings, ports: Mapping[str, i
             "template": pod_template(facts),
         },
     )
+
+
+def _kept_ledger(spec: ModelGatewaySpec) -> LedgerSpec | None:
+    """Return the ledger of a fleet; None where its records would go nowhere: then none are made."""
+    return spec.ledger if spec.ledger is not None and spec.ledger.has_store else None

@@ -19,6 +19,7 @@ from fairlead_operator.cluster.loop_thread import LoopThread
 from fairlead_operator.fleet.render import FleetSettings
 from fairlead_operator.handlers.following import Follower, WatchLost
 from fairlead_operator.handlers.health import HealthServer, OperatorHealth
+from fairlead_operator.price_book.shelf import Shelf
 from fairlead_operator.reconciler import Reconciler, ReconcilerSettings
 
 log = logging.getLogger(__name__)
@@ -177,7 +178,7 @@ async def _act(
                 "reconciling", extra={"gateway_namespaces": ",".join(sorted(settings.gateway_namespaces or ["*"]))}
             )
             wanted = ReconcilerSettings(fleet=settings.fleet, operator_account=settings.account)
-            reconciler = Reconciler(cluster, wanted, clock=instruments.clock)
+            reconciler = Reconciler(cluster, wanted, clock=instruments.clock, shelf=Shelf())
             group.create_task(reconciler.run(), name="reconcile")
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from fairlead_operator.resources.checks import BY_NAME, SET
 from fairlead_operator.resources.fields import NETWORK, within
+from fairlead_operator.resources.ledger import LedgerSpec
 from fairlead_operator.resources.meta import Duration, LabelSelector, Name, NamespacesSelector, Resource
 from fairlead_operator.resources.policy import ResilienceSpec
 
@@ -124,3 +125,12 @@ class ModelGatewaySpec(Resource):
         ResilienceSpec, Field(description="What rules of policies leave open: the shape of a rule's resilience.")
     ] = ResilienceSpec()
     enforce: Annotated[EnforceSpec, Field(description="Ceilings that no policy can widen.")] = EnforceSpec()
+    ledger: Annotated[
+        LedgerSpec | None,
+        Field(
+            description="Where one record of every attempt is kept: who called, what it used, what it cost. Omitted in "
+            "a cluster: nowhere, and only metrics and status count. In a cluster it must name a store (postgres, "
+            "jsonLines or otlp), for a pod's own disk goes with the pod; `fairlead run` always keeps the records in "
+            "`ledger.sqlite` in its state directory, whatever else is named."
+        ),
+    ] = None

@@ -15,6 +15,7 @@ from fairlead_proxy.contract.names import (
     Strategy,
     WhenBroken,
     WhenFiltered,
+    WhenGone,
     WhenTooLong,
 )
 
@@ -180,6 +181,14 @@ class ResilienceSpec(Resource):
     timeouts: Annotated[TimeoutsSpec, Field(description="Deadlines.")] = TimeoutsSpec()
     retry: Annotated[RetrySpec, Field(description="Repeats on the same target.")] = RetrySpec()
     fallback: Annotated[FallbackSpec, Field(description="When the next target is tried.")] = FallbackSpec()
+    client_gone: Annotated[
+        WhenGone | None,
+        Field(
+            description="What becomes of an attempt whose caller leaves. Cancel: the provider is told at once, and "
+            "what it does not count is estimated. Drain: its answer is heard out for 2 seconds at most, so that its "
+            "own count is booked; what it makes meanwhile is paid for. Built in: Cancel."
+        ),
+    ] = None
 
 
 class RuleSpec(Resource):

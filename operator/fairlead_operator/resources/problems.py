@@ -17,11 +17,11 @@ from fairlead_operator.resources.meta import (
     NAME_PATTERN,
 )
 from fairlead_operator.resources.policy import INTENT_PATTERN, VIRTUAL_MODEL_PATTERN
+from fairlead_operator.resources.price import CURRENCY_PATTERN
 from fairlead_operator.resources.provider import (
     AWS_REGION_PATTERN,
     AZURE_VERSION_PATTERN,
     CAPABILITY_PATTERN,
-    CURRENCY_PATTERN,
     FAILURE_DOMAIN_PATTERN,
     MODEL_NAME_PATTERN,
     SECRET_KEY_PATTERN,
@@ -45,7 +45,7 @@ _QUIET = ("credentials", "url", "forwardProxy", "headers")
 _REMEDIES: dict[str, str] = {
     NAME_PATTERN: "write lower-case letters, digits and hyphens, as in my-name",
     DURATION_PATTERN: "write a duration such as 250ms, 30s, 5m or 1h30m",
-    DECIMAL_PATTERN: 'write a decimal number in quotes, such as "1.25"',
+    DECIMAL_PATTERN: 'write a decimal number in quotes, such as "1.25", of at most 9 digits on each side of the point',
     FRACTION_PATTERN: 'write a number from 0 to 1 in quotes, such as "0.5"',
     LABEL_KEY_PATTERN: "write the name of a label, such as example.com/team",
     URL_PATTERN: "write https://host/path in ASCII, without user, query or fragment",

@@ -7,7 +7,6 @@ from pydantic import Field
 from fairlead_operator.resources.checks import BY_NAME, SET
 from fairlead_operator.resources.fields import BASE_URL, FORWARD_PROXY_PATTERN, URL_PATTERN, within
 from fairlead_operator.resources.meta import (
-    DECIMAL_PATTERN,
     Duration,
     Fraction,
     Name,
@@ -15,13 +14,13 @@ from fairlead_operator.resources.meta import (
     ObjectReference,
     Resource,
 )
+from fairlead_operator.resources.price import PriceSpec
 from fairlead_proxy.contract.names import FailureClass, Operation, ProbeMode, ProviderType
 
 MODEL_NAME_PATTERN = r"^[A-Za-z0-9._:@-]+$"
 SECRET_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"  # noqa: S105 (a pattern, not a secret)
 SECRET_KEY_PATTERN = r"^[-._a-zA-Z0-9]+$"  # noqa: S105
 CAPABILITY_PATTERN = r"^[a-z][A-Za-z]*$"
-CURRENCY_PATTERN = r"^[A-Z]{3}$"
 FAILURE_DOMAIN_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
 UPSTREAM_NAME_PATTERN = r"^[!-~]+$"
 AZURE_VERSION_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$"
@@ -32,7 +31,6 @@ AWS_REGION_PATTERN = r"^[a-z]{2,4}(-[a-z]+)+-[0-9]+$"
 """Source: https://docs.aws.amazon.com/general/latest/gr/bedrock.html"""
 ModelOperation = Literal[Operation.CHAT, Operation.RESPONSES]
 ModelName = Annotated[str, Field(min_length=1, max_length=128, pattern=MODEL_NAME_PATTERN)]
-Amount = Annotated[str, Field(max_length=20, pattern=DECIMAL_PATTERN)]
 
 
 class AuthorityReference(Resource):
@@ -141,22 +139,6 @@ class Placement(Resource):
     ] = None
 
 
-class PerMillionTokens(Resource):
-    """Prices per million tokens; omit what is not known: it is never taken for 0."""
-
-    input: Annotated[Amount | None, Field(description="Price of a million input tokens.")] = None
-    cached_input: Annotated[Amount | None, Field(description="Of cached input; omitted: as input.")] = None
-    cache_write: Annotated[Amount | None, Field(description="Of input written to a cache; omitted: as input.")] = None
-    output: Annotated[Amount | None, Field(description="Price of a million output tokens.")] = None
-
-
-class PriceSpec(Resource):
-    """What a model costs."""
-
-    currency: Annotated[str, Field(description="ISO 4217 code.", max_length=3, pattern=CURRENCY_PATTERN)] = "USD"
-    per_m_tok: Annotated[PerMillionTokens, Field(alias="perMTok", description="Prices per million tokens.")]
-
-
 class ModelSpec(Resource):
     """One model of this provider."""
 
@@ -201,9 +183,13 @@ class ModelSpec(Resource):
             le=100_000_000,
         ),
     ] = None
-    price: Annotated[PriceSpec | None, Field(description="What the model costs; omitted: unknown, which is not 0.")] = (
-        None
-    )
+    price: Annotated[
+        PriceSpec | None,
+        Field(
+            description="What the model costs. Omitted: what the price book has for it, which `fairlead prices` shows. "
+            "A price that is in neither is unknown, which is not 0."
+        ),
+    ] = None
 
 
 class PassiveHealthSpec(Resource):

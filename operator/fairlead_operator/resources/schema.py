@@ -59,6 +59,7 @@ def _condition(column: str, condition: str, field: str = "status", *, wide: bool
 
 _AGE = Column("Age", ".metadata.creationTimestamp", "date")
 _REASON = _condition("Reason", "Ready", "reason", wide=True)
+_COST_TODAY = Column("Cost-Today", ".status.usage.cost[0].amount", wide=True)
 
 KINDS: dict[Kind, KindFacts] = {
     Kind.MODEL_PROVIDER: KindFacts(
@@ -73,6 +74,7 @@ KINDS: dict[Kind, KindFacts] = {
             Column("Since", ".status.health.since", "date"),
             Column("TTFT-P95", ".status.health.ttftP95"),
             Column("Used-By", ".status.dependents.policies", "integer"),
+            _COST_TODAY,
             _REASON,
             _AGE,
         ),
@@ -88,6 +90,7 @@ KINDS: dict[Kind, KindFacts] = {
             Column("Active", ".status.rules[0].active"),
             _condition("Redundant", "Redundant"),
             Column("Gateway", ".spec.gatewayRef.name"),
+            _COST_TODAY,
             _REASON,
             _AGE,
         ),

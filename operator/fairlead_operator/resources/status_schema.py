@@ -101,11 +101,44 @@ class DependentsStatus(StatusPart):
     sole_target_of: Annotated[Count, Field(description="Policies with a rule that has no other target.")]
 
 
+class AmountStatus(StatusPart):
+    """An amount of one currency."""
+
+    currency: Annotated[str, Field(description="Code of the currency, such as USD.", max_length=16)]
+    amount: Annotated[str, Field(description="Decimal, rounded.", max_length=32)]
+
+
+class UsageStatus(StatusPart):
+    """What was used on one day, as the proxies counted it."""
+
+    day: Annotated[str, Field(description="The day in UTC, such as 2026-11-27.", max_length=10)]
+    input_tokens: Annotated[Count, Field(description="Tokens that went in, cached ones included.")]
+    output_tokens: Annotated[Count, Field(description="Tokens that came out.")]
+    cost: Annotated[
+        list[AmountStatus],
+        Field(description="What the attempts with a known price cost; empty where no price is known.", max_length=8),
+        ListType("currency"),
+    ] = []
+    unpriced_attempts: Annotated[
+        Count, Field(description="Attempts that used tokens whose price is not known; `cost` leaves them out.")
+    ]
+    estimated_attempts: Annotated[
+        Count, Field(description="Attempts whose tokens were estimated, since no provider told them.")
+    ]
+
+
 class ModelProviderStatus(CommonStatus):
     """What is known of the provider."""
 
     health: Annotated[HealthStatus | None, Field(description="What the proxies observed.")] = None
     dependents: Annotated[DependentsStatus | None, Field(description="Who uses it.")] = None
+    usage: Annotated[
+        UsageStatus | None,
+        Field(
+            description="What all its callers together used today, with two digits, and written anew only where that "
+            "differs by more than a tenth: `fairlead cost` is exact. Absent where nothing was used yet."
+        ),
+    ] = None
 
 
 class RuleStatus(StatusPart):
@@ -126,6 +159,13 @@ class RoutePolicyStatus(CommonStatus):
     """How the policy is served."""
 
     rules: Annotated[list[RuleStatus], Field(description="Its rules, in their order.", max_length=64)] = []
+    usage: Annotated[
+        UsageStatus | None,
+        Field(
+            description="What its callers used today at all targets, with two digits, and written anew only where that "
+            "differs by more than a tenth: `fairlead cost` is exact. Absent where nothing was used yet."
+        ),
+    ] = None
 
 
 class ProxiesStatus(StatusPart):

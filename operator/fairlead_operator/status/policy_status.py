@@ -55,7 +55,9 @@ class RuleStatus:
         return shown
 
 
-def policy_status(verdict: Verdict, programmed: Condition, facts: Facts, previous: Status) -> dict[str, Any]:
+def policy_status(
+    verdict: Verdict, programmed: Condition, facts: Facts, previous: Status, usage: Status | None = None
+) -> dict[str, Any]:
     """Return the whole status; `programmed` is ruled already."""
     configured = [
         Condition.of(ConditionType.ACCEPTED, verdict.accepted),
@@ -70,16 +72,16 @@ def policy_status(verdict: Verdict, programmed: Condition, facts: Facts, previou
         available, shown = before, list(previous.get("rules", shown))
     redundant = Condition.of(ConditionType.REDUNDANT, verdict.redundant or UNRULED)
     conditions = [readiness(configured), *configured, available, redundant]
-    status = {
+    status: dict[str, Any] = {
         "observedGeneration": verdict.generation,
         "conditions": write_conditions(conditions, verdict.generation, previous, facts.now),
         "rules": shown,
     }
-    return _fit(status)
+    return _fit(status if usage is None else {**status, "usage": usage})
 
 
 def policy_evidence(verdict: Verdict, facts: Facts) -> Hashable:
-    """Return all of the facts that a policy's status is made of, but Programmed."""
+    """Return all of the facts that a policy's status is made of, but Programmed and what was used."""
     sights = tuple(facts.sight_of(target) for target in verdict.targets) if _is_served(verdict) else ()
     return sights, facts.settling()
 

@@ -22,7 +22,9 @@ from fairlead_operator.verdict import Reason, Truth, Verdict
 PARTS_SHOWN = 20
 
 
-def provider_status(verdict: Verdict, programmed: Condition, facts: Facts, previous: Status) -> dict[str, Any]:
+def provider_status(
+    verdict: Verdict, programmed: Condition, facts: Facts, previous: Status, usage: Status | None = None
+) -> dict[str, Any]:
     """Return the whole status; `programmed` is ruled already."""
     health = facts.health_of(verdict.ref.id)
     configured = [
@@ -35,7 +37,7 @@ def provider_status(verdict: Verdict, programmed: Condition, facts: Facts, previ
     else:
         healthy, shown = _healthy(health, facts, previous), _health(verdict, health, facts, previous)
     conditions = [readiness(configured), *configured, healthy]
-    return {
+    status = {
         "observedGeneration": verdict.generation,
         "conditions": write_conditions(conditions, verdict.generation, previous, facts.now),
         "health": shown,
@@ -45,10 +47,11 @@ def provider_status(verdict: Verdict, programmed: Condition, facts: Facts, previ
             "soleTargetOf": len(verdict.sole_target_of),
         },
     }
+    return status if usage is None else {**status, "usage": usage}
 
 
 def provider_evidence(verdict: Verdict, facts: Facts) -> Hashable:
-    """Return all of the facts that a provider's status is made of, but Programmed."""
+    """Return all of the facts that a provider's status is made of, but Programmed and what was used."""
     return facts.health_of(verdict.ref.id), facts.health.silent, facts.settling(), _ready_proxies(verdict, facts)
 
 

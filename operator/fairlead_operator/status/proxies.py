@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fairlead_operator.heard import HeardProxy
+from fairlead_operator.status.spending import FleetUsage, UsageLog
 
 REVISIONS_KEPT = 32
 SETTLING_SECONDS = 10.0
@@ -53,6 +54,7 @@ class FleetView:
     `settling`: a proxy that has just become ready has not been heard yet, so that what we know may be too little.
     `silenced`: proxies that were heard in the last minute and now have gone, or say nothing. `unknown`: the ready ones
     on a revision that we did not publish, or no longer remember: they must be asked what they have in force.
+    `usage`: what the fleet used today.
     """
 
     gateway: str
@@ -66,6 +68,7 @@ class FleetView:
     settling: bool = False
     silenced: tuple[HeardProxy, ...] = ()
     unknown: tuple[str, ...] = ()
+    usage: FleetUsage = field(default_factory=FleetUsage, repr=False, compare=False)
     _everywhere: frozenset[str] = field(init=False, repr=False, compare=False)
     _refused: frozenset[str] = field(init=False, repr=False, compare=False)
 
@@ -95,6 +98,7 @@ class FleetLog:
         self._behind_since: float | None = None
         self._empty_since: float | None = None
         self._heard: dict[str, HeardProxy] = {}
+        self._usage = UsageLog()
 
     def note_published(self, revision: str, hashes: Iterable[str], now: float) -> None:
         """Note the revision that is published now; also the one that was found published at the start."""
@@ -128,6 +132,7 @@ class FleetLog:
             settling=any(not proxy.revision and now - proxy.since < SETTLING_SECONDS for proxy in ready),
             silenced=self._silenced(proxies, now),
             unknown=tuple(proxy.name for proxy in proxies if proxy.ready and self._is_unknown(proxy)),
+            usage=self._usage.view(proxies, now),
         )
 
     def _silenced(self, proxies: Sequence[HeardProxy], now: float) -> tuple[HeardProxy, ...]:

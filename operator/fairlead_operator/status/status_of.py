@@ -12,11 +12,11 @@ from fairlead_operator.status.provider_status import provider_status
 from fairlead_operator.verdict import Verdict
 
 
-def status_of(verdict: Verdict, facts: Facts, previous: Status) -> dict[str, Any] | None:
+def status_of(verdict: Verdict, facts: Facts, previous: Status, usage: Status | None = None) -> dict[str, Any] | None:
     """Return the whole status of an object; None while it is too early: look again within half a second.
 
-    `previous` is the status that the object has now. Early is an edit whose acknowledgement may still come in time,
-    so that one edit makes one write.
+    `previous` is the status that the object has now; `usage` is what it shows of the day (see spending.py). Early is an
+    edit whose acknowledgement may still come in time, so that one edit makes one write.
     """
     if verdict.ref.kind is Kind.MODEL_GATEWAY:
         ruling = rule_fleet_programmed(verdict, facts.fleets.get(verdict.ref.id), facts.now)
@@ -31,5 +31,5 @@ def status_of(verdict: Verdict, facts: Facts, previous: Status) -> dict[str, Any
     if programmed is None:
         return None
     if verdict.ref.kind is Kind.MODEL_PROVIDER:
-        return provider_status(verdict, programmed, facts, previous)
-    return policy_status(verdict, programmed, facts, previous)
+        return provider_status(verdict, programmed, facts, previous, usage)
+    return policy_status(verdict, programmed, facts, previous, usage)

@@ -12,6 +12,7 @@ from fairlead_operator.status.facts import Facts
 from fairlead_operator.status.policy_status import policy_evidence
 from fairlead_operator.status.programmed import rule_programmed
 from fairlead_operator.status.provider_status import provider_evidence
+from fairlead_operator.status.spending import DaysUsage
 from fairlead_operator.status.status_of import status_of
 from fairlead_operator.status.write_budget import Change, StatusLedger, change_between
 from fairlead_operator.verdict import Verdict
@@ -24,6 +25,7 @@ class _Basis:
     verdict: Verdict
     previous: Status
     evidence: Hashable
+    usage: Status | None
 
 
 class Told:
@@ -31,6 +33,7 @@ class Told:
 
     def __init__(self) -> None:
         self._told: dict[ObjectRef, _Basis] = {}
+        self._usage = DaysUsage()
 
     def changed(
         self, verdicts: Mapping[ObjectRef, Verdict], inventory: Inventory, facts: Facts, ledger: StatusLedger
@@ -47,11 +50,12 @@ class Told:
             if found is None or (found.uid, found.generation) != (verdict.uid, verdict.generation):
                 continue
             previous = ledger.status_now(found)
-            basis = _basis(verdict, previous, facts)
+            usage = self._used(verdict, previous, facts)
+            basis = _basis(verdict, previous, facts, usage)
             if basis is not None and before.get(ref) == basis:
                 self._told[ref] = basis
                 continue
-            status = status_of(verdict, facts, previous)
+            status = status_of(verdict, facts, previous, usage)
             if status is None:
                 early = True
                 continue
@@ -60,8 +64,14 @@ class Told:
                 self._told[ref] = basis
         return wanted, early
 
+    def _used(self, verdict: Verdict, previous: Status, facts: Facts) -> Status | None:
+        if verdict.ref.kind is Kind.MODEL_GATEWAY:
+            return None
+        fleets = (fleet.usage for fleet in facts.fleets.values())
+        return self._usage.shown(verdict.ref, verdict.uid, previous, fleets, facts.now)
 
-def _basis(verdict: Verdict, previous: Status, facts: Facts) -> _Basis | None:
+
+def _basis(verdict: Verdict, previous: Status, facts: Facts, usage: Status | None) -> _Basis | None:
     """Return what the status is made of; None where time itself changes it, or there are few such objects anyway."""
     if verdict.ref.kind is Kind.MODEL_GATEWAY:
         return None
@@ -69,4 +79,4 @@ def _basis(verdict: Verdict, previous: Status, facts: Facts) -> _Basis | None:
     if programmed is None:
         return None
     evidence = policy_evidence if verdict.ref.kind is Kind.ROUTE_POLICY else provider_evidence
-    return _Basis(verdict, previous, (programmed, evidence(verdict, facts)))
+    return _Basis(verdict, previous, (programmed, evidence(verdict, facts)), usage)

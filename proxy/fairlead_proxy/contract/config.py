@@ -1,7 +1,5 @@
 """The configuration that a fleet of proxies serves: what the compiler makes and what the proxy loads."""
 
-from decimal import Decimal
-
 from msgspec import Struct
 
 from fairlead_proxy.contract.names import (
@@ -13,18 +11,10 @@ from fairlead_proxy.contract.names import (
     Strategy,
     WhenBroken,
     WhenFiltered,
+    WhenGone,
     WhenTooLong,
 )
-
-
-class Price(Struct, frozen=True, kw_only=True):
-    """What a model costs, in `currency` per million tokens; None where the owner gave no figure."""
-
-    currency: str = "USD"
-    input: Decimal | None = None
-    cached_input: Decimal | None = None
-    cache_write: Decimal | None = None
-    output: Decimal | None = None
+from fairlead_proxy.contract.price import Price
 
 
 class Model(Struct, frozen=True, kw_only=True):
@@ -158,6 +148,7 @@ class Resilience(Struct, frozen=True, kw_only=True):
     too_long: WhenTooLong = WhenTooLong.TO_LARGER
     filtered: WhenFiltered = WhenFiltered.DENY
     broken: WhenBroken = WhenBroken.ERROR
+    gone: WhenGone = WhenGone.CANCEL
 
 
 class Target(Struct, frozen=True, kw_only=True):

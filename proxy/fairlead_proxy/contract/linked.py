@@ -27,9 +27,10 @@ class Shelf:
     whether it still holds.
     """
 
-    __slots__ = ("kind", "other_berths", "plain_berth", "stream_berth", "tally")
+    __slots__ = ("booked", "kind", "other_berths", "plain_berth", "stream_berth", "tally")
 
     def __init__(self) -> None:
+        self.booked: object = None
         self.plain_berth: object = None
         self.stream_berth: object = None
         self.other_berths: object = None

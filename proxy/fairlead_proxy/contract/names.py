@@ -89,6 +89,13 @@ class WhenBroken(Name):
     CONTINUE = "Continue"
 
 
+class WhenGone(Name):
+    """What becomes of an attempt whose caller leaves: it is cancelled, or heard out for a moment for its counts."""
+
+    CANCEL = "Cancel"
+    DRAIN = "Drain"
+
+
 class ProbeMode(Name):
     NONE = "None"
     LIST_MODELS = "ListModels"

@@ -6,6 +6,7 @@ All instants are Unix seconds on the clock of the proxy; `ProxyReport.now` lets 
 from msgspec import Struct
 
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode
+from fairlead_proxy.contract.usage_of_day import UsageOfDay
 
 ALL_MODELS = ""
 """The model of a cooldown or probe that concerns every model of a credential."""
@@ -99,7 +100,10 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
 
 class ProxyReport(Struct, frozen=True, kw_only=True):
-    """Everything that one proxy tells. `sequence` grows with each change; `revision` and `keys` are those in force."""
+    """Everything that one proxy tells. `sequence` grows with each change; `revision` and `keys` are those in force.
+
+    `started_at` tells lives of a process of the same name apart; `usage` is what this life used today, and is no news.
+    """
 
     proxy: str
     sequence: int
@@ -113,3 +117,5 @@ class ProxyReport(Struct, frozen=True, kw_only=True):
     observations: tuple[Observation, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
     fragments: dict[str, str] | None = None
+    started_at: float = 0.0
+    usage: UsageOfDay | None = None

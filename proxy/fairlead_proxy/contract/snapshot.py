@@ -12,8 +12,8 @@ import msgspec
 from fairlead_proxy.contract.config import Gateway, Policy, Provider
 from fairlead_proxy.contract.linked import GatewayConfig, Linking
 
-FORMAT = 1
-"""The format that this code writes, and the newest that it reads."""
+FORMAT = 2
+"""The format that this code writes, and the newest that it reads. 2: prices are whole numbers, and have tiers."""
 
 SHARD_BYTES = 768 * 1024
 SHARDS_PER_SET = 8

@@ -220,7 +220,7 @@ class Relay(Protocol):
         ...
 
     def usage_so_far(self, prompt_tokens: int) -> Usage:
-        """Return `usage`, or an estimate from the prompt's and the text relayed so far."""
+        """Return `usage` where it counts all that came; else an estimate, by the length of what it lacks."""
         ...
 
 

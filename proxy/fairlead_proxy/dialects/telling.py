@@ -283,4 +283,5 @@ def sum_of(one: Usage, other: Usage) -> Usage:
         one.cache_write_tokens + other.cache_write_tokens,
         one.reasoning_tokens + other.reasoning_tokens,
         one.estimated or other.estimated,
+        one.cache_write_long_tokens + other.cache_write_long_tokens,
     )

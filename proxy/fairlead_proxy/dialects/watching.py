@@ -1,5 +1,7 @@
 """What a relay notes of a stream on its way, and holds back of it: content, its end, what it took."""
 
+import msgspec
+
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN
 from fairlead_proxy.dialects.failures import malformed
@@ -16,29 +18,36 @@ _FILTERED = frozenset({Stop.FILTERED, Stop.REFUSED})
 class Watching:
     """`has_content`: what the caller asked for has begun to come. `filtered`: it ended, and nothing had come."""
 
-    __slots__ = ("content_bytes", "filtered", "has_content", "usage")
+    __slots__ = ("_counted_bytes", "_stopped", "content_bytes", "filtered", "has_content", "usage")
 
     def __init__(self) -> None:
         self.has_content = False
         self.filtered = False
         self.content_bytes = 0
         self.usage: Usage | None = None
+        self._counted_bytes = 0
+        """How much content had come when `usage` was told."""
+        self._stopped = False
 
     def note(self, event: StreamEvent) -> None:
         if isinstance(event, PartGrew):
             self.content_bytes += len(event.text)
         if isinstance(event, UsageTold):
             self.usage = event.usage
-        elif isinstance(event, ChoiceEnded) and event.stop in _FILTERED and not self.has_content:
-            self.filtered = True
-        elif is_content(event):
+            self._counted_bytes = self.content_bytes
+            return
+        if isinstance(event, ChoiceEnded):
+            self._stopped = True
+            if event.stop in _FILTERED and not self.has_content:
+                self.filtered = True
+                return
+        if is_content(event):
             self.has_content = True
 
     def usage_so_far(self, prompt_tokens: int) -> Usage:
         """See Relay."""
-        if self.usage is not None:
-            return self.usage
-        return Usage(prompt_tokens, -(-self.content_bytes // BYTES_PER_TOKEN), estimated=True)
+        uncounted = self.content_bytes - self._counted_bytes
+        return so_far(self.usage, prompt_tokens, uncounted, whole=self._stopped)
 
     def ended_without_content(self, held: bytes) -> UpstreamFailure:
         """Return what it means; `held`: all that came. A stream that was filtered its caller may have as it is."""
@@ -50,6 +59,20 @@ class Watching:
             status=200,
             relayed=Relayed(200, "text/event-stream", held),
         )
+
+
+def so_far(counted: Usage | None, prompt_tokens: int, uncounted_bytes: int, *, whole: bool) -> Usage:
+    """Return what was used by an answer that is not, or may not be, complete.
+
+    `counted`: what the provider told last, `uncounted_bytes`: the text that came after it, or all. `whole`: the answer
+    had its last content. Some vendors tell a first count with the first event, which is not yet what they will charge.
+    """
+    if counted is None:
+        return Usage(prompt_tokens, -(-uncounted_bytes // BYTES_PER_TOKEN), estimated=True)
+    if whole and not uncounted_bytes:
+        return counted
+    output = counted.output_tokens + -(-uncounted_bytes // BYTES_PER_TOKEN)
+    return msgspec.structs.replace(counted, output_tokens=output, estimated=True)
 
 
 class HoldingRelay:

@@ -1,10 +1,9 @@
 """What came of one attempt: read by breaker, health window, metrics and log, none of which knows another."""
 
-from decimal import Decimal
-
 from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
+from fairlead_proxy.contract.price import HALF, MILLION, Price
 from fairlead_proxy.exchange.usage import Usage
 
 
@@ -13,12 +12,13 @@ class Outcome:
 
     `cell` is the step's own, in the call's mode. `first_byte_at` is the first byte of the answer's body,
     `first_token_at` its first content (streams only). `committed`: something of this attempt reached the client.
-    `lost`: what of the request this target was not told, for want of words in its dialect.
+    `cost`: what `cost_of` says of `usage`, in nano-units of `currency`. `lost`: what of the request this target was not
+    told, for want of words in its dialect.
     """
 
     __slots__ = (
-        "cell", "committed", "detail", "ended_at", "failure", "first_byte_at", "first_token_at", "lost", "operation",
-        "retry_after_seconds", "started_at", "status", "step", "usage",
+        "cell", "committed", "cost", "detail", "ended_at", "failure", "first_byte_at", "first_token_at", "lost",
+        "operation", "retry_after_seconds", "started_at", "status", "step", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -36,6 +36,7 @@ class Outcome:
         retry_after_seconds: float | None = None,
         committed: bool = False,
         usage: Usage | None = None,
+        cost: int | None = None,
         lost: tuple[str, ...] = (),
     ) -> None:
         self.step = step
@@ -51,6 +52,7 @@ class Outcome:
         self.retry_after_seconds = retry_after_seconds
         self.committed = committed
         self.usage = usage
+        self.cost = cost
         self.lost = lost
 
     @property
@@ -66,11 +68,17 @@ class Outcome:
         return self.cell.mode
 
     @property
-    def cost(self) -> Decimal | None:
-        """Return what the attempt cost, in `currency`; None where nothing was used, or a price is unknown."""
-        return None if self.usage is None else self.usage.cost(self.step.model.price)
-
-    @property
     def currency(self) -> str:
         price = self.step.model.price
         return "" if price is None else price.currency
+
+
+def cost_of(usage: Usage | None, price: Price | None) -> int | None:
+    """Return what so much costs, in nano-units; None where nothing was used, or a price that is needed is unknown."""
+    if usage is None or price is None:
+        return None
+    if not (usage.cached_input_tokens or usage.cache_write_tokens or usage.cache_write_long_tokens or price.tiers):
+        rates, read, output = price.rates, usage.input_tokens, usage.output_tokens
+        if rates.input is not None and rates.output is not None and read >= 0 and output >= 0:
+            return (read * rates.input + output * rates.output + HALF) // MILLION  # as nearly every call ends
+    return usage.cost(price)

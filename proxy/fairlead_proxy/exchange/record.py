@@ -1,7 +1,5 @@
 """One call as it is told afterwards: filled in while it lives, read by log, ring and metrics. Never any content."""
 
-from decimal import Decimal
-
 from fairlead_proxy.contract.names import Operation
 from fairlead_proxy.decision.facts import CallFacts
 from fairlead_proxy.decision.plan import Plan
@@ -114,26 +112,23 @@ class CallRecord:
             first = next((each.first_token_at for each in self.earlier if each.first_token_at is not None), first)
         return None if first is None else first - self.started_at
 
-    def cost_in(self, currency: str) -> Decimal | None:
-        """Return what the attempts cost that were priced in this currency; None where none was."""
+    def cost_in(self, currency: str) -> int | None:
+        """Return what the attempts cost that were priced in this currency, in its nano-units; None where none was."""
         last = self.last
         if last is None:
             return None
         if not self.earlier:
-            usage, price = last.usage, last.step.model.price
-            return usage.cost(price) if usage is not None and price is not None and price.currency == currency else None
+            return last.cost if last.currency == currency else None
         costs = [outcome.cost for outcome in self.outcomes if outcome.currency == currency]
         priced = [cost for cost in costs if cost is not None]
-        if len(priced) < 2:
-            return priced[0] if priced else None
-        return sum(priced, Decimal(0))
+        return sum(priced) if priced else None
 
     @property
-    def cost(self) -> dict[str, Decimal]:
-        """What the call's attempts cost, by currency."""
-        sums: dict[str, Decimal] = {}
+    def cost(self) -> dict[str, int]:
+        """What the call's attempts cost, by currency, in its nano-units."""
+        sums: dict[str, int] = {}
         for outcome in self.outcomes:
             cost = outcome.cost
             if cost is not None:
-                sums[outcome.currency] = sums.get(outcome.currency, Decimal(0)) + cost
+                sums[outcome.currency] = sums.get(outcome.currency, 0) + cost
         return sums

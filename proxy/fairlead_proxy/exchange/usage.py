@@ -1,17 +1,16 @@
 """The tokens of one attempt, and what they cost."""
 
-from decimal import Decimal
-
 from msgspec import Struct
 
-from fairlead_proxy.contract.config import Price
-
-_NOTHING = Decimal(0)
-_MILLION = Decimal(1_000_000)
+from fairlead_proxy.contract.price import Price
 
 
 class Usage(Struct, frozen=True, gc=False):
-    """Tokens of one attempt. `input_tokens` includes cached ones; `estimated` where no provider reported them."""
+    """Tokens of one attempt; `estimated` where no provider reported them.
+
+    `input_tokens` includes those read from a cache and those written to one: `cache_write_tokens` for minutes,
+    `cache_write_long_tokens` for an hour.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -19,33 +18,24 @@ class Usage(Struct, frozen=True, gc=False):
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     estimated: bool = False
+    cache_write_long_tokens: int = 0
 
-    def cost(self, price: Price | None) -> Decimal | None:
-        """Return what these tokens cost in the price's currency; None where a price that is needed is unknown."""
+    def cost(self, price: Price | None) -> int | None:
+        """Return what these tokens cost in nano-units of the price's currency, rounded half up.
+
+        None where a price that is needed is unknown. A count below 0 is taken for 0.
+        """
         if price is None:
             return None
-        cached, written = self.cached_input_tokens, self.cache_write_tokens
-        plain, output = self.input_tokens - cached - written, self.output_tokens
-        if not cached and not written and plain > 0 and output > 0 and price.input and price.output:
-            return (plain * price.input + output * price.output) / _MILLION  # as nearly every call ends
-        total = _NOTHING
-        if plain > 0:
-            if price.input is None:
-                return None
-            total = plain * price.input
-        if cached > 0 or written > 0:
-            for tokens, per_million in ((cached, price.cached_input), (written, price.cache_write)):
-                per_million = per_million if per_million is not None else price.input
-                if tokens > 0 and per_million is None:
-                    return None
-                total += max(tokens, 0) * (per_million or _NOTHING)
-        if output > 0:
-            if price.output is None:
-                return None
-            total += output * price.output
-        return total / _MILLION
+        return price.cost(
+            max(self.plain_input_tokens, 0),
+            max(self.cached_input_tokens, 0),
+            max(self.cache_write_tokens, 0),
+            max(self.cache_write_long_tokens, 0),
+            max(self.output_tokens, 0),
+        )
 
     @property
     def plain_input_tokens(self) -> int:
         """The prompt's tokens that no cache had anything to do with."""
-        return self.input_tokens - self.cached_input_tokens - self.cache_write_tokens
+        return self.input_tokens - self.cached_input_tokens - self.cache_write_tokens - self.cache_write_long_tokens

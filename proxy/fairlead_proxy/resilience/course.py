@@ -5,7 +5,7 @@ from random import Random
 
 from fairlead_proxy.contract.config import Resilience
 from fairlead_proxy.contract.linked import Step
-from fairlead_proxy.contract.names import FailureClass, Mode, WhenBroken, WhenFiltered, WhenTooLong
+from fairlead_proxy.contract.names import FailureClass, Mode, WhenBroken, WhenFiltered, WhenGone, WhenTooLong
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.resilience.retry import Repeats
@@ -87,6 +87,11 @@ class Course:
     def goes_on(self, failure: FailureClass) -> bool:
         """Say whether another target may go on with a stream that broke after content."""
         return self._resilience.broken is WhenBroken.CONTINUE and failure in self._resilience.fallback_when
+
+    @property
+    def drains(self) -> bool:
+        """Say whether an attempt whose caller leaves is heard out for a moment."""
+        return self._resilience.gone is WhenGone.DRAIN
 
     def narrow(self, fits: Callable[[Step], bool]) -> None:
         """From here on try only such steps, and of those only what was let through before."""

@@ -41,9 +41,13 @@ from fairlead_proxy.server.settings import Settings, StartRefused
 from fairlead_proxy.server.steady_clock import steady_clock
 from fairlead_proxy.server.tenant import Tenant
 from fairlead_proxy.telemetry.access_log import LINE_FORMATS, AccessLog
+from fairlead_proxy.telemetry.booking import Booking
+from fairlead_proxy.telemetry.day import DayOfUse
 from fairlead_proxy.telemetry.decisions import DecisionRing
-from fairlead_proxy.telemetry.journal import Journal
+from fairlead_proxy.telemetry.journal import Journal, Reader
 from fairlead_proxy.telemetry.metrics import Metrics
+from fairlead_proxy.telemetry.spool import Spool
+from fairlead_proxy.telemetry.spool_figures import SpoolFigures
 from fairlead_proxy.upstream.prober import Prober
 from fairlead_proxy.upstream.signing.signers import Signers
 from fairlead_proxy.upstream.transports import Transports
@@ -96,9 +100,19 @@ class Proxy:
         self._metrics.show_health(lambda: self._health.observations(self._clock()))
         self._metrics.show_tasks(lambda: len(asyncio.all_tasks()))
         access_log = AccessLog(self._lines.write, LINE_FORMATS[settings.log_format]())
-        self._journal.hand_to(
-            self._breakers.after_calls, self._health.record_calls, self._metrics.count, access_log.tell
-        )
+        readers: list[Reader] = [
+            self._breakers.after_calls,
+            self._health.record_calls,
+            self._metrics.count,
+            access_log.tell,
+        ]
+        self._spool = _open_spool(settings, self._clock())
+        booking = None
+        if self._spool is not None:
+            booking = Booking(self._spool, settings.name, self._gateway_id)
+            readers.append(booking.book)
+            registry.register(SpoolFigures(self._spool.counters, self._spool.root))
+        self._journal.hand_to(*readers)
         self._source = ConfigSource(settings.config, on_swap=self._swapped, on_refused=self._refused)
         self._transports = Transports(self._egress)
         self._signers = Signers(self._transports.network, self._clock)
@@ -112,6 +126,7 @@ class Proxy:
             journal=self._journal,
             unix=self._clock,
             rng=rng,
+            booking=booking,
         )
         self._gateway = Gateway(gear)
         self._prober = Prober(
@@ -134,7 +149,10 @@ class Proxy:
             clock=time.time,
             record_refusal=self._record_refusal,
         )
-        reporter = Reporter(settings.name, self._source, self._serving, self._health, self._news, self._clock)
+        self._day = DayOfUse(self._metrics.used_so_far, self._clock())
+        reporter = Reporter(
+            settings.name, self._source, self._serving, self._health, self._news, self._clock, self._day.usage
+        )
         self._admin = Admin(self._source, self._serving, reporter, self._news, decisions, registry, self._take_duties)
         self._listeners: list[Listener] = []
         self._tenant_listeners: list[Listener] = []
@@ -150,6 +168,7 @@ class Proxy:
             if self._settings.admin is not None:
                 await self._listen(self._admin, self._settings.admin, ADMIN_LIMITS, "--admin")
             self._own(self._source.run(), "watch the configuration")
+            self._own(self._day.see_midnights(self._clock), "see midnights")
             await _first_of(self._complete.wait(), self._told_to_end.wait())
             if not self._told_to_end.is_set():
                 await self._take_calls()
@@ -201,6 +220,8 @@ class Proxy:
         await self._transports.close()
         self._journal.catch_up()
         await self._lines.close()
+        if self._spool is not None:
+            self._spool.close()
 
     async def _listen(self, service: Service, address: Address, limits: Limits, option: str) -> Listener:
         # The admin port answers until the end: of its connections none is told to go.
@@ -255,6 +276,10 @@ class Proxy:
         loaded = self._source.current()
         return None if loaded is None else (loaded.config, loaded.keys)
 
+    def _gateway_id(self) -> str:
+        loaded = self._source.current()
+        return loaded.config.gateway.id if loaded else ""
+
     def _egress(self) -> Egress:
         loaded = self._source.current()
         return loaded.config.gateway.egress if loaded else Egress()
@@ -283,6 +308,16 @@ class Proxy:
             reason=answer.code,
         )
         self._journal.add(record)
+
+
+def _open_spool(settings: Settings, now: float) -> Spool | None:
+    if settings.spool is None:
+        return None
+    try:
+        return Spool(settings.spool, settings.name, int(now * 1000), settings.spool_limit_bytes)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise StartRefused(f"--spool {settings.spool}: {why}; give a directory that can be written") from error
 
 
 async def _first_of(*waits: Coroutine[Any, Any, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from fairlead_proxy.config_source import ConfigSource
 from fairlead_proxy.contract.report import Observation, ProbeResult, ProxyReport
+from fairlead_proxy.contract.usage_of_day import UsageOfDay
 from fairlead_proxy.server.serving import Serving
 
 
@@ -45,7 +46,7 @@ class News:
 
 
 class Reporter:
-    """Builds reports."""
+    """Builds reports. `usage` returns what this process used today; asked for it with each report, it is no news."""
 
     def __init__(
         self,
@@ -55,7 +56,10 @@ class Reporter:
         health: Observer,
         news: News,
         clock: Callable[[], float],
+        usage: Callable[[float], UsageOfDay],
     ) -> None:
+        self._started_at = clock()
+        self._usage = usage
         self._name = name
         self._source = source
         self._serving = serving
@@ -81,4 +85,6 @@ class Reporter:
             observations=self._health.observations(now),
             probes=self._health.probes(),
             fragments=hashes,
+            started_at=self._started_at,
+            usage=self._usage(now),
         )

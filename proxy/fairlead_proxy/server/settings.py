@@ -9,7 +9,10 @@ from fairlead_proxy.server.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`admin` None: no admin port. `drain_delay_seconds`: how long calls are still taken once the end was asked for."""
+    """`admin` None: no admin port. `drain_delay_seconds`: how long calls are still taken once the end was asked for.
+
+    `spool` None: attempts are not booked on disk.
+    """
 
     config: Path
     listen: tuple[Address, ...]
@@ -20,6 +23,8 @@ class Settings:
     drain_delay_seconds: float = 8.0
     log_format: str = "json"
     die_with_parent: bool = False
+    spool: Path | None = None
+    spool_limit_bytes: int = 256 * 1024 * 1024
     limits: Limits = field(default_factory=Limits)
 
 

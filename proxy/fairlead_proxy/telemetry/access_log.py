@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import msgspec
 
+from fairlead_proxy.contract.price import write_amount
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.telemetry.usual_line import usual_line
 
 
 class AccessLine(msgspec.Struct, gc=False):
-    """The fields of one line, in the order in which they are written. `cost_usd`: null where a price is unknown."""
+    """The fields of one line, in their order. `cost_usd`: a decimal number; null where a price is unknown."""
 
     at: float
     call: str
@@ -31,7 +31,7 @@ class AccessLine(msgspec.Struct, gc=False):
     ttft_seconds: float | None
     input_tokens: int
     output_tokens: int
-    cost_usd: Decimal | None
+    cost_usd: str | None
     revision: str
 
 
@@ -67,7 +67,7 @@ def text_line(line: AccessLine) -> bytes:
     if line.ttft_seconds is not None:
         words.insert(5, f"first token {line.ttft_seconds:.3f}s")
     if line.cost_usd is not None:
-        words.append(f"{line.cost_usd:f} USD")
+        words.append(f"{line.cost_usd} USD")
     if line.caller:
         words.append(f"caller={line.caller}")
     if line.request_id:
@@ -116,7 +116,7 @@ def line_of(record: CallRecord) -> AccessLine:
         ttft,
         input_tokens,
         output_tokens,
-        cost,
+        None if cost is None else write_amount(cost),
         record.revision,
     )
 

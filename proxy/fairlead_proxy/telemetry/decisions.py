@@ -1,11 +1,11 @@
 """The last calls by id: why each target was used or skipped, and what came of each attempt. Never any content."""
 
 from collections import deque
-from decimal import Decimal
 
 from msgspec import Struct
 
 from fairlead_proxy.contract.names import DialectName, FailureClass, Mode, Operation
+from fairlead_proxy.contract.price import write_amount
 from fairlead_proxy.decision.plan import Considered
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
@@ -22,7 +22,8 @@ class TargetView(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AttemptView(Struct, frozen=True, kw_only=True):
-    """One attempt, ended. Seconds count from its own start; without a price `cost` is null, `currency` empty.
+    """One attempt, ended. Seconds count from its own start; `cost` is a decimal, null without a price; then
+    `currency` is empty.
 
     `lost`: what of the request the target was not told, for want of words in its dialect.
     """
@@ -39,7 +40,7 @@ class AttemptView(Struct, frozen=True, kw_only=True):
     retry_after_seconds: float | None
     committed: bool
     usage: Usage | None
-    cost: Decimal | None
+    cost: str | None
     currency: str
     lost: tuple[str, ...] = ()
 
@@ -76,7 +77,7 @@ class DecisionRecord(Struct, frozen=True, kw_only=True):
     reason: str
     duration_seconds: float
     ttft_seconds: float | None
-    cost: dict[str, Decimal]
+    cost: dict[str, str]
 
 
 class DecisionRing:
@@ -125,7 +126,7 @@ def view_of(record: CallRecord) -> DecisionRecord:
         reason=record.reason,
         duration_seconds=record.ended_at - record.started_at,
         ttft_seconds=record.ttft_seconds,
-        cost=record.cost,
+        cost={currency: write_amount(cost) for currency, cost in record.cost.items()},
     )
 
 
@@ -144,6 +145,8 @@ def _target_view(entry: Considered) -> TargetView:
 
 
 def _attempt_view(outcome: Outcome) -> AttemptView:
+    cost = outcome.cost
+
     def since_start(instant: float | None) -> float | None:
         return None if instant is None else instant - outcome.started_at
 
@@ -160,7 +163,7 @@ def _attempt_view(outcome: Outcome) -> AttemptView:
         retry_after_seconds=outcome.retry_after_seconds,
         committed=outcome.committed,
         usage=outcome.usage,
-        cost=outcome.cost,
+        cost=None if cost is None else write_amount(cost),
         currency=outcome.currency,
         lost=outcome.lost,
     )

@@ -8,7 +8,9 @@ from prometheus_client.registry import Collector
 
 from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import BreakerState
+from fairlead_proxy.contract.price import NANO
 from fairlead_proxy.contract.report import Observation
+from fairlead_proxy.contract.usage_of_day import Spent
 from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.telemetry.decisions import outcome_word
@@ -20,6 +22,7 @@ OTHER = "other"
 _DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
 _TTFT_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2)
 _BREAKER_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
+_USD = "USD"
 _TARGET = ("namespace", "policy", "rule", "provider", "model")
 
 
@@ -87,11 +90,10 @@ class Metrics:
                         tally = kept
                     else:
                         tally = self._open_tally(record, last)
-                    if tally.adds_up:
-                        tally.add(last.usage, record.ended_at - record.started_at)
-                        if last.first_token_at is not None:
-                            self._count_ttft(tally.namespace, last, last.first_token_at - record.started_at)
-                        continue
+                    tally.add(last.usage, last.cost, record.ended_at - record.started_at)
+                    if last.first_token_at is not None:
+                        self._count_ttft(tally.namespace, last, last.first_token_at - record.started_at)
+                    continue
                 self._count_attempt(record, last)
             self._count(record, last)
 
@@ -107,6 +109,12 @@ class Metrics:
         """Show at each scrape how many tasks the process has, as `count` returns it then. Once a process."""
         tasks = Gauge("fairlead_tasks", "Tasks of the event loop; calls are none.", registry=self.registry)
         tasks.set_function(count)
+
+    def used_so_far(self) -> Iterator[tuple[Values, Spent]]:
+        """Yield what each series of tokens holds, by namespace, policy, rule, provider and model."""
+        self._post()
+        for values, used in self._used.items():
+            yield values, used.spent()
 
     def _post(self) -> None:
         """Bring the series up to date."""
@@ -148,7 +156,7 @@ class Metrics:
         self._attempts.of(outcome.provider, outcome.model, outcome_word(outcome.failure)).number += 1
         if outcome.usage is not None:
             used = self._used.of(record.tenant, record.policy, record.rule, outcome.provider, outcome.model)
-            used.add(outcome.usage, outcome.step.model.price)
+            used.add(outcome.usage, outcome.cost, outcome.currency)
 
     def _namespace(self, record: CallRecord) -> str:
         return record.tenant if record.tenant in self._namespaces else OTHER
@@ -179,7 +187,7 @@ class Metrics:
         )
         yield counters(
             "fairlead_tokens",
-            "Tokens booked. The directions do not overlap: input, cached_input, cache_write, output.",
+            "Tokens booked. The directions do not overlap: input, cached_input, cache_write, cache_write_long, output.",
             (*_TARGET, "direction"),
             ((values, tokens) for values, tokens in self._tokens() if tokens),
         )
@@ -187,7 +195,7 @@ class Metrics:
             "fairlead_cost_usd",
             "Cost of the tokens with a known price in USD.",
             _TARGET,
-            ((values, float(used.cost_usd)) for values, used in self._used.items() if used.cost_usd is not None),
+            ((values, used.cost_nano[_USD] / NANO) for values, used in self._used.items() if _USD in used.cost_nano),
         )
         yield counters(
             "fairlead_unpriced_attempts",
@@ -207,6 +215,7 @@ class Metrics:
             yield (*values, "input"), used.input
             yield (*values, "cached_input"), used.cached_input
             yield (*values, "cache_write"), used.cache_write
+            yield (*values, "cache_write_long"), used.cache_write_long
             yield (*values, "output"), used.output
 
 

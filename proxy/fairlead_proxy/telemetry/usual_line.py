@@ -1,10 +1,7 @@
 """The short way to write a call's line for machines: for a call that its first attempt answered, at a price in USD."""
 
-from decimal import Decimal
-
 import msgspec
 
-from fairlead_proxy.contract.config import Price
 from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import Mode
 from fairlead_proxy.exchange.record import CallRecord
@@ -12,36 +9,20 @@ from fairlead_proxy.exchange.record import CallRecord
 MOST_KINDS = 1000
 """How many kinds of calls at one step are remembered; then all of them are forgotten. A default."""
 
-_PLAIN_PLACES = 6
-"""Below 10^-6 a Decimal is written with an exponent: left to the long way, as is whatever else is unusual."""
-
 
 class _Kind:
     """What the lines of all calls at one step, in one mode and by one caller, have in common, already encoded.
 
-    Prices are whole numbers of 10^-`places` USD a token. `others`: all kinds of the step, by caller and mode.
+    `others`: all kinds of the step, by caller and mode.
     """
 
-    __slots__ = ("caller", "input_price", "least_cost", "middle", "mode", "others", "output_price", "places")
+    __slots__ = ("caller", "middle", "mode", "others")
 
-    def __init__(
-        self,
-        others: "dict[tuple[str, Mode], _Kind]",
-        caller: str,
-        mode: Mode,
-        middle: str,
-        input_price: int,
-        output_price: int,
-        places: int,
-    ) -> None:
+    def __init__(self, others: "dict[tuple[str, Mode], _Kind]", caller: str, mode: Mode, middle: str) -> None:
         self.others = others
         self.caller = caller
         self.mode = mode
-        self.least_cost: int = 10 ** (places - _PLAIN_PLACES)
         self.middle = middle
-        self.input_price = input_price
-        self.output_price = output_price
-        self.places = places
 
 
 def usual_line(record: CallRecord) -> str | None:
@@ -50,7 +31,7 @@ def usual_line(record: CallRecord) -> str | None:
     if last is None or last.failure is not None or record.earlier or record.reason != "ok":
         return None
     usage = last.usage
-    if usage is None or usage.cached_input_tokens or usage.cache_write_tokens:
+    if usage is None or usage.cached_input_tokens or usage.cache_write_tokens or usage.cache_write_long_tokens:
         return None
     kept = last.step.shelf.kind
     if isinstance(kept, _Kind) and kept.caller == record.caller and kept.mode is last.cell.mode:
@@ -60,10 +41,9 @@ def usual_line(record: CallRecord) -> str | None:
         if found is None:
             return None
         kind = found
-    input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
-    cost = input_tokens * kind.input_price + output_tokens * kind.output_price
+    input_tokens, output_tokens, cost = usage.input_tokens, usage.output_tokens, last.cost
     asked = record.request_id
-    if input_tokens <= 0 or output_tokens <= 0 or cost < kind.least_cost or '"' in asked or "\\" in asked:
+    if cost is None or input_tokens < 0 or output_tokens < 0 or '"' in asked or "\\" in asked:
         return None
     began = record.started_at
     ttft = "null" if last.first_token_at is None else _decimal(int((last.first_token_at - began) * 1e6 + 0.5), 6)
@@ -72,7 +52,7 @@ def usual_line(record: CallRecord) -> str | None:
         f'"code":{record.code},"reason":"ok","attempts":1,'
         f'"duration_seconds":{_decimal(int((record.ended_at - began) * 1e6 + 0.5), 6)},"ttft_seconds":{ttft},'
         f'"input_tokens":{input_tokens},"output_tokens":{output_tokens},'
-        f'"cost_usd":"{_decimal(cost, kind.places).rstrip("0").rstrip(".")}","revision":"{record.revision}"}}\n'
+        f'"cost_usd":"{_decimal(cost, 9).rstrip("0").rstrip(".")}","revision":"{record.revision}"}}\n'
     )
 
 
@@ -85,13 +65,13 @@ def _find(record: CallRecord, step: Step) -> _Kind | None:
     key = (record.caller, record.facts.mode)
     kind = others.get(key)
     if kind is None:
-        prices = _whole_prices(step.model.price)
-        if prices is None:
+        price = step.model.price
+        if price is None or price.currency != "USD":
             return None
         if len(others) >= MOST_KINDS:
             others.clear()
         middle = _middle_of(record, step)
-        kind = others[key] = _Kind(others, record.caller, record.facts.mode, middle, *prices)
+        kind = others[key] = _Kind(others, record.caller, record.facts.mode, middle)
     step.shelf.kind = kind  # most likely the next call's too
     return kind
 
@@ -116,13 +96,3 @@ def _middle_of(record: CallRecord, step: Step) -> str:
         "mode": record.facts.mode if record.facts is not None else "",
     }
     return msgspec.json.encode(fields)[1:-1].decode() + ","
-
-
-def _whole_prices(price: Price | None) -> tuple[int, int, int] | None:
-    """Return the prices of a token as whole numbers of 10^-places USD, and these places."""
-    if price is None or price.currency != "USD" or not price.input or not price.output:
-        return None
-    exponents = [each.as_tuple().exponent for each in (price.input, price.output)]
-    places = max(0, *(-exponent for exponent in exponents if isinstance(exponent, int)))
-    scale = Decimal(10) ** places
-    return int(price.input * scale), int(price.output * scale), places + 6

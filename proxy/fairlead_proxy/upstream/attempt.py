@@ -1,7 +1,6 @@
 """One attempt: a call sent to one target, its answer relayed to the caller, or the failure that it ended in."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, CallerDialect, InvalidCall, Passage, ReadRequest, Relay
@@ -9,40 +8,16 @@ from fairlead_proxy.dialects.registry import follow
 from fairlead_proxy.dialects.telling import Sequel, sum_of
 from fairlead_proxy.dialects.translated import telling_of
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.outcome import Outcome, cost_of
 from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.upstream.berths import Berth
+from fairlead_proxy.upstream.progress import Clocks, Progress
 from fairlead_proxy.upstream.reply import Reply
 from fairlead_proxy.upstream.signed import send_signed
 from fairlead_proxy.upstream.transport import Errand, Headers
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """A plain answer is held whole before its head is sent; a longer one is refused."""
-
-
-class Progress(Protocol):
-    """Is told how far an attempt has come. `heard_at`: when something came last, on the loop's clock."""
-
-    heard_at: float
-
-    def first_byte(self) -> None: ...
-
-    def wait_again(self, now: float) -> None: ...
-
-    def commit(self, now: float) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self, now: float) -> None: ...
-
-    def done(self) -> None: ...
-
-
-class Clocks(Protocol):
-    """`steady`: what deadlines count on. `unix`: Unix seconds."""
-
-    steady: Callable[[], float]
-    unix: Callable[[], float]
 
 
 class Attempt:
@@ -57,6 +32,8 @@ class Attempt:
         "_berth",
         "_body",
         "_clocks",
+        "_cost",
+        "_draining",
         "_errand",
         "_headers",
         "_lost",
@@ -105,12 +82,13 @@ class Attempt:
         self._errand: Errand | None = None
         self.relay: Relay | None = None
         self._answered: Usage | None = None
+        self._cost: int | None = None
         self._status: int | None = None
         self._headers: Headers = ()
         self._lost: tuple[str, ...] = ()
         self._body: list[bytes] = []
         self._size = 0
-        self._asks_usage = self._usage_refused = False
+        self._asks_usage = self._usage_refused = self._draining = False
         self.committed = False
         self.failure: UpstreamFailure | None = None
         self.fault: Exception | None = None
@@ -131,6 +109,10 @@ class Attempt:
     def interrupt(self, failure: FailureClass, detail: str) -> None:
         """End it now, as this class; without effect once it has ended."""
         self._end(UpstreamFailure(failure, detail))
+
+    def drain(self) -> None:
+        """The caller has left: what comes yet counts, and however it ends, nobody gets it."""
+        self._draining = True
 
     def fail(self, fault: Exception) -> None:
         """End it for a fault of ours, which blames no provider."""
@@ -197,6 +179,7 @@ class Attempt:
         record, step, failure = self._reply.record, self._berth.step, self.failure
         # What nobody counted is estimated where the caller got something, or left while it was being made.
         estimate = failure is None or failure.failure is FailureClass.CLIENT_GONE or self.committed
+        usage = self._usage(estimate=estimate)
         return Outcome(
             step,
             self._berth.cell,
@@ -210,7 +193,8 @@ class Attempt:
             self.first_token_at,
             None if failure is None else failure.retry_after_seconds,
             self.committed,
-            self._usage(estimate=estimate),
+            usage,
+            self._cost if failure is None else cost_of(usage, self._berth.price),
             self._lost,
         )
 
@@ -278,7 +262,7 @@ class Attempt:
         answered = self._passage.read_answer(status, self._headers, self._whole_body(), request=request, now=now)
         self._answered = answered.usage
         self.committed = True
-        reply.relay_answer(status, answered.content_type, self._headers, answered.body)
+        reply.relay_answer(status, answered.content_type, self._headers, answered.body, self._reckon(answered.usage))
         self._await_taking()
 
     def _read_error(self) -> None:
@@ -303,6 +287,8 @@ class Attempt:
         if sendable:
             if not self.committed:
                 self._commit()
+            if relay is not None and relay.ended:
+                sendable += reply.last_comment(self._reckon(self._usage(estimate=True)))
             reply.sink.write(sendable)
         if relay is not None and relay.ended:
             reply.sink.end()
@@ -362,6 +348,10 @@ class Attempt:
         if on_end is None:
             return
         self._on_end = self._progress = self._errand = None
+        if self._draining:
+            failure = UpstreamFailure(
+                FailureClass.CLIENT_GONE, "the caller closed its connection; the provider was heard out"
+            )
         if failure is not None:
             self.failure = failure.bare()
         if errand is not None:
@@ -369,6 +359,11 @@ class Attempt:
         if progress is not None:
             progress.done()
         on_end()
+
+    def _reckon(self, usage: Usage | None) -> int | None:
+        """Return what the answer cost, now that it is whole; it is not reckoned again."""
+        self._cost = None if self._berth.counts else cost_of(usage, self._berth.price)
+        return self._cost
 
     def _usage(self, *, estimate: bool) -> Usage | None:
         """Return what the provider counted; where it did not, an estimate if asked for, else None.
@@ -379,10 +374,10 @@ class Attempt:
             return None
         if self._answered is not None:
             return self._answered
-        relay = self.relay
-        if relay is not None and relay.usage is not None:
+        relay, prompt_tokens = self.relay, self._request.prompt_tokens
+        if relay is None:
+            return Usage(prompt_tokens, estimated=True) if estimate else None
+        if self.failure is None and relay.usage is not None:
             return relay.usage
-        if not estimate:
-            return None
-        prompt_tokens = self._request.prompt_tokens
-        return Usage(prompt_tokens, estimated=True) if relay is None else relay.usage_so_far(prompt_tokens)
+        used = relay.usage_so_far(prompt_tokens)
+        return used if estimate or not used.estimated else None

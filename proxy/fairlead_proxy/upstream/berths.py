@@ -33,6 +33,9 @@ class SignerChoice(Protocol):
     def of(self, provider: Provider, key: str) -> Signer | None: ...
 
 
+TOLD_CURRENCY = "USD"
+
+
 class Berth:
     """A step in one mode, for callers of one dialect, made ready. `lane` is None where its key cannot be sent:
     `refusal` says why.
@@ -40,11 +43,12 @@ class Berth:
     `target`: ids of provider and model. `lines` are encoded headers: rule, provider, model, and whether the answer is
     a simulated one. `made_by`: stands for the configuration and the keys that it holds. `dialect`: the target's.
     `follows`: a stream that breaks after content is to be gone on with. `counts`: it is asked for a count of tokens.
+    `tells_cost`: its callers are told what a call cost, which is in one currency only, so that they can add it up.
     """
 
     __slots__ = (
-        "caller", "cell", "counts", "dialect", "follows", "lane", "lines", "made_by", "mode", "passage", "refusal",
-        "signer", "step", "target", "translates", "transport", "upstream_model",
+        "caller", "cell", "counts", "dialect", "follows", "lane", "lines", "made_by", "mode", "passage", "price",
+        "refusal", "signer", "step", "target", "tells_cost", "translates", "transport", "upstream_model",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +81,8 @@ class Berth:
         self.lane = lane
         self.refusal = refusal
         self.transport = transport
+        self.price = step.model.price
+        self.tells_cost = self.price is not None and self.price.currency == TOLD_CURRENCY and not self.counts
         self.target = (step.provider.id, step.model.name)
         self.upstream_model = step.model.upstream_name
 

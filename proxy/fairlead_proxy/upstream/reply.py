@@ -1,13 +1,14 @@
 """What the caller is told beside the provider's own bytes: headers of ours, and errors of ours in its dialect."""
 
 from fairlead_proxy.contract.names import DialectName, FailureClass, Mode
+from fairlead_proxy.contract.price import NANO
 from fairlead_proxy.dialects.dialect import CallerDialect
 from fairlead_proxy.exchange.answers import SHUTTING_DOWN, broken_off
 from fairlead_proxy.exchange.call import Sink
 from fairlead_proxy.exchange.errors import Answer, Relayed, UpstreamFailure
 from fairlead_proxy.exchange.header_lines import encode_lines
 from fairlead_proxy.exchange.record import CallRecord
-from fairlead_proxy.upstream.berths import Berth
+from fairlead_proxy.upstream.berths import TOLD_CURRENCY, Berth
 from fairlead_proxy.upstream.transport import Headers
 
 PASSED_HEADERS = frozenset({"openai-processing-ms", "openai-version"})
@@ -42,10 +43,13 @@ class Reply:
         self.rest = b""
         self.refusal: UpstreamFailure | None = None
 
-    def relay_answer(self, status: int, content_type: str, upstream: Headers, body: bytes) -> None:
-        """Send a provider's whole answer."""
+    def relay_answer(self, status: int, content_type: str, upstream: Headers, body: bytes, cost: int | None) -> None:
+        """Send a provider's whole answer; `cost`: of this attempt, in nano-units of its price's currency."""
         self.record.close(status, "ok")
-        self.sink.answer(status, self._relayed_lines(content_type, upstream), body)
+        lines, cost = self._relayed_lines(content_type, upstream), self._cost_usd(cost)
+        if cost is not None:
+            lines += b"x-fairlead-cost-usd: %d.%09d\r\n" % divmod(cost, NANO)
+        self.sink.answer(status, lines, body)
 
     def relay_head(self, status: int, content_type: str, upstream: Headers) -> None:
         """Begin a provider's streamed answer."""
@@ -58,6 +62,11 @@ class Reply:
         self.record.close(answer.status, answer.code)
         lines = _type_line(_JSON) + self._own_lines(0) + encode_lines(answer.headers)
         self.sink.answer(answer.status, lines, self.dialect.render_error(answer))
+
+    def last_comment(self, cost: int | None) -> bytes:
+        """Return what is said at a stream's end, after the provider's last word; `cost` as for `relay_answer`."""
+        cost = None if self.dialect.name in _WITHOUT_COMMENTS else self._cost_usd(cost)
+        return b"" if cost is None else b": x-fairlead-cost-usd: %d.%09d\n\n" % divmod(cost, NANO)
 
     def mark_continued(self) -> None:
         """Say in the stream that from here on another target speaks: a comment, which no client takes for content."""
@@ -129,6 +138,19 @@ class Reply:
     @property
     def _streams(self) -> bool:
         return self.berth is not None and self.berth.mode is Mode.STREAM
+
+    def _cost_usd(self, cost: int | None) -> int | None:
+        """Return what the call cost, in nano-USD, the attempt under way included; None where a part is not known."""
+        berth, record = self.berth, self.record
+        if cost is None or berth is None or not berth.tells_cost:
+            return None
+        if record.last is not None:
+            for outcome in record.outcomes:
+                if outcome.usage is not None:
+                    if outcome.cost is None or outcome.currency != TOLD_CURRENCY:
+                        return None
+                    cost += outcome.cost
+        return cost
 
     def _end_with(self, error: Answer) -> None:
         self.sink.write(self.rest + self.dialect.render_stream_error(error))

@@ -142,6 +142,31 @@ def test_a_refusal_before_any_content_is_an_answer() -> None:
     assert completion.choices == (Choice((), Stop.REFUSED),)
 
 
+@pytest.mark.parametrize(
+    ("created", "short", "long"),
+    [
+        ({"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20}, 10, 20),
+        ({"ephemeral_5m_input_tokens": 30, "ephemeral_1h_input_tokens": 0}, 30, 0),
+        ({"ephemeral_1h_input_tokens": 40}, 0, 30),
+        ({"ephemeral_1h_input_tokens": "many"}, 30, 0),
+        (None, 30, 0),
+    ],
+)
+def test_what_a_cache_keeps_for_an_hour_is_counted_apart(created: object, short: int, long: int) -> None:
+    usage = read(usage={**ANSWER["usage"], "cache_creation": created}).usage
+    assert usage == Usage(60, 25, 20, short, 4, cache_write_long_tokens=long)
+
+
+def test_what_a_cache_keeps_for_an_hour_is_written_apart() -> None:
+    usage = Usage(60, 25, 20, 10, cache_write_long_tokens=20)
+    completion = Completion("msg_1", "claude", (Choice((Text("ok"),)),), usage)
+    written = Message.model_validate_json(DIALECT.write_completion(completion, request=REQUEST, now=NOW)).usage
+    assert (written.input_tokens, written.cache_read_input_tokens, written.cache_creation_input_tokens) == (10, 20, 30)
+    assert written.cache_creation is not None
+    assert written.cache_creation.ephemeral_5m_input_tokens == 10
+    assert written.cache_creation.ephemeral_1h_input_tokens == 20
+
+
 @pytest.mark.parametrize("usage", [None, 5, {}, {"input_tokens": "many"}, {"output_tokens": True}])
 def test_counts_that_cannot_be_read_are_none(usage: object) -> None:
     assert read(usage=usage).usage is None

@@ -164,8 +164,10 @@ parts = st.lists(
     max_size=4,
 )  # fmt: skip
 usages = st.builds(
-    lambda plain, cached, written, output, thought: Usage(plain + cached + written, output, cached, written, thought),
-    *[st.integers(0, 10**9)] * 5,
+    lambda plain, cached, written, output, thought, long: Usage(
+        plain + cached + written + long, output, cached, written, thought, cache_write_long_tokens=long
+    ),
+    *[st.integers(0, 10**9)] * 6,
 )
 stops = st.sampled_from([Stop.END, Stop.LENGTH, Stop.SEQUENCE, Stop.TOOL_CALLS, Stop.REFUSED, Stop.PAUSED])
 REQUEST = MESSAGES.read_request(b'{"model":"smart","messages":[]}')

@@ -31,7 +31,7 @@ def frame(kind: str, **members: object) -> bytes:
     return f"event: {kind}\ndata: {json.dumps({'type': kind, **members})}\n\n".encode()
 
 
-def start(**usage: int) -> bytes:
+def start(**usage: object) -> bytes:
     message = {"id": "msg_1", "type": "message", "model": "claude", "content": [], "usage": usage}
     return frame("message_start", message=message)
 
@@ -190,6 +190,15 @@ def test_a_block_that_was_not_ended_ends_with_the_answer() -> None:
 def test_a_stream_without_a_reason_ends_as_its_parts_look() -> None:
     calls = block(0, type="tool_use", id="toolu_1", name="look", input={})
     assert read(start() + calls + END)[-2:] == [ChoiceEnded(Stop.TOOL_CALLS), Ended()]
+
+
+def test_a_stream_tells_at_its_beginning_what_a_cache_keeps_for_an_hour() -> None:
+    created = {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 7}
+    body = start(input_tokens=25, cache_creation_input_tokens=10, cache_creation=created) + HELLO
+    told = [
+        event.usage for event in read(body + stop("end_turn", output_tokens=15) + END) if isinstance(event, UsageTold)
+    ]
+    assert told[-1] == Usage(35, 15, cache_write_tokens=3, cache_write_long_tokens=7)
 
 
 def test_a_clean_end_after_the_reason_counts() -> None:

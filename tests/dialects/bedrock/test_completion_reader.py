@@ -51,6 +51,14 @@ def test_an_answer_is_read_whole() -> None:
     )
 
 
+def test_what_a_cache_keeps_for_an_hour_is_counted_apart() -> None:
+    details = [{"ttl": "1h", "inputTokens": 1500}, {"ttl": "5m", "inputTokens": 500}, "?"]
+    usage = {**USAGE, "cacheWriteInputTokens": 2000, "cacheDetails": details}
+    assert read(answer({"text": "Hi."}, usage=usage)).usage == Usage(
+        2040, 5, cached_input_tokens=10, cache_write_tokens=500, cache_write_long_tokens=1500
+    )
+
+
 @pytest.mark.parametrize(
     ("block", "part"),
     [

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from doubles.scripted.seals import sign
-from doubles.scripted.turn import Form, Frame, Part, Speaker, Stop
+from doubles.scripted.turn import Counts, Form, Frame, Part, Speaker, Stop
 
 DIALECT = "anthropic-messages"
 STOP = {Stop.END: "end_turn", Stop.CALLS: "tool_use", Stop.LENGTH: "max_tokens", Stop.REFUSED: "refusal"}
@@ -40,14 +40,14 @@ class AnthropicMessages(Speaker):
     def whole(self) -> bytes:
         content = [self._block(part) for part in self.turn.parts]
         stop = {"stop_reason": STOP[self.turn.stop], "stop_sequence": None}
-        usage = self._input() | {"output_tokens": self.bill.output_tokens, "service_tier": "standard"}
-        return json.dumps(self._message() | {"content": content} | stop | {"usage": usage}).encode()
+        usage = self._usage(self.turn.counts(), {"service_tier": "standard"})
+        return json.dumps(self._message() | {"content": content} | stop | usage).encode()
 
     def frames(self) -> Iterator[Frame]:
         # Some tokens are counted before the first is sent; the last count holds.
-        usage = self._input() | {"output_tokens": 1, "service_tier": "standard"}
+        usage = self._usage(self.turn.counts(output=1), {"service_tier": "standard"})
         stop = {"stop_reason": None, "stop_sequence": None}
-        message = self._message() | {"content": []} | stop | {"usage": usage}
+        message = self._message() | {"content": []} | stop | usage
         yield Frame(_event("message_start", message=message))
         for index, part in enumerate(self.turn.parts):
             yield Frame(_event("content_block_start", index=index, content_block=_begun(part)), _named(part))
@@ -62,9 +62,8 @@ class AnthropicMessages(Speaker):
 
     def end(self, *, done: bool = True) -> Iterator[bytes]:
         stop = {"stop_reason": STOP[self.turn.stop], "stop_sequence": None}
-        self.bill.reported = True
-        usage = self._input() | {"output_tokens": self.bill.output_tokens}
-        yield _event("message_delta", delta=stop, usage=usage)
+        self.bill.reported = self.turn.tells_usage
+        yield _event("message_delta", delta=stop, **self._usage(self.turn.counts()))
         if done:
             yield _event("message_stop")
 
@@ -85,19 +84,22 @@ class AnthropicMessages(Speaker):
             case Form.TEXT | Form.REFUSAL:
                 return {"type": "text", "text": part.whole}
 
-    def _input(self) -> dict[str, Any]:
-        """Cached tokens are not among `input_tokens`.
+    def _usage(self, told: Counts, more: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the member `usage`, where it is told. Cached tokens are not among `input_tokens`.
 
         Source: https://docs.claude.com/en/docs/build-with-claude/prompt-caching#tracking-cache-performance
         """
-        bill = self.bill
-        created = {"ephemeral_5m_input_tokens": bill.cache_write_tokens, "ephemeral_1h_input_tokens": 0}
-        return {
-            "input_tokens": bill.input_tokens - bill.cached_tokens - bill.cache_write_tokens,
-            "cache_creation_input_tokens": bill.cache_write_tokens,
-            "cache_read_input_tokens": bill.cached_tokens,
-            "cache_creation": created,
+        if not self.turn.tells_usage:
+            return {}
+        written, long = told.written, told.written_long
+        usage = {
+            "input_tokens": told.input - told.cached - written - long,
+            "cache_creation_input_tokens": written + long,
+            "cache_read_input_tokens": told.cached,
+            "cache_creation": {"ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": long},
+            "output_tokens": told.output,
         }
+        return {"usage": usage | (more or {})}
 
 
 def _event(name: str, **content: Any) -> bytes:

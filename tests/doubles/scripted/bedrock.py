@@ -45,8 +45,8 @@ class Bedrock(Speaker):
 
     def whole(self) -> bytes:
         message = {"role": "assistant", "content": [_block(part) for part in self.turn.parts]}
-        told = {"stopReason": STOP[self.turn.stop], "usage": self._usage(), "metrics": {"latencyMs": 1}}
-        return json.dumps({"output": {"message": message}} | told).encode()
+        told = {"stopReason": STOP[self.turn.stop], "metrics": {"latencyMs": 1}}
+        return json.dumps({"output": {"message": message}} | told | self._usage()).encode()
 
     def frames(self) -> Iterator[Frame]:
         yield Frame(event("messageStart", {"role": "assistant"}))
@@ -66,8 +66,8 @@ class Bedrock(Speaker):
     def end(self, *, done: bool = True) -> Iterator[bytes]:
         yield event("messageStop", {"stopReason": STOP[self.turn.stop]})
         if done:
-            self.bill.reported = True
-            yield event("metadata", {"usage": self._usage(), "metrics": {"latencyMs": 1}})
+            self.bill.reported = self.turn.tells_usage
+            yield event("metadata", self._usage() | {"metrics": {"latencyMs": 1}})
 
     def error_frame(self, status: int, error: dict[str, Any]) -> bytes:
         kind = str(error.get("type", TYPES.get(status, "InternalServerException")))
@@ -83,17 +83,24 @@ class Bedrock(Speaker):
         return prelude(2**31) + b"x" * (2**20 + 1)
 
     def _usage(self) -> dict[str, Any]:
-        """Cached tokens are not among `inputTokens`; the total is of all.
+        """Return the member `usage`, where it is told. Cached tokens are not among `inputTokens`; the total is of all.
 
-        Source: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
+        Source: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html, and
+        https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CacheDetail.html for `cacheDetails`.
         """
-        bill = self.bill
-        cached = {"cacheReadInputTokens": bill.cached_tokens, "cacheWriteInputTokens": bill.cache_write_tokens}
-        return {
-            "inputTokens": bill.input_tokens - bill.cached_tokens - bill.cache_write_tokens,
-            "outputTokens": bill.output_tokens,
-            "totalTokens": bill.input_tokens + bill.output_tokens,
-        } | (cached if any(cached.values()) else {})
+        if not self.turn.tells_usage:
+            return {}
+        told = self.turn.counts()
+        written = {"1h": told.written_long, "5m": told.written}
+        usage: dict[str, Any] = {
+            "inputTokens": told.input - told.cached - sum(written.values()),
+            "outputTokens": told.output,
+            "totalTokens": told.input + told.output,
+        }
+        if told.cached or any(written.values()):
+            usage |= {"cacheReadInputTokens": told.cached, "cacheWriteInputTokens": sum(written.values())}
+            usage["cacheDetails"] = [{"ttl": ttl, "inputTokens": count} for ttl, count in written.items() if count]
+        return {"usage": usage}
 
 
 def _block(part: Part) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Gemini(Speaker):
 
     def end(self, *, done: bool = True) -> Iterator[bytes]:
         """Nothing marks the end but a reason to finish, which stands in a last chunk without text."""
-        self.bill.reported = True
+        self.bill.reported = self.turn.tells_usage
         signed = any(part.form is Form.THOUGHT for part in self.turn.parts) and self.turn.stop is not Stop.CALLS
         last = [{"text": ""} | ({"thoughtSignature": sign(DIALECT)} if signed else {})]
         yield self._framed(self._chunk(last, *self._counts, finish=FINISH[self.turn.stop]))
@@ -118,12 +118,14 @@ class Gemini(Speaker):
             {"content": content, "index": index} | ({"finishReason": finish} if finish else {})
             for index in range(self.turn.question.choices)
         ]
-        bill = self.bill
-        usage = {"promptTokenCount": bill.input_tokens, "candidatesTokenCount": output - reasoning}
-        usage |= {"thoughtsTokenCount": reasoning} if reasoning else {}
-        usage |= {"cachedContentTokenCount": bill.cached_tokens} if bill.cached_tokens else {}
-        usage |= {"totalTokenCount": bill.input_tokens + output}
         told = {"modelVersion": self.turn.question.model, "responseId": "scripted"}
+        if not self.turn.tells_usage:
+            return {"candidates": candidates} | told
+        counts = self.turn.counts(output, reasoning)
+        usage = {"promptTokenCount": counts.input, "candidatesTokenCount": counts.output - counts.reasoning}
+        usage |= {"thoughtsTokenCount": counts.reasoning} if counts.reasoning else {}
+        usage |= {"cachedContentTokenCount": counts.cached} if counts.cached else {}
+        usage |= {"totalTokenCount": counts.input + counts.output}
         return {"candidates": candidates, "usageMetadata": usage} | told
 
 

@@ -40,8 +40,8 @@ class OpenAIChat(Speaker):
             {"index": index, "message": message, "finish_reason": finish} for index in range(self.turn.question.choices)
         ]
         head = {"id": "chatcmpl-scripted", "object": "chat.completion", "created": 1, "model": self._model}
-        rest = {"choices": choices, "usage": self._usage(), "scripted_extra": {"kept": True}}
-        return json.dumps(head | rest).encode()
+        usage = {"usage": self._usage()} if self.turn.tells_usage else {}
+        return json.dumps(head | {"choices": choices} | usage | {"scripted_extra": {"kept": True}}).encode()
 
     def frames(self) -> Iterator[Frame]:
         for index in range(self.turn.question.choices):
@@ -52,7 +52,8 @@ class OpenAIChat(Speaker):
     def end(self, *, done: bool = True) -> Iterator[bytes]:
         for index in range(self.turn.question.choices):
             yield self._delta({}, FINISH[self.turn.stop], index=index)
-        if (self.turn.question.asked.get("stream_options") or {}).get("include_usage"):
+        asked = (self.turn.question.asked.get("stream_options") or {}).get("include_usage")
+        if asked and self.turn.tells_usage:
             self.bill.reported = True
             yield self._event([], usage=self._usage())
         if done:
@@ -78,19 +79,18 @@ class OpenAIChat(Speaker):
             yield Frame(self._delta({"tool_calls": [grown]}, index=index), 1)
 
     def _usage(self) -> dict[str, Any]:
-        bill = self.bill
-        total = bill.input_tokens + bill.output_tokens
+        told = self.turn.counts()
         usage: dict[str, Any] = {
-            "prompt_tokens": bill.input_tokens,
-            "completion_tokens": bill.output_tokens,
-            "total_tokens": total,
+            "prompt_tokens": told.input,
+            "completion_tokens": told.output,
+            "total_tokens": told.input + told.output,
         }
-        if bill.cached_tokens or bill.cache_write_tokens:
-            cached = {"cached_tokens": bill.cached_tokens, "audio_tokens": 0}
-            written = {"cache_write_tokens": bill.cache_write_tokens} if bill.cache_write_tokens else {}
+        if told.cached or told.written:
+            cached = {"cached_tokens": told.cached, "audio_tokens": 0}
+            written = {"cache_write_tokens": told.written} if told.written else {}
             usage["prompt_tokens_details"] = cached | written
-        if bill.reasoning_tokens:
-            usage["completion_tokens_details"] = {"reasoning_tokens": bill.reasoning_tokens, "audio_tokens": 0}
+        if told.reasoning:
+            usage["completion_tokens_details"] = {"reasoning_tokens": told.reasoning, "audio_tokens": 0}
         return usage
 
     def _delta(self, delta: dict[str, Any], finish: str | None = None, *, index: int = 0) -> bytes:

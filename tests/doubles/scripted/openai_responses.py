@@ -62,7 +62,7 @@ class OpenAIResponses(Speaker):
     def end(self, *, done: bool = True) -> Iterator[bytes]:
         if not done:
             return
-        self.bill.reported = True
+        self.bill.reported = self.turn.tells_usage
         yield self._event(f"response.{self._status}", response=self._response(self._status, usage=True))
 
     def error_frame(self, status: int, error: dict[str, Any]) -> bytes:
@@ -138,15 +138,15 @@ class OpenAIResponses(Speaker):
         head = {"id": "resp_scripted", "object": "response", "created_at": 1, "status": status, "background": False}
         told = {"error": None, "incomplete_details": incomplete, "model": self.turn.question.model}
         echoed = {name: default if asked.get(name) is None else asked[name] for name, default in ECHOED.items()}
-        return head | told | {"output": self.output, "usage": self._usage() if usage else None} | echoed
+        counted = self._usage() if usage and self.turn.tells_usage else None
+        return head | told | {"output": self.output, "usage": counted} | echoed
 
     def _usage(self) -> dict[str, Any]:
-        bill = self.bill
-        cached = {"cached_tokens": bill.cached_tokens, "cache_write_tokens": bill.cache_write_tokens}
+        told = self.turn.counts()
         return {
-            "input_tokens": bill.input_tokens,
-            "input_tokens_details": cached,
-            "output_tokens": bill.output_tokens,
-            "output_tokens_details": {"reasoning_tokens": bill.reasoning_tokens},
-            "total_tokens": bill.input_tokens + bill.output_tokens,
+            "input_tokens": told.input,
+            "input_tokens_details": {"cached_tokens": told.cached, "cache_write_tokens": told.written},
+            "output_tokens": told.output,
+            "output_tokens_details": {"reasoning_tokens": told.reasoning},
+            "total_tokens": told.input + told.output,
         }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from doubles.invoice import Line
 from doubles.scripted.behaviour import Behaviour, Bill
 
 
@@ -52,6 +53,18 @@ class Question:
     counts: bool = False
     """Nothing but the count of its tokens is asked for."""
     sse: bool = True
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What is told of tokens: `input` is the whole prompt, with what a cache had to do with; reasoning is output."""
+
+    input: int = 0
+    cached: int = 0
+    written: int = 0
+    written_long: int = 0
+    output: int = 0
+    reasoning: int = 0
 
 
 class Stop(StrEnum):
@@ -103,6 +116,7 @@ class Turn:
     behaviour: Behaviour
     question: Question
     bill: Bill
+    line: Line
     parts: tuple[Part, ...]
     stop: Stop
 
@@ -120,7 +134,26 @@ class Turn:
         for _ in range(self.question.choices):
             for part in self.parts:
                 self.book(part.tokens, thought=part.form is Form.THOUGHT)
-        self.bill.reported = True
+        self.line.made, self.line.made_reasoning = self.bill.output_tokens, self.bill.reasoning_tokens
+        self.bill.reported = self.tells_usage
+
+    @property
+    def tells_usage(self) -> bool:
+        return self.behaviour.usage != "absent"
+
+    def counts(self, output: int | None = None, reasoning: int | None = None) -> Counts:
+        """Return what is told now, or once so much output is sent."""
+        bill = self.bill
+        if self.behaviour.usage == "zero":
+            return Counts()
+        return Counts(
+            bill.input_tokens,
+            bill.cached_tokens,
+            bill.cache_write_tokens,
+            bill.cache_write_long_tokens,
+            bill.output_tokens if output is None else output,
+            bill.reasoning_tokens if reasoning is None else reasoning,
+        )
 
 
 class Speaker(ABC):

@@ -3,8 +3,8 @@
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -47,6 +47,19 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
         self._kept: list[bytes] | None = None
+        self._record: list[bytes] | None = None
+
+    @contextmanager
+    def recording(self) -> Iterator[list[bytes]]:
+        """Give the list into which all goes that the system has taken for sending, until the block ends."""
+        transport = self.writer.transport
+        transport.set_write_buffer_limits(high=0)  # so that who waits for a write waits for all of it
+        record = self._record = []
+        try:
+            yield record
+        finally:
+            self._record = None
+            transport.set_write_buffer_limits()
 
     async def read_request(self) -> Request | None:
         try:
@@ -84,8 +97,11 @@ class Connection:
         if self._kept is not None:
             self._kept.append(data)
             return
+        gone = self.writer.transport.is_closing()
         self.writer.write(data)
         await self.writer.drain()
+        if self._record is not None and not gone and not self.writer.transport.is_closing():
+            self._record.append(data)
 
     async def head(self, status: int, headers: dict[str, str]) -> None:
         await self.send(_head(status, headers))

@@ -1,21 +1,25 @@
 """Token counts as Bedrock reports them: what caches had to do with comes beside the input, not in it."""
 
-from fairlead_proxy.dialects.told_json import count_of, object_of
+from fairlead_proxy.dialects.told_json import count_of, object_of, objects_of
 from fairlead_proxy.exchange.usage import Usage
 
 
 def read_usage(value: object) -> Usage | None:
     """Read TokenUsage, whose input does not count what a cache had to do with.
 
-    Source: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
+    Sources: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html; what was written for how long:
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html, "cacheDetails"
     """
     told = object_of(value)
     if "inputTokens" not in told and "outputTokens" not in told:
         return None
     cached, written = count_of(told.get("cacheReadInputTokens")), count_of(told.get("cacheWriteInputTokens"))
+    details = objects_of(told.get("cacheDetails"))
+    long = min(written, sum(count_of(each.get("inputTokens")) for each in details if each.get("ttl") == "1h"))
     return Usage(
         input_tokens=count_of(told.get("inputTokens")) + cached + written,
         output_tokens=count_of(told.get("outputTokens")),
         cached_input_tokens=cached,
-        cache_write_tokens=written,
+        cache_write_tokens=written - long,
+        cache_write_long_tokens=long,
     )

@@ -9,31 +9,21 @@ from fairlead_proxy.exchange.usage import Usage
 
 
 def read_counts(answer: Told) -> Usage | None:
-    """Return what an answer or a chunk tells of tokens; None where it tells nothing.
-
-    `cache_write_tokens` is among the details where a cache is written for money:
-    https://openrouter.ai/docs/use-cases/usage-accounting
-    """
-    told = answer.inner("usage")
-    if told is None:
+    """Return what an answer or a chunk tells of tokens; None where it tells nothing."""
+    if answer.inner("usage") is None:
         return None
     try:
-        usage = msgspec.convert(answer.take("usage"), OpenAIUsage).to_usage()
+        return msgspec.convert(answer.take("usage"), OpenAIUsage).to_usage()
     except msgspec.ValidationError:
         return None
-    details = told.inner("prompt_tokens_details")
-    written = details.whole("cache_write_tokens", 0) if details is not None else None
-    if written:
-        rest = usage.input_tokens - usage.cached_input_tokens
-        usage = msgspec.structs.replace(usage, cache_write_tokens=min(written, rest))
-    return usage
 
 
 def write_counts(usage: Usage) -> JsonObject:
     """Source: https://platform.openai.com/docs/api-reference/chat/object, "usage"."""
     prompt_details: JsonObject = {"cached_tokens": usage.cached_input_tokens}
-    if usage.cache_write_tokens:
-        prompt_details["cache_write_tokens"] = usage.cache_write_tokens
+    written = usage.cache_write_tokens + usage.cache_write_long_tokens
+    if written:
+        prompt_details["cache_write_tokens"] = written
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,

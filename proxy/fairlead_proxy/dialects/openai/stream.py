@@ -3,7 +3,6 @@
 import msgspec
 
 from fairlead_proxy.contract.names import FailureClass
-from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN
 from fairlead_proxy.dialects.openai.answer_forms import FILTERED
 from fairlead_proxy.dialects.openai.chunk import (
     TEXT,
@@ -16,6 +15,7 @@ from fairlead_proxy.dialects.openai.chunk import (
 from fairlead_proxy.dialects.openai.errors import read_vendor_error
 from fairlead_proxy.dialects.raw_values import is_given
 from fairlead_proxy.dialects.sse import MAX_LINE_BYTES, Event, SseParser
+from fairlead_proxy.dialects.watching import so_far
 from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
 
@@ -46,6 +46,7 @@ class OpenAIChatRelay:
         "_between",
         "_choice",
         "_content_bytes",
+        "_counted_bytes",
         "_filtered",
         "_finished_choices",
         "_has_content",
@@ -74,7 +75,7 @@ class OpenAIChatRelay:
         self._held = bytearray()
         self._open_choices: set[int] = set()
         self._finished_choices: set[int] = set()
-        self._content_bytes = 0
+        self._content_bytes = self._counted_bytes = 0
         self._has_content = False
         self._filtered = False
         """Whether the answer was filtered before any content."""
@@ -87,9 +88,8 @@ class OpenAIChatRelay:
         """The choice of the learnt event; none yet."""
 
     def usage_so_far(self, prompt_tokens: int) -> Usage:
-        if self.usage is not None:
-            return self.usage
-        return Usage(prompt_tokens, -(-self._content_bytes // BYTES_PER_TOKEN), estimated=True)
+        whole = bool(self._finished_choices) and not self._open_choices
+        return so_far(self.usage, prompt_tokens, self._content_bytes - self._counted_bytes, whole=whole)
 
     def take_rest(self) -> bytes:
         rest = bytes(self._held)
@@ -233,10 +233,10 @@ class OpenAIChatRelay:
             raise failure_in_stream(bytes(chunk.error))
         if chunk.choices is None and chunk.usage is None and read_vendor_error(data) is not None:
             raise failure_in_stream(data)
-        if chunk.usage is not None:
-            self.usage = chunk.usage.to_usage()
         for choice in chunk.choices or ():
             self._take_choice(choice)
+        if chunk.usage is not None:
+            self.usage, self._counted_bytes = chunk.usage.to_usage(), self._content_bytes
         return not (self._hide_usage and chunk.usage is not None and not chunk.choices)
 
     def _take_choice(self, choice: Choice) -> None:

@@ -7,6 +7,7 @@ from fairlead_proxy.exchange.usage import Usage
 
 class _PromptDetails(Struct):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 class _CompletionDetails(Struct):
@@ -16,7 +17,8 @@ class _CompletionDetails(Struct):
 class OpenAIUsage(Struct):
     """Source: https://platform.openai.com/docs/api-reference/chat/object, "usage"; input includes cached tokens.
 
-    `prompt_cache_hit_tokens` is DeepSeek's (https://api-docs.deepseek.com/guides/kv_cache).
+    `prompt_cache_hit_tokens` is DeepSeek's (https://api-docs.deepseek.com/guides/kv_cache); `cache_write_tokens` is
+    among the details where a cache is written for money (https://openrouter.ai/docs/use-cases/usage-accounting).
     """
 
     prompt_tokens: int | None = None
@@ -28,17 +30,21 @@ class OpenAIUsage(Struct):
     def to_usage(self) -> Usage:
         prompt, completion = self.prompt_tokens or 0, self.completion_tokens or 0
         prompt_details, details = self.prompt_tokens_details, self.completion_tokens_details
-        cached, reasoning = self.prompt_cache_hit_tokens, None
-        if prompt_details is not None and prompt_details.cached_tokens is not None:
-            cached = prompt_details.cached_tokens
+        cached, written, reasoning = self.prompt_cache_hit_tokens, None, None
+        if prompt_details is not None:
+            written = prompt_details.cache_write_tokens
+            if prompt_details.cached_tokens is not None:
+                cached = prompt_details.cached_tokens
         if details is not None:
             reasoning = details.reasoning_tokens
-        if cached or reasoning or prompt < 0 or completion < 0:
+        if cached or written or reasoning or prompt < 0 or completion < 0:
             prompt = max(0, prompt)
+            cached = min(prompt, max(0, cached or 0))
             return Usage(
                 input_tokens=prompt,
                 output_tokens=max(0, completion),
-                cached_input_tokens=min(prompt, max(0, cached or 0)),
+                cached_input_tokens=cached,
+                cache_write_tokens=min(prompt - cached, max(0, written or 0)),
                 reasoning_tokens=max(0, reasoning or 0),
             )
         return Usage(prompt, completion)

@@ -1,0 +1,1 @@
+"""A run that proves the ledger: what was booked beside what scripted providers charge, while everything goes wrong."""

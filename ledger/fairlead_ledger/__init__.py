@@ -1,0 +1,1 @@
+"""Carries what proxies have spooled into stores, and says what was spent."""

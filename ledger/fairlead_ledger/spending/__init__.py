@@ -1,0 +1,1 @@
+"""Says what was spent, from the sums that a store keeps of every hour."""
