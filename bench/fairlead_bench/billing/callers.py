@@ -11,7 +11,7 @@ from fairlead_bench.soak.objects import ROUTES, TOTAL_SECONDS
 from fairlead_bench.soak.speech import SPEECHES
 from fairlead_bench.soak.wire import Broken, Line, Lines
 
-LEAVING, LARGE = 0.08, 0.1
+LEAVING, LARGE = 0.15, 0.1
 """Shares of the calls: whose caller means to leave early, if the answer does not come first; with a long prompt."""
 STAY_SECONDS = (0.0, 0.004)
 STAY_PIECES = (1, 12)

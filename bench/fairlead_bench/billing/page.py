@@ -91,11 +91,13 @@ def _estimates(ran: Ran) -> str:
     rows = [_of_group(name, pairs) for name, pairs in groups if pairs]
     free = [pair for pair in estimated if not pair.charged]
     unbilled = [pair for pair in ran.compared.unbilled if pair.charged]
+    streams = sum(pair.line.stream for pair in unbilled)
     more = (
         f"\n{len(free)} estimates, {_usd(sum(pair.booked.cost or 0 for pair in free))} USD, are of attempts that their "
         f"provider charges nothing for: the caller left before any content. {len(unbilled)} attempts, "
-        f"{_usd(sum(pair.charged for pair in unbilled))} USD, are charged here and unbilled in the ledger: plain answers "
-        "that were cut, which had been made; no usage of them came, and nothing of them was given to anybody.\n"
+        f"{_usd(sum(pair.charged for pair in unbilled))} USD, are charged here and unbilled in the ledger: "
+        f"{len(unbilled) - streams} plain answers that were made and then cut, and {streams} streams whose bytes never "
+        "arrived. No usage of them was told, and nobody got anything of them.\n"
     )
     heads = ["why", "attempts", "charged, USD", "booked, USD", "least", "median", "most"]
     told = _table(heads, rows)

@@ -85,10 +85,10 @@ def run(form: Form, directory: Path) -> Ran:
             callers = asyncio.run(_make_trouble(form, gateway.port, controls, killer, ran))
             ran.seconds = time.monotonic() - began
             _await_ledger(gateway.state, killer)
+            living = [_counters_of(life) for life in killer.lives()]
         ran.lines = {name: _invoice(control) for name, control in controls.items()}
     ran.ends, ran.killed, ran.shippers_killed = callers.ends, killer.killed, killer.shippers_killed
     _read_ledger(gateway.state / "ledger.sqlite", ran)
-    living = [_counters_of(life) for life in killer.lives()]
     ran.began_by_living = sum(each[0] for each in living)
     ran.left_in_spool = sum(began - spooled for began, spooled, _ in living)
     tags = {each.decision: each.tag for each in callers.called if each.decision} | _logged(gateway.log)
@@ -116,7 +116,7 @@ async def _make_trouble(form: Form, port: int, controls: dict[str, int], killer:
     """Have all calls made, with faults and kills meanwhile; return the callers."""
     callers = Callers(port, form.seed)
     trouble = [
-        asyncio.create_task(_make_faults(form, controls, ran), name="faults"),
+        *(asyncio.create_task(_make_faults(form, part, ran), name="faults") for part in _halves(controls)),
         asyncio.create_task(_kill_workers(form, killer), name="kill workers"),
         asyncio.create_task(_kill_shippers(form, killer), name="kill shippers"),
     ]
@@ -131,8 +131,14 @@ async def _make_trouble(form: Form, port: int, controls: dict[str, int], killer:
     return callers
 
 
+def _halves(controls: dict[str, int]) -> list[dict[str, int]]:
+    """Return every other provider, and the rest: each half has faults of its own, so that some fall together."""
+    names = list(controls)
+    return [{name: controls[name] for name in names[place::2]} for place in (0, 1)]
+
+
 async def _make_faults(form: Form, controls: dict[str, int], ran: Ran) -> None:
-    planned = plan_faults(list(controls), form.calls / form.rate, form.seed)
+    planned = plan_faults(list(controls), form.calls / form.rate, form.seed + len(controls))
     loop = asyncio.get_running_loop()
     began = loop.time()
     for each in planned:
