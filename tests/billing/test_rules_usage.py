@@ -50,6 +50,18 @@ def test_b6_a_provider_that_refuses_the_question_is_one_attempt_and_estimated(ho
     check_estimated(record, answered, REFUSING, prompt_bytes=len(prompt), output_bytes=len(WORDS))
 
 
+@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell.stream], ids=str)
+def test_b6_a_stream_that_says_nothing_of_tokens_is_estimated_by_its_text_however_it_comes(
+    house: House, cell: Cell
+) -> None:
+    """Piece by piece: what has been looked at with care once may be looked at in passing from then on."""
+    house.upstream.behave(tokens=9, usage="absent", pace=0.01)
+    got = house.ask(cell.caller, cell.provider, stream=True)
+    (record,), (line,) = house.records(got.decision), house.settled_lines(got.tag)
+    prompt = f"Be brief.{got.tag} say something"
+    check_estimated(record, line, cell.provider, prompt_bytes=len(prompt), output_bytes=len(WORDS))
+
+
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_b6_an_answer_that_says_nothing_of_tokens_is_estimated_by_its_bytes(house: House, cell: Cell) -> None:
     house.upstream.behave(tokens=9, usage="absent")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from doubles.cost_oracle import nano_cost
 from doubles.invoice import WHOLE, Line
+from doubles.vendor_counts import COUNTS
 
 from fairlead_bench.billing.comparing import Pair, Sum, sums
 from fairlead_bench.billing.prices import PRICES
@@ -114,7 +115,7 @@ def _of_estimates(pairs: list[Pair]) -> list[Check]:
     booked, charged = sum(pair.booked.cost or 0 for pair in pairs), sum(pair.charged for pair in pairs)
     off = (booked - charged) / charged if charged else 0.0
     found = ratios(heard_out(pairs)) or [1.0]
-    none = sum(not pair.booked.cost for pair in pairs)
+    none = sum(not pair.booked.cost and not _is_told_zero(pair) for pair in pairs)
     return [
         Check("estimates that cost nothing", "0", f"{none} of {len(pairs):,}", not none and bool(pairs)),
         Check(
@@ -127,6 +128,12 @@ def _of_estimates(pairs: list[Pair]) -> list[Check]:
             found[0] >= LEAST and found[-1] <= MOST,
         ),
     ]
+
+
+def _is_told_zero(pair: Pair) -> bool:
+    """The provider has told of 0 tokens so far, which is no less than it has charged by then."""
+    told = pair.line.told
+    return told is not None and not COUNTS[pair.line.dialect](told).input
 
 
 def _charged(ran: Ran) -> Iterable[tuple[str, Line, int]]:

@@ -97,6 +97,9 @@ class Untouched:
     def open_relay(self, request: ReadRequest, *, include_usage: bool, now: float) -> "UntouchedRelay":
         return UntouchedRelay(self._dialect)
 
+_PIECE = b"delta"
+"""How the names of frames end that bring a piece of a text; others may bring all of it, at its end."""
+
 
 class UntouchedRelay(HoldingRelay):
     """See Relay. A frame goes out as it came, once what stands in it, or before it, was content.
@@ -105,12 +108,14 @@ class UntouchedRelay(HoldingRelay):
     first two frames: as much is held back as a frame may have.
     """
 
-    __slots__ = ("_dialect", "_parser", "_reader")
+    __slots__ = ("_dialect", "_parser", "_reader", "_skimmed")
 
     content_type: str | None = None
 
     def __init__(self, dialect: ProviderDialect) -> None:
         self._parser = dialect.open_parser()
+        self._skimmed = False
+        """Some text was counted by its looks, so that the reader takes it for new where the provider says it again."""
         super().__init__(max(MAX_HELD_BYTES, self._parser.max_frame_bytes))
         self._dialect = dialect
         self._reader = dialect.open_reader()
@@ -141,10 +146,14 @@ class UntouchedRelay(HoldingRelay):
             text_bytes = dialect.text_bytes_of(frame) if self.committed else None
             if text_bytes is not None:
                 watching.content_bytes += text_bytes
+                self._skimmed = True
             elif frame.data is not None:
+                counted = watching.content_bytes
                 for event in reader.take(frame):
                     watching.note(event)
                     self.ended = self.ended or isinstance(event, Ended)
+                if self._skimmed and frame.name and not frame.name.endswith(_PIECE):
+                    watching.content_bytes = counted
                 watching.has_content = watching.has_content or reader.passed_over
             self._held += frame.raw
             if not frame.whole:

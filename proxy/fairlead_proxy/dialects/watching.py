@@ -69,9 +69,9 @@ def so_far(counted: Usage | None, prompt_tokens: int, uncounted_bytes: int, *, w
     """
     if counted is None:
         return Usage(prompt_tokens, -(-uncounted_bytes // BYTES_PER_TOKEN), estimated=True)
-    if whole and not uncounted_bytes:
+    if whole and uncounted_bytes <= 0:
         return counted
-    output = counted.output_tokens + -(-uncounted_bytes // BYTES_PER_TOKEN)
+    output = counted.output_tokens + -(-max(uncounted_bytes, 0) // BYTES_PER_TOKEN)
     return msgspec.structs.replace(counted, output_tokens=output, estimated=True)
 
 

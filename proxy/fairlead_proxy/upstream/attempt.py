@@ -284,13 +284,14 @@ class Attempt:
     def _pass_on(self, sendable: bytes) -> None:
         """Send what the relay has let through; end with its end."""
         reply, relay = self._reply, self.relay
+        ended = relay is not None and relay.ended
+        if sendable and not self.committed:
+            self._commit()
+        if ended:
+            sendable += reply.last_comment(self._reckon(self._usage(estimate=True)))
         if sendable:
-            if not self.committed:
-                self._commit()
-            if relay is not None and relay.ended:
-                sendable += reply.last_comment(self._reckon(self._usage(estimate=True)))
             reply.sink.write(sendable)
-        if relay is not None and relay.ended:
+        if ended:
             reply.sink.end()
             self._await_taking()
         elif sendable and reply.sink.full:

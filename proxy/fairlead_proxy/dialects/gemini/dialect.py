@@ -33,6 +33,7 @@ _TELLING = re.compile(
     rb'|citationMetadata|groundingMetadata)"|"index"\s*:\s*[1-9]'
 )
 _TEXT = b'"text"'
+_TEXT_VALUE = re.compile(rb'"text"\s*+:\s*+"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
 
 
 class GeminiGenerate:
@@ -78,7 +79,8 @@ class GeminiGenerate:
         data = frame.data
         if data is None or not frame.whole or data.count(_TEXT) != 1 or _TELLING.search(data):
             return None
-        return len(data) - data.index(_TEXT)
+        found = _TEXT_VALUE.search(data)
+        return len(found[1]) if found is not None else None
 
     def is_stream(self, status: int, headers: Headers) -> bool:
         return opens_events(status, headers)
