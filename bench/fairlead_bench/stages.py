@@ -118,6 +118,9 @@ class _Spooled:
     def append(self, kinds: Sequence[str], entries: Sequence[str], *, renew: bool) -> bool:
         return True
 
+    def drop(self, records: int, why: str) -> None:
+        raise AssertionError(why)
+
 
 class _Client:
     """A caller that takes everything at once. See Sink."""

@@ -92,6 +92,22 @@ def test_an_unknown_cost_is_absent_and_a_zero_is_a_zero(state: Path) -> None:
     assert (rows["team-d"]["cost"], rows["team-d"]["unpriced"]) == ("0.00", 0)
 
 
+@pytest.mark.parametrize("cost", [None, 0])
+def test_where_nothing_has_a_price_the_cost_is_unknown_though_a_failure_cost_nothing(
+    tmp_path: Path, cost: int | None
+) -> None:
+    failed = usage_record("failed", at=NOW_MS, basis="unbilled", cost_nano=cost, currency="", price="")
+    answered = usage_record("answered", at=NOW_MS, cost_nano=None, currency="", price="")
+    fill(tmp_path / "ledger.sqlite", (failed, answered))
+    answer = ask(tmp_path)
+    for row in (*answer["rows"], *answer["totals"]):
+        assert (row["attempts"], row["unpriced"], row["unbilled"]) == (2, 1, 1)
+        assert (row["currency"], row["cost"], row["estimated_cost"]) == (None, None, None)
+    cells = [line.split() for line in invoke("cost", "--state", tmp_path).stdout.splitlines()]
+    assert ["total", "2", "2000", "0", "0", "200", "1", "0", "unknown"] in cells
+    assert {charge["BilledCost"] for charge in rows_of(tmp_path, "--format", "focus")} == {""}
+
+
 def test_what_has_no_price_stands_beside_what_has_one(state: Path) -> None:
     rows = [row for row in ask(state)["rows"] if row["namespace"] == "team-b"]
     assert [(row["attempts"], row["unpriced"], row["currency"], row["cost"]) for row in rows] == [
@@ -213,6 +229,24 @@ def test_an_unknown_cost_is_null_in_focus_and_counted(state: Path) -> None:
         ("", "", ""),
     ]
     assert [charge["x_UnpricedAttemptCount"] for charge in charges] == ["1", ""]
+
+
+def test_attempts_that_used_nothing_are_counted_in_focus(tmp_path: Path) -> None:
+    nothing: dict[str, Any] = {"at": NOW_MS, "input_tokens": 0, "output_tokens": 0}
+    records = (
+        usage_record("answered", at=NOW_MS),
+        usage_record("failed", basis="unbilled", cost_nano=0, **nothing),
+        usage_record("free", cost_nano=None, currency="", price="", **nothing),
+    )
+    fill(tmp_path / "ledger.sqlite", records)
+    charges = rows_of(tmp_path, "--format", "focus")
+    assert sum(int(charge["x_AttemptCount"] or 0) for charge in charges) == 3
+    assert sum(int(charge["x_UnpricedAttemptCount"] or 0) for charge in charges) == 1
+    unused = [charge for charge in charges if charge["ConsumedQuantity"] == "0"]
+    assert sorted((charge["x_Basis"], charge["BilledCost"], charge["SkuMeter"]) for charge in unused) == [
+        ("reported", "", "Input Tokens"),
+        ("unbilled", "0", "Input Tokens"),
+    ]
 
 
 def test_a_tier_is_a_price_of_its_own_in_focus(state: Path) -> None:

@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 from doubles.compiled import published_by, read_inventory
 
+from fairlead_operator.cluster.local_config import read_snapshot
 from fairlead_operator.compiler import room
 from fairlead_operator.compiler.compile import Compilation, compile_inventory, secret_namespaces
 from fairlead_operator.inventory import Inventory
@@ -20,6 +22,7 @@ from fairlead_proxy.contract.snapshot import SHARD_BYTES, Fragment, FragmentHead
 POLICY = ObjectRef(Kind.ROUTE_POLICY, "team", "bot")
 PROVIDER = ObjectRef(Kind.MODEL_PROVIDER, "team", "sim")
 GATEWAY = ObjectRef(Kind.MODEL_GATEWAY, "team", "main")
+FORMAT_1 = Path(__file__).parents[1] / "cases" / "snapshots" / "format-1"
 TEAM = """
 apiVersion: fairlead.dev/v1alpha1
 kind: ModelGateway
@@ -108,6 +111,19 @@ def test_a_fault_of_ours_without_a_last_good_version_withdraws_the_object(ref: O
     verdict = compile_inventory(BROKEN[ref](read_inventory(TEAM))).verdicts[ref]
     assert verdict.withdrawn
     assert not verdict.fragments
+
+
+def test_a_provider_whose_last_good_version_an_older_operator_published_stays_in_force() -> None:
+    text = (FORMAT_1 / "objects.yaml").read_text()
+    before = read_snapshot(FORMAT_1)
+    assert before is not None
+    last_good = {"team/main": {fragment.key: fragment for fragment in before.fragments}}
+    inventory = read_inventory(text.replace("generation: 3", "generation: 4").replace("OpenAICompatible", "Nobody"))
+    assert inventory.providers["team/lab"].spec is None
+    compilation = compile_inventory(inventory, last_good)
+    verdict = compilation.verdicts[ObjectRef(Kind.MODEL_PROVIDER, "team", "lab")]
+    assert (verdict.accepted.truth, verdict.rolled_back_to) == (Truth.FALSE, 3)
+    assert last_good["team/main"]["ModelProvider/team/lab"] in compilation.gateways["team/main"].fragments
 
 
 def test_a_torn_last_good_fragment_is_as_good_as_none() -> None:

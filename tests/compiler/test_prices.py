@@ -34,6 +34,14 @@ apiVersion: fairlead.dev/v1alpha1
 kind: ModelProvider
 metadata: {name: sim, namespace: team}
 spec: {type: Simulated, models: [{name: gpt}]}
+---
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelProvider
+metadata: {name: twin, namespace: team}
+spec:
+  type: OpenAI
+  endpoint: {url: "https://api.openai.com.evil.example/v1"}
+  models: [{name: twin, upstreamName: gpt}]
 """
 OLD, NEW = (Price(rates=Rates(input=rate), source=f"book {rate}") for rate in (1, 2))
 
@@ -41,15 +49,15 @@ OLD, NEW = (Price(rates=Rates(input=rate), source=f"book {rate}") for rate in (1
 def book_at(now: float) -> PricesNow:
     listed = (Listed(price=OLD), Listed(price=NEW, since=1000))
     model = ListedModel(id="gpt", match=Clause(Op.EQUALS, "gpt"), prices=listed)
-    provider = ListedProvider(id="openai", url_pattern="x", models=(model,))
+    provider = ListedProvider(id="openai", url_pattern=r"https://api\.openai\.com", models=(model,))
     return PricesNow(PriceBook(edition="book", providers=(provider,)), now)
 
 
 def prices_of(
     inventory: Inventory, prices: PricesNow = NO_PRICES, memory: CompilerMemory | None = None
 ) -> dict[str, Price | None]:
-    (lab, sim) = compile_inventory(inventory, memory=memory, prices=prices).gateways["team/main"].providers
-    return {model.name: model.price for model in (*lab.models, *sim.models)}
+    providers = compile_inventory(inventory, memory=memory, prices=prices).gateways["team/main"].providers
+    return {model.name: model.price for provider in providers for model in provider.models}
 
 
 @pytest.fixture
@@ -73,6 +81,10 @@ def test_where_the_owner_says_nothing_the_book_counts_by_the_upstream_name(inven
     found = prices_of(inventory, book_at(0))
     assert (found["listed"], found["unknown"], found["gpt"]) == (OLD, None, None)
     assert prices_of(inventory)["listed"] is None
+
+
+def test_the_prices_of_a_vendor_are_not_those_of_another_host(inventory: Inventory) -> None:
+    assert prices_of(inventory, book_at(0))["twin"] is None
 
 
 def test_a_memory_sees_a_price_that_has_changed(inventory: Inventory) -> None:

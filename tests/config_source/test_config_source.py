@@ -65,7 +65,7 @@ def broken(fragment: Fragment, body: bytes = b"{}") -> Fragment:
 def publish_torn(plain: PlainDirectory) -> None:
     """The index of a revision whose shard has not arrived."""
     later = fragments_of(gateway(max_attempts=2), provider())
-    plain.write("index.json", index_of(revision_of(later), "b", pack(later)))
+    plain.write("index.json", index_of(revision_of(later), "b", pack(later), min_reader=1))
 
 
 async def test_a_directory_is_loaded_whole(plain: PlainDirectory) -> None:
@@ -171,7 +171,7 @@ async def test_a_torn_snapshot_is_read_again_although_no_file_changes_its_name(p
     later = fragments_of(gateway(max_attempts=2), provider())
     shards = pack(later)
     (plain.path / "b-0").write_bytes(shards[0][:-5])
-    plain.write("index.json", index_of(revision_of(later), "b", shards))
+    plain.write("index.json", index_of(revision_of(later), "b", shards, min_reader=1))
     await watched.source.refresh()
     assert watched.loaded.config.gateway.max_attempts == 4
     (plain.path / "b-0").write_bytes(shards[0])
@@ -244,12 +244,19 @@ async def test_a_snapshot_for_a_newer_reader_keeps_the_last_good_one_and_says_so
 async def test_an_index_that_names_a_path_is_refused(plain: PlainDirectory, tmp_path: Path) -> None:
     shards = pack(GOOD)
     (tmp_path / "a-0").write_bytes(shards[0])
-    index = json.loads(index_of("r-1", "a", shards))
+    index = json.loads(index_of("r-1", "a", shards, min_reader=1))
     index["shards"][0]["name"] = "../a-0"
     plain.write("index.json", json.dumps(index).encode())
     watched = Watched(plain.path)
     await watched.source.refresh()
     assert watched.source.current() is None
+
+
+async def test_what_an_older_operator_published_is_served() -> None:
+    watched = Watched(Path(__file__).parents[1] / "cases" / "snapshots" / "format-1")
+    await watched.source.refresh()
+    assert watched.source.refused == ()
+    assert [model.price is None for model in watched.loaded.config.providers["team/lab"].models] == [False, False, True]
 
 
 async def test_keys_are_replaced_without_touching_the_configuration(plain: PlainDirectory) -> None:

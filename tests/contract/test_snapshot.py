@@ -1,21 +1,27 @@
 """A snapshot comes back as it was packed, and nothing torn is ever taken for whole."""
 
+import hashlib
+import json
+from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairlead_proxy.contract.config import Gateway, Match, Policy, Provider, Rule, Target
+from fairlead_proxy.contract.config import Gateway, Match, Model, Policy, Provider, Rule, Target
 from fairlead_proxy.contract.names import ProviderType
+from fairlead_proxy.contract.price import NANO, Price, Rates
 from fairlead_proxy.contract.snapshot import (
     SHARD_BYTES,
     Fragment,
+    FragmentHeader,
     Packer,
     SnapshotError,
     assemble,
     check_shards,
     index_of,
+    least_reader_of,
     pack,
     read_index,
     revision_of,
@@ -24,6 +30,7 @@ from fairlead_proxy.contract.snapshot import (
 
 GATEWAY = Fragment.of(Gateway(id="ai/main"), uid="u0", generation=1)
 PROVIDER = Fragment.of(Provider(id="ai/openai", type=ProviderType.OPENAI), uid="u1", generation=3)
+FORMAT_1 = Path(__file__).parents[1] / "cases" / "snapshots" / "format-1"
 GZIP_MAGIC = b"\x1f\x8b\x08"
 names = st.text("abcdefghijklmnop-", min_size=1, max_size=20)
 policies = st.builds(
@@ -104,13 +111,13 @@ def test_much_configuration_is_cut_into_shards_that_fit() -> None:
 def test_a_shard_cut_anywhere_is_refused(data: st.DataObject) -> None:
     shard = pack([GATEWAY, PROVIDER])[0]
     cut = data.draw(st.integers(min_value=0, max_value=len(shard) - 1))
-    index = read_index(index_of("r-1", "a", [shard]))
+    index = read_index(index_of("r-1", "a", [shard], min_reader=1))
     with pytest.raises(SnapshotError, match="torn"):
         check_shards(index, {"a-0": shard[:cut]})
 
 
 def test_a_missing_shard_is_refused() -> None:
-    index = read_index(index_of("r-1", "b", pack([GATEWAY])))
+    index = read_index(index_of("r-1", "b", pack([GATEWAY]), min_reader=1))
     with pytest.raises(SnapshotError, match=r"shard b-0 of revision r-1 is missing"):
         check_shards(index, {"a-0": b""})
 
@@ -123,6 +130,72 @@ def test_a_snapshot_for_newer_readers_is_refused_by_name() -> None:
 def test_a_newer_format_that_old_readers_may_read_is_read() -> None:
     index = read_index(b'{"format": 3, "minReader": 1, "revision": "r-1", "set": "a", "shards": [], "more": 1}')
     assert index.revision == "r-1"
+
+
+def test_a_snapshot_that_an_older_operator_wrote_is_read_with_its_prices() -> None:
+    fragments = written_in_format_1()
+    assert [fragment.key for fragment in fragments] == [
+        "ModelGateway/team/main", "ModelProvider/team/lab", "RoutePolicy/team/bot",
+    ]  # fmt: skip
+    provider = fragments[1].read()
+    assert isinstance(provider, Provider)
+    assert {model.name: model.price for model in provider.models} == {
+        "all": Price(
+            currency="EUR",
+            rates=Rates(input=5 * NANO // 4, cached_input=0, cache_write=1_562_500_000, output=10 * NANO),
+        ),
+        "extreme": Price(rates=Rates(input=1, output=NANO**2 - 1)),
+        "unknown": None,
+    }
+    assert Fragment.of(provider, uid="u", generation=3).read() == provider
+    config = assemble("r-1", (fragment.read() for fragment in fragments))
+    assert config.virtual_models("team") == ("smart",)
+
+
+@pytest.mark.parametrize(
+    "price", ['{"input":"dear"}', '{"input":"1","output":[]}', '{"input":"Infinity"}', '"1"', "[]"]
+)
+def test_a_price_of_an_older_operator_that_is_none_is_refused(price: str) -> None:
+    body = f'{{"id":"a/b","type":"OpenAI","models":[{{"name":"m","upstream_name":"m","price":{price}}}]}}'.encode()
+    with pytest.raises(SnapshotError, match=r"ModelProvider/ai/openai: .*price"):
+        fragment_of(body).read()
+
+
+def test_a_provider_that_is_none_in_any_format_is_refused() -> None:
+    for body in (b"[]", b"{", b'{"models":[{"price":{}}]}', b'{"id":"a/b","type":"Nobody","models":[{"price":{}}]}'):
+        with pytest.raises(SnapshotError, match="ModelProvider/ai/openai: "):
+            fragment_of(body).read()
+
+
+def test_readers_of_the_first_format_read_whatever_has_no_price_of_the_second() -> None:
+    assert least_reader_of([GATEWAY, PROVIDER, *written_in_format_1()]) == 1
+    assert least_reader_of([GATEWAY, PROVIDER, fragment_with("")]) == 1
+    assert least_reader_of([GATEWAY, fragment_with("", Price(rates=Rates()))]) == 2
+
+
+def test_what_somebody_wrote_is_taken_for_no_price() -> None:
+    assert least_reader_of([fragment_with('{"rates":{}}')]) == 1
+
+
+def test_an_index_says_who_can_read_it() -> None:
+    index = read_index(index_of("r-1", "a", [], min_reader=1))
+    assert (index.format, index.min_reader) == (2, 1)
+    assert json.loads(index_of("r-1", "a", [], min_reader=2))["minReader"] == 2
+
+
+def written_in_format_1() -> list[Fragment]:
+    index = read_index((FORMAT_1 / "index.json").read_bytes())
+    return unpack(check_shards(index, {ref.name: (FORMAT_1 / ref.name).read_bytes() for ref in index.shards}))
+
+
+def fragment_of(body: bytes) -> Fragment:
+    digest = hashlib.sha256(body).hexdigest()
+    return Fragment(FragmentHeader(kind="ModelProvider", id="ai/openai", uid="u", generation=1, hash=digest), body)
+
+
+def fragment_with(upstream_name: str, price: Price | None = None) -> Fragment:
+    models = (Model(name="m", upstream_name=upstream_name, price=price),)
+    return Fragment.of(Provider(id="ai/a", type=ProviderType.OPENAI, models=models), uid="u", generation=1)
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"nothing", b'{"minReader": "x"}'])

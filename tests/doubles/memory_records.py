@@ -18,7 +18,7 @@ class MemoryRecords:
 
     def append(self, kinds: Sequence[str], entries: Sequence[str], *, renew: bool) -> bool:
         if self.full:
-            self.counters[DROPPED] += len(entries)
+            self.drop(len(entries), "it is full")
             return False
         if renew:
             self.kinds = {}
@@ -31,3 +31,6 @@ class MemoryRecords:
             self.records.append(record_of(self.kinds[entry.kind], entry))
         self.counters[SPOOLED] += len(entries)
         return True
+
+    def drop(self, records: int, why: str) -> None:
+        self.counters[DROPPED] += records

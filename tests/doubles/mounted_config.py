@@ -8,7 +8,7 @@ from pathlib import Path
 from fairlead_proxy.contract.config import Gateway, Match, Model, Policy, Provider, Rule, Simulation, Target
 from fairlead_proxy.contract.keys import CallerKey, KeyRing, encode_keys, fingerprint, version_of
 from fairlead_proxy.contract.names import ProviderType
-from fairlead_proxy.contract.snapshot import Fragment, index_of, pack, revision_of
+from fairlead_proxy.contract.snapshot import Fragment, index_of, least_reader_of, pack, revision_of
 
 ADMIN_TOKEN = "admin-token-of-the-tests"
 CALLER_KEY = "sk-caller-of-team-a-0123456789"
@@ -63,7 +63,7 @@ class PlainDirectory:
         shards = pack(fragments)
         for number, shard in enumerate(shards):
             self.write(f"{self._set}-{number}", shard)
-        self.write("index.json", index_of(revision, self._set, shards))
+        self.write("index.json", index_of(revision, self._set, shards, min_reader=least_reader_of(fragments)))
         return revision
 
     def publish_keys(self, keys: KeyRing) -> str:
@@ -106,6 +106,6 @@ class ProjectedVolume:
     def files_of(fragments: Sequence[Fragment], keys: KeyRing, set_name: str = "a") -> dict[str, bytes]:
         shards = pack(fragments)
         files = {f"{set_name}-{number}": shard for number, shard in enumerate(shards)}
-        files["index.json"] = index_of(revision_of(fragments), set_name, shards)
+        files["index.json"] = index_of(revision_of(fragments), set_name, shards, min_reader=least_reader_of(fragments))
         files["keys.json"] = encode_keys(keys)
         return files

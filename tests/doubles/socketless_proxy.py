@@ -127,6 +127,9 @@ class Forgetful:
     def append(self, kinds: Sequence[str], entries: Sequence[str], *, renew: bool) -> bool:
         return True
 
+    def drop(self, records: int, why: str) -> None:
+        raise AssertionError(why)
+
 
 class SocketlessProxy:
     """Wired as `server.process.Proxy` wires one; to be made within a SocketlessLoop, and ready after `start`."""

@@ -1,7 +1,7 @@
 """A shipper process that carries nothing: it takes the options of `fairlead-ledger ship` and tells what it was given.
 
 Beside the SQLite file that it is given it writes `<file>.told`: its options and process id, and, once it has been told
-to end, the names of what lay in the spool then.
+to end, the names of what lay in the spool then. It does not end while there is a file `<file>.hold`.
 """
 
 import argparse
@@ -33,7 +33,8 @@ def run(given: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, end)
     facts = {"pid": os.getpid(), "options": vars(given)}
     tell(told, facts)
-    while not ended and os.getppid() == parent:
+    hold = Path(given.sqlite + ".hold")
+    while (not ended or hold.exists()) and os.getppid() == parent:
         time.sleep(0.02)
     if ended:
         tell(told, {**facts, "left": sorted(path.name for path in Path(given.spool).iterdir())})

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ledger.conftest import query_of
 
 from fairlead_ledger.shipping.carrier import LONGEST_PAUSE_SECONDS, Carrier, pause_seconds
-from fairlead_ledger.shipping.cursor import CursorFile
+from fairlead_ledger.shipping.cursor import CursorFile, pause_others
 from fairlead_ledger.shipping.settings import ShipSettings
 from fairlead_ledger.shipping.sweeping import Sweeper
 from fairlead_ledger.sinks.json_lines import JsonLinesFile
@@ -89,6 +89,19 @@ async def ship_until_empty(spool: Path, sink: Sink) -> Carrier:
     finally:
         await carrier.close()
     return carrier
+
+
+async def ship_all_until_empty(spool: Path, sinks: list[Sink]) -> None:
+    """Run a shipper of these sinks alone until it has carried all there is; sweep as it would."""
+    stopping = asyncio.Event()
+    stopping.set()
+    carriers = [Carrier(settings_for(spool), sink, stopping) for sink in sinks]
+    pause_others(spool, {carrier.cursor_path for carrier in carriers})
+    for carrier in carriers:
+        await carrier.run()
+    Sweeper(spool, carriers, 2**30).sweep()
+    for carrier in carriers:
+        await carrier.close()
 
 
 def sqlite_calls(path: Path) -> list[str]:
@@ -276,6 +289,34 @@ async def test_a_store_that_is_added_later_misses_nothing_that_is_still_there(tm
     writer.end()
     assert json_calls(tmp_path / "l.jsonl") == writer.calls[6:]
     assert report_of(tmp_path)["json-lines"]["lost"] == {}
+
+
+async def test_what_went_while_a_store_was_not_named_is_no_loss_of_its_own(tmp_path: Path) -> None:
+    sqlite, lines = tmp_path / "l.sqlite", tmp_path / "l.jsonl"
+    writer = SpoolWriter(tmp_path, segment_records=3)
+    runs: list[list[Sink]] = [[SqliteSink(sqlite), JsonLinesFile(lines)], [SqliteSink(sqlite)], [JsonLinesFile(lines)]]
+    for sinks in runs:
+        writer.write(*(f"call-{len(writer.calls) + number:02}" for number in range(8)))
+        await ship_all_until_empty(tmp_path, sinks)
+    writer.end()
+    assert json_calls(lines) == [*writer.calls[:8], *writer.calls[15:]]
+    assert report_of(tmp_path)["json-lines"]["lost"] == {}
+    assert report_of(tmp_path)["json-lines"]["shipped"] == 17
+
+
+async def test_what_goes_for_want_of_room_after_a_pause_is_a_loss_again(tmp_path: Path) -> None:
+    sqlite, lines = tmp_path / "l.sqlite", tmp_path / "l.jsonl"
+    writer = SpoolWriter(tmp_path, segment_records=3)
+    runs: list[list[Sink]] = [[JsonLinesFile(lines)], [SqliteSink(sqlite)], [JsonLinesFile(lines)]]
+    for sinks in runs:
+        writer.write(*(f"call-{len(writer.calls) + number:02}" for number in range(8)))
+        await ship_all_until_empty(tmp_path, sinks)
+    writer.write(*(f"call-{24 + number}" for number in range(6)))
+    for segment in writer.segments()[:-1]:
+        segment.unlink()
+    await ship_all_until_empty(tmp_path, [JsonLinesFile(lines)])
+    writer.end()
+    assert report_of(tmp_path)["json-lines"]["lost"] == {"spool-full": 3}
 
 
 async def test_a_cursor_that_cannot_be_read_begins_with_what_is_there(tmp_path: Path) -> None:

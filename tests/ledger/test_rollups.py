@@ -7,7 +7,10 @@ from doubles.usage_records import usage_record
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairlead_ledger.shipping.gathering import BATCH_RECORDS
+from fairlead_ledger.spool.lines import MOST_COST_NANO, MOST_TOKENS
 from fairlead_ledger.store.rollups import HOUR_MS, KINDS, fold, kind_rates, split_cost
+from fairlead_ledger.store.statements import MOST_SUM
 from fairlead_proxy.contract.price import Price, Rates
 from fairlead_proxy.contract.usage_record import UsageRecord
 
@@ -85,6 +88,17 @@ def test_an_explicit_zero_is_a_known_cost() -> None:
 def test_what_is_unbilled_lacks_no_price() -> None:
     (row,) = fold([usage_record("a", basis="unbilled", cost_nano=None, currency="", price="")])
     assert (row["unpriced"], row["priced"], row["attempts"]) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("cost", [None, 0, 7])
+def test_a_cost_of_no_currency_is_unknown(cost: int | None) -> None:
+    """A failure that cost nothing at a model without a price says 0 of nothing."""
+    (row,) = fold([usage_record("a", basis="unbilled", cost_nano=cost, currency="", price="")])
+    assert (row["attempts"], row["priced"], row["unpriced"], row["cost_nano"]) == (1, 0, 0, 0)
+
+
+def test_a_batch_of_the_dearest_records_has_room_in_a_row() -> None:
+    assert BATCH_RECORDS * max(MOST_COST_NANO, MOST_TOKENS) <= MOST_SUM < 2**63
 
 
 def test_priced_and_unpriced_attempts_never_share_a_row() -> None:

@@ -128,6 +128,20 @@ def test_a_shipper_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_
     assert query_of(database)("select sum(attempts) from fairlead_rollups") == [(len(writer.calls),)]
 
 
+def test_a_store_that_is_named_again_is_not_told_of_losses_that_are_none(tmp_path: Path) -> None:
+    sqlite, lines = ["--sqlite", str(tmp_path / "l.sqlite")], ["--json-lines", str(tmp_path / "l.jsonl")]
+    writer = SpoolWriter(tmp_path / "spool", segment_records=3)
+    for stores, names in ((lines, ["json-lines"]), (sqlite, ["sqlite"]), (lines + sqlite, ["json-lines", "sqlite"])):
+        writer.write(*(f"call-{len(writer.calls) + number:02}" for number in range(8)))
+        with shipper(tmp_path, *stores) as running:
+            eventually(lambda: len(writer.segments()) == 1, within=15)
+            assert running.end() == 0
+            assert [running.report(name)["lost"] for name in names] == [{} for _ in names]
+    writer.end()
+    assert calls_in_sqlite(tmp_path / "l.sqlite") == writer.calls[6:]
+    assert calls_in_lines(tmp_path / "l.jsonl") == [*writer.calls[:8], *writer.calls[15:]]
+
+
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
     """A server that may be killed."""

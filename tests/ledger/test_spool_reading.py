@@ -140,6 +140,14 @@ def test_a_kind_that_cannot_be_read_spoils_its_own_records_only(tmp_path: Path) 
     assert (calls_of(read), read.unreadable) == (["good"], [1])
 
 
+def test_a_kind_whose_status_is_none_of_http_cannot_be_read(tmp_path: Path) -> None:
+    writer = SpoolWriter(tmp_path, kinds=(kind_line(0), kind_line(1, status=10**30)))
+    writer.write("good")
+    writer.write("bad", kind=1)
+    read = LifeReader(life_of(writer), 0).read(100, over=False)
+    assert (calls_of(read), read.unreadable) == (["good"], [1])
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_spool_cut_at_any_byte_gives_each_record_once(

@@ -9,10 +9,14 @@ from doubles.postgres import PostgresServer
 from doubles.spool_writer import LONG_AGO_MS
 from doubles.usage_records import usage_record
 from ledger.conftest import execute_in, query_of
+from msgspec import structs
 
 from fairlead_ledger.sinks.postgres import PostgresSink
 from fairlead_ledger.sinks.sink import Kept, Sink, SinkDown
 from fairlead_ledger.sinks.sqlite import SqliteSink
+from fairlead_ledger.spending.asking import ask
+from fairlead_ledger.spending.choices import By
+from fairlead_ledger.spending.question import spending
 from fairlead_ledger.store.batch import Batch, Loss, Reason
 from fairlead_ledger.store.errors import StoreDown
 from fairlead_ledger.store.postgres import address_of
@@ -42,18 +46,18 @@ async def write(store_url: str, directory: Path, *batches: Batch) -> None:
 async def test_records_and_sums_hold_the_same(store_url: str, tmp_path: Path) -> None:
     records = tuple(usage_record(f"call-{number}", input_tokens=number) for number in range(100))
     await write(store_url, tmp_path, Batch(records))
-    ask = query_of(store_url)
+    asked = query_of(store_url)
     expected = [(100, 225_000_000, 4_950)]
-    assert await asyncio.to_thread(ask, RECORDS) == await asyncio.to_thread(ask, SUMS) == expected
+    assert await asyncio.to_thread(asked, RECORDS) == await asyncio.to_thread(asked, SUMS) == expected
 
 
 async def test_doubles_change_nothing(store_url: str, tmp_path: Path) -> None:
     first = Batch(tuple(usage_record(f"call-{number}") for number in range(10)))
     second = Batch(tuple(usage_record(f"call-{number}") for number in range(5, 15)))
     await write(store_url, tmp_path, first, second, first, second)
-    ask = query_of(store_url)
+    asked = query_of(store_url)
     expected = [(15, 33_750_000, 15_000)]
-    assert await asyncio.to_thread(ask, RECORDS) == await asyncio.to_thread(ask, SUMS) == expected
+    assert await asyncio.to_thread(asked, RECORDS) == await asyncio.to_thread(asked, SUMS) == expected
 
 
 async def test_a_record_that_is_twice_in_a_batch_counts_once(store_url: str, tmp_path: Path) -> None:
@@ -72,6 +76,39 @@ async def test_every_field_comes_back_as_it_was(store_url: str, tmp_path: Path) 
 async def test_the_greatest_number_that_the_spool_lets_through_is_kept_exactly(store_url: str, tmp_path: Path) -> None:
     await write(store_url, tmp_path, Batch((usage_record("a", input_tokens=10**12, cost_nano=10**15),)))
     assert await asyncio.to_thread(query_of(store_url), SUMS) == [(1, 10**15, 10**12)]
+
+
+async def test_sums_that_no_row_can_hold_are_kept_exactly(store_url: str, tmp_path: Path) -> None:
+    batches = [
+        Batch(
+            tuple(
+                usage_record(f"call-{batch}-{number}", input_tokens=10**12, cost_nano=10**15 - 1)
+                for number in range(1_000)
+            )
+        )
+        for batch in range(20)
+    ]
+    await write(store_url, tmp_path, *batches, *batches)
+    answer = await asyncio.to_thread(ask, store_url, spending(By.NAMESPACE, 0, 2 * LONG_AGO_MS))
+    (row,) = answer.rows
+    assert (row.attempts, row.cost_nano, row.input_tokens) == (20_000, 20_000 * (10**15 - 1), 20_000 * 10**12)
+    assert answer.losses == {}
+    rows = await asyncio.to_thread(query_of(store_url), "select attempts, cost_nano from fairlead_rollups")
+    assert all(isinstance(cost, int) and cost == attempts * (10**15 - 1) for attempts, cost in rows)
+
+
+async def test_a_row_that_is_full_holds_up_no_other(store_url: str, tmp_path: Path) -> None:
+    dear = tuple(usage_record(f"dear-{number}", cost_nano=10**15) for number in range(1_000))
+    batches = [
+        Batch((*(structs.replace(record, id=f"{batch}.{record.id}") for record in dear), usage_record(f"{batch}")))
+        for batch in range(10)
+    ]
+    await write(store_url, tmp_path, *batches, Batch((usage_record("other", namespace="team-b"),)))
+    rows = (await asyncio.to_thread(ask, store_url, spending(By.NAMESPACE, 0, 2 * LONG_AGO_MS))).rows
+    assert [(row.key, row.attempts, row.cost_nano) for row in rows] == [
+        (("team-a",), 10_010, 10**19 + 22_500_000),
+        (("team-b",), 1, 2_250_000),
+    ]
 
 
 async def test_a_name_that_the_database_cannot_hold_does_not_stop_the_others(store_url: str, tmp_path: Path) -> None:
@@ -104,9 +141,9 @@ async def test_what_is_too_old_goes_and_the_sums_stay_as_long_as_they_may(store_
     kept = Kept(attempts_from=LONG_AGO_MS + 6 * HOUR_MS, sums_from=LONG_AGO_MS + 2 * HOUR_MS)
     assert not await sink.prune(kept)
     await sink.close()
-    ask = query_of(store_url)
-    assert await asyncio.to_thread(ask, "select count(*) from fairlead_attempts") == [(4,)]
-    assert await asyncio.to_thread(ask, "select count(*) from fairlead_rollups") == [(7,)]
+    asked = query_of(store_url)
+    assert await asyncio.to_thread(asked, "select count(*) from fairlead_attempts") == [(4,)]
+    assert await asyncio.to_thread(asked, "select count(*) from fairlead_rollups") == [(7,)]
 
 
 async def test_pruning_goes_in_steps_and_says_whether_there_is_more(store_url: str, tmp_path: Path) -> None:

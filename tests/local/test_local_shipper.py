@@ -122,6 +122,69 @@ async def test_other_stores_are_another_shipper_and_the_same_ones_are_not(
         os.kill(first, 0)
 
 
+async def test_nothing_waits_for_a_shipper_that_takes_its_time_to_end(
+    cluster: LocalCluster, settings: LocalSettings, source: Path
+) -> None:
+    first = (await shipping(cluster, settings))["pid"]
+    hold = held(settings)
+    write(source, "{jsonLines: {}}")
+    await eventually(lambda: cluster.inventory().gateways[MAIN].generation == 2)
+    await cluster.apply(MAIN, ())
+    os.kill(first, 0)
+    hold.unlink()
+    await eventually(lambda: told(settings)["pid"] != first, what="another shipper")
+    assert told(settings)["options"]["json_lines"] is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+
+
+async def test_the_newest_of_several_changes_counts_once_the_old_shipper_has_ended(
+    cluster: LocalCluster, settings: LocalSettings, source: Path
+) -> None:
+    first = (await shipping(cluster, settings))["pid"]
+    hold = held(settings)
+    for generation, hours in ((2, 30), (3, 40)):
+        write(source, f"{{retention: {hours}h}}")
+        await eventually(lambda wanted=generation: cluster.inventory().gateways[MAIN].generation == wanted)
+        await cluster.apply(MAIN, ())
+    hold.unlink()
+    await eventually(lambda: told(settings)["pid"] != first, what="another shipper")
+    second = told(settings)
+    await cluster.apply(MAIN, ())
+    assert (second["options"]["retention"], told(settings)) == ("40h", second)
+    os.kill(second["pid"], 0)
+
+
+@pytest.mark.parametrize("cut_short", [False, True])
+async def test_a_run_that_ends_while_a_shipper_gives_way_starts_no_further_one(
+    cluster: LocalCluster, settings: LocalSettings, source: Path, cut_short: bool
+) -> None:
+    first = (await shipping(cluster, settings))["pid"]
+    hold = held(settings)
+    write(source, "{retention: 30h}")
+    await eventually(lambda: cluster.inventory().gateways[MAIN].generation == 2)
+    await cluster.apply(MAIN, ())
+    END_OF[cut_short](cluster, hold)
+    await cluster.stop()
+    assert told(settings)["pid"] == first
+    assert ("left" in told(settings)) is not cut_short
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+
+
+END_OF: dict[bool, Callable[[LocalCluster, Path], None]] = {
+    False: lambda _, hold: hold.unlink(),
+    True: lambda cluster, _: cluster.kill(),
+}
+
+
+def held(settings: LocalSettings) -> Path:
+    """Return the file that keeps a stub from ending as long as it is there."""
+    path = settings.state / "ledger.sqlite.hold"
+    path.touch()
+    return path
+
+
 async def test_a_gateway_that_is_not_valid_any_more_leaves_its_shipper_as_it_is(
     cluster: LocalCluster, settings: LocalSettings, source: Path
 ) -> None:

@@ -1,5 +1,7 @@
 """A small book: whose list a provider's is, which price is in force, and when it may be another."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,9 +36,10 @@ BOOK = PriceBook(
         ListedProvider(
             id="openai", url_pattern=r"https://api\.openai\.com", models=(model("gpt", Listed(price=price(1))),)
         ),
+        ListedProvider(id="anthropic", url_pattern=r"https://api\.anthropic\.com"),
         ListedProvider(
             id="azure",
-            url_pattern="https://azure",
+            url_pattern=r"(https?://)?([^.]*\.)?openai\.azure\.com",
             stand_ins=("nowhere", "openai"),
             models=(model("phi", Listed(price=price(2))),),
         ),
@@ -63,18 +66,23 @@ def found(
     return None if quote is None or quote.price is None else (quote.price.rates.input or 0) // NANO
 
 
+OPENAI = "https://api.openai.com/v1"
+AZURE = "https://name.openai.azure.com"
+
+
 @pytest.mark.parametrize(
     ("of", "url", "name", "units"),
     [
-        (ProviderType.OPENAI, "https://anywhere/v1", "gpt-x", 1),
-        (ProviderType.OPENAI, "https://anywhere/v1", "GPT-X", 1),
-        (ProviderType.OPENAI, "https://anywhere/v1", "phi", None),
-        (ProviderType.AZURE_OPENAI, "https://name.openai.azure.com", "phi", 2),
-        (ProviderType.AZURE_OPENAI, "https://name.openai.azure.com", "gpt-x", 1),
-        (ProviderType.OPENAI_COMPATIBLE, "https://api.openai.com/v1", "gpt-x", 1),
+        (ProviderType.OPENAI, OPENAI, "gpt-x", 1),
+        (ProviderType.OPENAI, OPENAI, "GPT-X", 1),
+        (ProviderType.OPENAI, OPENAI, "phi", None),
+        (ProviderType.OPENAI, "https://eu.vendor.example/v1", "day", 3),
+        (ProviderType.AZURE_OPENAI, AZURE, "phi", 2),
+        (ProviderType.AZURE_OPENAI, AZURE, "gpt-x", 1),
+        (ProviderType.OPENAI_COMPATIBLE, OPENAI, "gpt-x", 1),
         (ProviderType.OPENAI_COMPATIBLE, "https://vendor.example/v1", "day", 3),
         (ProviderType.OPENAI_COMPATIBLE, "http://vllm.lab.svc:8000/v1", "gpt-x", None),
-        (ProviderType.ANTHROPIC, "https://anywhere", "gpt-x", None),
+        (ProviderType.ANTHROPIC, "https://api.anthropic.com", "gpt-x", None),
         (ProviderType.SIMULATED, "", "gpt-x", None),
     ],
 )
@@ -82,6 +90,28 @@ def test_a_provider_has_the_list_of_its_vendor_and_of_who_stands_in(
     of: ProviderType, url: str, name: str, units: int | None
 ) -> None:
     assert found(name, of=of, url=url) == units
+
+
+@pytest.mark.parametrize("of", [ProviderType.OPENAI, ProviderType.OPENAI_COMPATIBLE])
+@pytest.mark.parametrize("url", ["http://localhost:1/v1", "https://api.openai.com.evil.example/v1"])
+def test_a_list_is_for_its_own_addresses_whatever_the_type_says(of: ProviderType, url: str) -> None:
+    assert found("gpt-x", of=of, url=url) is None
+
+
+@pytest.mark.parametrize("url", ["https://eu.vendor.example/v1", "http://localhost:1/v1"])
+def test_where_a_vendors_type_has_another_address_it_is_said_why_it_has_no_price(url: str) -> None:
+    quote = PricesNow(BOOK, 0).find(ProviderType.OPENAI, url, "gpt-x")
+    host = urlsplit(url).hostname
+    assert quote is not None
+    assert (quote.price, quote.entry) == (None, "")
+    assert quote.notes == (f"{host} is no address that the list prices of type OpenAI are for",)
+
+
+def test_an_entry_without_a_price_at_another_address_keeps_its_notes() -> None:
+    quote = PricesNow(BOOK, 0).find(ProviderType.ANTHROPIC, "https://vendor.example", "speech-1")
+    assert quote is not None
+    assert quote.entry == "vendor/speech"
+    assert "not counted: audio" in quote.notes
 
 
 def test_a_price_is_taken_over_on_its_day_and_not_before() -> None:
@@ -105,7 +135,7 @@ def test_a_price_holds_until_it_says_it_may_change(name: str, now: int, later: i
 def test_only_prices_that_were_asked_for_bound_how_long_the_answers_hold() -> None:
     prices = PricesNow(BOOK, 9 * DAY)
     assert prices.until == float("inf")
-    prices.find(ProviderType.OPENAI, "", "gpt-x")
+    prices.find(ProviderType.OPENAI, OPENAI, "gpt-x")
     assert prices.until == float("inf")
     prices.find(ProviderType.OPENAI_COMPATIBLE, "https://vendor.example", "day")
     assert prices.until == 10 * DAY
@@ -159,6 +189,6 @@ def test_without_a_book_nothing_is_found_and_nothing_remembered() -> None:
 
 
 def test_where_prices_differ_from_place_to_place_that_is_said() -> None:
-    quote = PricesNow(BOOK, 0).find(ProviderType.AZURE_OPENAI, "", "gpt-x")
+    quote = PricesNow(BOOK, 0).find(ProviderType.AZURE_OPENAI, AZURE, "gpt-x")
     assert quote is not None
     assert quote.notes == ("found by the deployment's name; the price of Global deployments: others may cost more",)

@@ -28,7 +28,9 @@ DAY = 1000.0
 LISTED = ListedModel(
     id="gpt", match=Clause(Op.EQUALS, "gpt"), prices=(Listed(price=BEFORE), Listed(price=AFTER, since=int(DAY)))
 )
-BOOK = PriceBook(edition="genai-prices 0", providers=(ListedProvider(id="openai", url_pattern="x", models=(LISTED,)),))
+BOOK = PriceBook(
+    edition="genai-prices 0", providers=(ListedProvider(id="openai", url_pattern="https://lab", models=(LISTED,)),)
+)
 
 
 class Clock:
@@ -45,7 +47,7 @@ def shelf() -> Shelf:
 
 
 async def found(prices: ListPrices, inventory: Inventory) -> Price | None:
-    quote = (await prices.for_inventory(inventory)).find(ProviderType.OPENAI, "", "gpt")
+    quote = (await prices.for_inventory(inventory)).find(ProviderType.OPENAI, "https://lab", "gpt")
     return None if quote is None else quote.price
 
 

@@ -10,6 +10,7 @@ import pytest
 from genai_prices import types as given
 from genai_prices.data import providers
 
+from fairlead_operator.compiler.provider_document import DEFAULT_URLS, bedrock_url, vertex_url
 from fairlead_operator.price_book.book import ListedModel, PriceBook, PricesNow
 from fairlead_operator.price_book.generate import generate_book, price_of
 from fairlead_proxy.contract.names import ProviderType
@@ -23,6 +24,12 @@ PAIRS = [
     for theirs, ours in zip(providers, BOOK.providers, strict=True)
     for position, model in enumerate(theirs.models)
 ]
+URLS = {
+    **DEFAULT_URLS,
+    ProviderType.AZURE_OPENAI: "https://name.openai.azure.com",
+    ProviderType.BEDROCK: bedrock_url("us-east-1"),
+    ProviderType.VERTEX_AI: vertex_url("global"),
+}
 TIERS = (0, 99_999, 100_000, 100_001, 200_000, 200_001, 1_000_000)
 
 
@@ -126,12 +133,32 @@ def test_well_known_models_cost_what_their_vendors_say(
     figures: tuple[str | None, ...],
     tier: tuple[int, tuple[str | None, ...]] | None,
 ) -> None:
-    quote = PricesNow(BOOK, NOW.timestamp()).find(provider_type, "", name)
+    quote = PricesNow(BOOK, NOW.timestamp()).find(provider_type, URLS[provider_type], name)
     assert quote is not None
     assert quote.price is not None
     assert quote.price.rates == rates(figures)
     assert quote.price.tiers == (() if tier is None else (Tier(above=tier[0], rates=rates(tier[1])),))
     assert quote.price.source.startswith(f"{BOOK.edition} {quote.entry}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bedrock-runtime-fips.us-east-1.amazonaws.com",
+        "https://vpce-0f-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com",
+    ],
+)
+def test_bedrock_costs_the_same_by_fips_and_from_a_private_network(url: str) -> None:
+    quote = PricesNow(BOOK, NOW.timestamp()).find(ProviderType.BEDROCK, url, "amazon.nova-pro-v1:0")
+    assert quote is not None
+    assert quote.price is not None
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "eusc-de-east-1"])
+def test_partitions_that_stand_apart_have_no_list_price(region: str) -> None:
+    quote = PricesNow(BOOK, NOW.timestamp()).find(ProviderType.BEDROCK, bedrock_url(region), "amazon.nova-pro-v1:0")
+    assert quote is not None
+    assert (quote.price, len(quote.notes)) == (None, 1)
 
 
 def rates(figures: tuple[str | None, ...]) -> Rates:

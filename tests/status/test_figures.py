@@ -66,6 +66,22 @@ def test_an_amount_or_count_that_cannot_be_read_is_replaced(shown: object) -> No
     assert nano_of(shown) is None
 
 
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 10**19, 10**400])
+@pytest.mark.parametrize("shown", [None, 1, 2**63 - 1, 10**400, "1", "9" * 18, "9" * 40])
+def test_absurd_figures_are_shown_as_the_greatest_that_can_be_read_again(number: int, shown: object) -> None:
+    count, amount = steady_count(number, shown), steady_amount(number * 10**12, shown)
+    assert count == 9_200_000_000_000_000_000 < 2**63
+    assert steady_count(number, count) == count
+    assert nano_of(amount) is not None
+    assert steady_amount(number * 10**12, amount) == amount
+
+
+def test_an_absurd_figure_that_is_shown_is_replaced() -> None:
+    assert steady_count(5, 10**400) == 5
+    assert steady_seconds(0.5, f"{'9' * 400}h") == "500ms"
+    assert [steady_rate(0.5, shown) for shown in ("1e999", "-inf", "nan", "9" * 400)] == ["0.50"] * 4
+
+
 @given(st.integers(0, 10**18))
 def test_an_amount_or_count_that_is_shown_stays_for_the_same_one(number: int) -> None:
     amount, count = steady_amount(number, None), steady_count(number, None)

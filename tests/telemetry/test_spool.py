@@ -13,7 +13,7 @@ import pytest
 from doubles.processes import eventually
 
 from fairlead_proxy.contract.usage_record import BEGAN, COUNTERS_FILE, DROPPED, LOCK_FILE, SPOOLED
-from fairlead_proxy.telemetry.spool import LEAST_SEGMENT_BYTES, Spool
+from fairlead_proxy.telemetry.spool import LEAST_SEGMENT_BYTES, Spool, open_spool
 
 MIB = 1024 * 1024
 KIND, OTHER = '{"kind":0}\n', '{"kind":1}\n'
@@ -79,7 +79,58 @@ def test_what_others_have_left_in_the_spool_counts_and_goes_first(tmp_path: Path
     spool = Spool(tmp_path, "p", 1, 4 * LEAST_SEGMENT_BYTES)
     spool.append([KIND], [entry(0, 1)], renew=True)
     spool.close()
-    assert [path.name for path in before.iterdir()] == ["01.spool"]
+    assert list(before.iterdir()) == []
+
+
+def test_what_another_process_writes_stays_whatever_there_is_room_for(tmp_path: Path) -> None:
+    other = Spool(tmp_path, "other", 1, 64 * MIB)
+    other.append([KIND], [entry(0, 1, padding=4 * LEAST_SEGMENT_BYTES)], renew=True)
+    wrote(other, 1)
+    for segment in tmp_path.glob("other-1/*.spool"):
+        os.utime(segment, (1, 1))
+    spool = Spool(tmp_path, "p", 1, 4 * LEAST_SEGMENT_BYTES)
+    spool.append([KIND], [entry(0, 1)], renew=True)
+    spool.close()
+    assert len(list(tmp_path.glob("other-1/*.spool"))) == 1
+    other.close()
+
+
+def test_lives_that_are_over_keep_to_the_bound_together(tmp_path: Path) -> None:
+    limit = 4 * LEAST_SEGMENT_BYTES
+    for life in range(12):
+        spool = Spool(tmp_path, "p", life, limit)
+        spool.append([KIND], [entry(0, 1, padding=LEAST_SEGMENT_BYTES)], renew=True)
+        spool.close()
+    assert sum(path.stat().st_size for path in tmp_path.glob("*/*.spool")) <= limit + LEAST_SEGMENT_BYTES
+
+
+def test_many_kinds_do_not_end_segments(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "p", 1, MIB)
+    many = [f'{{"kind":{number},"of":"{"x" * 600}"}}\n' for number in range(300)]
+    spool.append(many, [entry(0, 0)], renew=True)
+    for number in range(1, 20):
+        spool.append([], [entry(number, number)], renew=False)
+    spool.close()
+    assert len(segments(tmp_path)) == 1
+
+
+NO_ROOM = """
+import resource, sys
+from pathlib import Path
+from fairlead_proxy.telemetry.spool import open_spool
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+spool = open_spool(Path(sys.argv[1]), "p", 1, 1 << 20)
+spool.counters[0] += 2
+spool.append(['{"kind":0}\\n'], ['[0,"a"]\\n', '[0,"b"]\\n'], renew=True)
+spool.close()
+print(list(spool.counters))
+"""
+
+
+def test_a_disk_without_room_for_a_spool_keeps_nobody_from_serving_and_what_is_lost_is_counted(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", NO_ROOM, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[2, 0, 2]\n"
+    assert "no attempt is booked" in ended.stderr
 
 
 def test_a_full_disk_loses_records_and_counts_them_and_it_goes_on_once_there_is_room(tmp_path: Path) -> None:
@@ -111,7 +162,7 @@ def test_a_disk_that_stalls_holds_up_nobody(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_made_is_an_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError):
-        Spool(tmp_path / "file", "p", 1, MIB)
+        open_spool(tmp_path / "file", "p", 1, MIB)
 
 
 KILLED = """

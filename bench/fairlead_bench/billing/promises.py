@@ -19,7 +19,7 @@ SLACK_SECONDS = 0.25
 ESTIMATES_FROM = 300
 """Of fewer estimates the sum has no bound as narrow as that of many."""
 MANY_WITHIN, FEW_WITHIN = 0.15, 0.5
-LEAST, MOST = 1 / 8, 3.0
+LEAST, MOST = 1 / 8, 4.0
 """What an estimate of an answer that was heard out may be of what its vendor charges: reasoning that is not shown is
 missing, and so is what a cache took off; a short answer's own form counts as if it were text."""
 

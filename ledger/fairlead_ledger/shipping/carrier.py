@@ -5,11 +5,19 @@ import logging
 import random
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from msgspec import structs
 
 from fairlead_ledger.shipping.cursor import Cursor, CursorFile
-from fairlead_ledger.shipping.gathering import BATCH_RECORDS, Gathered, Gatherer, first_cursor, unshipped
+from fairlead_ledger.shipping.gathering import (
+    BATCH_RECORDS,
+    Gathered,
+    Gatherer,
+    first_cursor,
+    resumed_cursor,
+    unshipped,
+)
 from fairlead_ledger.shipping.settings import ShipSettings
 from fairlead_ledger.sinks.sink import Kept, Sink, SinkDown
 from fairlead_ledger.spool.instances import Life
@@ -44,6 +52,10 @@ class Carrier:
     def cursor(self) -> Cursor | None:
         """What is saved; None until the first was."""
         return self._cursor
+
+    @property
+    def cursor_path(self) -> Path:
+        return self._file.path
 
     def report(self, lives: Sequence[Life]) -> SinkReport:
         cursor = self._cursor or Cursor()
@@ -101,8 +113,17 @@ class Carrier:
         return True, await self._prune(cursor) or len(batch.records) >= BATCH_RECORDS
 
     async def _begin(self) -> Cursor:
-        found = await asyncio.to_thread(self._file.load)
-        return await self._save(await asyncio.to_thread(first_cursor, self._settings.spool) if found is None else found)
+        cursor = await self._save(await asyncio.to_thread(self._first))
+        await asyncio.to_thread(self._file.forget_paused)
+        return cursor
+
+    def _first(self) -> Cursor:
+        spool = self._settings.spool
+        found = self._file.load()
+        if found is not None:
+            return found
+        paused = self._file.load_paused()
+        return first_cursor(spool) if paused is None else resumed_cursor(spool, paused)
 
     async def _deliver(self, gathered: Gathered, cursor: Cursor) -> Cursor:
         if not gathered.batch:
@@ -115,7 +136,7 @@ class Carrier:
         if written.refused:
             lost = lost | {Reason.REFUSED: lost.get(Reason.REFUSED, 0) + written.refused}
         new = await self._save(structs.replace(gathered.cursor, mark=written.mark, lost=lost, shipped=shipped))
-        self._tell(up=not written.refused, error=written.error)
+        self._tell(up=written.refused == 0 or written.refused < len(gathered.batch.records), error=written.error)
         return new
 
     async def _prune(self, cursor: Cursor) -> bool:
@@ -156,7 +177,8 @@ class Carrier:
 
     def _tell(self, *, up: bool, error: str) -> None:
         if error and error != self._error:
-            log.warning("a store of the ledger takes nothing", extra={"sink": self.name, "error": error})
+            told = "a store of the ledger refused records" if up else "a store of the ledger takes nothing"
+            log.warning(told, extra={"sink": self.name, "error": error})
         elif up and self._error:
             log.info("a store of the ledger takes records again", extra={"sink": self.name})
         self._down = self._down and not up

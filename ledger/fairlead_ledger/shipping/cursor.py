@@ -2,10 +2,13 @@
 
 import hashlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+
+CURSOR, PAUSED = ".cursor", ".paused"
 
 
 class Place(Struct, frozen=True):
@@ -30,21 +33,45 @@ class Cursor(Struct, frozen=True):
 
 
 class CursorFile:
-    """`<sink>-<hash of which one>.cursor` in the spool's root."""
+    """`<sink>-<hash of which one>.cursor` in the spool's root; with PAUSED behind that while the store is not named."""
 
     def __init__(self, root: Path, name: str, identity: str) -> None:
-        self.path = root / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.cursor"
+        self.path = root / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}{CURSOR}"
+        self._paused = _paused(self.path)
 
     def load(self) -> Cursor | None:
         """Return what was saved; None where nothing was, or nothing that can be read. Raises OSError."""
-        try:
-            return msgspec.json.decode(self.path.read_bytes(), type=Cursor)
-        except (FileNotFoundError, msgspec.MsgspecError):
-            return None
+        return _read(self.path)
+
+    def load_paused(self) -> Cursor | None:
+        """Return what was saved when the store was last named; None likewise. Raises OSError."""
+        return _read(self._paused)
+
+    def forget_paused(self) -> None:
+        """Raises OSError."""
+        self._paused.unlink(missing_ok=True)
 
     def save(self, cursor: Cursor) -> None:
         """Raises OSError."""
         replace_file(self.path, msgspec.json.encode(cursor), durable=True)
+
+
+def pause_others(root: Path, named: Collection[Path]) -> None:
+    """Mark the cursors of stores that are not named, since what goes from now on goes without them. Raises OSError."""
+    for path in root.glob(f"*{CURSOR}"):
+        if path not in named:
+            path.replace(_paused(path))
+
+
+def _paused(path: Path) -> Path:
+    return path.with_name(f"{path.name}{PAUSED}")
+
+
+def _read(path: Path) -> Cursor | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Cursor)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
 
 
 def replace_file(path: Path, data: bytes, *, durable: bool) -> None:

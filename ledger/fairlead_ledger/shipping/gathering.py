@@ -78,6 +78,15 @@ def first_cursor(root: Path) -> Cursor:
     return Cursor(places={life.name: Place(next=_oldest(life)) for life in find_lives(root)})
 
 
+def resumed_cursor(root: Path, paused: Cursor) -> Cursor:
+    """Return where a store goes on that was not named for a while: what was deleted meanwhile is no loss of its own."""
+    places = dict(paused.places)
+    for life in find_lives(root):
+        place = places.get(life.name, Place())
+        places[life.name] = structs.replace(place, next=max(place.next, _oldest(life)))
+    return structs.replace(paused, places=places)
+
+
 def unshipped(lives: list[Life], places: Mapping[str, Place]) -> int:
     """Return how many records are spooled that a store has not been given yet."""
     waiting = 0

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fairlead_ledger.shipping.carrier import Carrier
+from fairlead_ledger.shipping.cursor import pause_others
 from fairlead_ledger.shipping.parent import watch_parent
 from fairlead_ledger.shipping.settings import ShipSettings
 from fairlead_ledger.shipping.sweeping import Sweeper
@@ -45,6 +46,10 @@ async def ship(settings: ShipSettings, sinks: Sequence[Sink]) -> None:
 
 async def _carry(settings: ShipSettings, sinks: Sequence[Sink], stopping: asyncio.Event) -> None:
     carriers = [Carrier(settings, sink, stopping) for sink in sinks]
+    try:
+        await asyncio.to_thread(pause_others, settings.spool, {carrier.cursor_path for carrier in carriers})
+    except OSError as error:
+        raise _refused(settings.spool, error) from error
     sweeper = Sweeper(settings.spool, carriers, settings.spool_limit_mib * 2**20)
     loops = [asyncio.create_task(carrier.run(), name=carrier.name) for carrier in carriers]
     sweeping = asyncio.create_task(_sweep(sweeper), name="sweeper")
@@ -77,9 +82,7 @@ async def _take_spool(root: Path, stopping: asyncio.Event) -> int | None:
     try:
         lock = await asyncio.to_thread(_open_lock, root)
     except OSError as error:
-        raise ShipRefused(
-            f"--spool {root}: cannot be written: {error.strerror}; give the directory that the proxies spool to"
-        ) from error
+        raise _refused(root, error) from error
     waited = False
     while not stopping.is_set():
         with contextlib.suppress(OSError):
@@ -92,6 +95,12 @@ async def _take_spool(root: Path, stopping: asyncio.Event) -> int | None:
         await asyncio.sleep(LOCK_SECONDS)
     os.close(lock)
     return None
+
+
+def _refused(root: Path, error: OSError) -> ShipRefused:
+    return ShipRefused(
+        f"--spool {root}: cannot be written: {error.strerror}; give the directory that the proxies spool to"
+    )
 
 
 def _open_lock(root: Path) -> int:

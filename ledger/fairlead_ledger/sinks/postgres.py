@@ -1,17 +1,19 @@
 """Keeps the ledger in a PostgreSQL database, whose address stands in a file; records that it has change nothing."""
 
 import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
 
+from fairlead_ledger.sinks.refusing import write_what_it_takes
 from fairlead_ledger.sinks.sink import Kept, SinkDown, Written
 from fairlead_ledger.store.batch import Batch
-from fairlead_ledger.store.errors import StoreDown, StoreError
+from fairlead_ledger.store.errors import StoreDown, StoreError, StoreRefused
 from fairlead_ledger.store.postgres import PostgresStore
 from fairlead_ledger.store.statements import PRUNE_ATTEMPTS, PRUNE_LOSSES, PRUNE_ROLLUPS, PRUNE_STEP
 
 LONGEST_ADDRESS = 8_192
 DEADLINE_SECONDS = 10.0
-"""For a whole batch, beside the deadline of each command: taking one back on a frozen server takes time too."""
+"""For what is written at once, beside the deadline of each command: taking that back on a frozen server takes time."""
 
 
 class PostgresSink:
@@ -38,13 +40,17 @@ class PostgresSink:
         return mark
 
     async def write(self, batch: Batch) -> Written:
+        return await write_what_it_takes(self, batch)
+
+    async def add(self, batch: Batch) -> None:
+        """Take a batch whole. Raises StoreRefused, SinkDown."""
         assert self._store is not None
-        try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                await self._store.add(batch)
-        except (StoreError, TimeoutError) as error:
-            raise self._down(error) from error
-        return Written()
+        await self._in_time(self._store.add(batch))
+
+    async def would_take(self, batch: Batch) -> None:
+        """Take a batch and take it back. Raises as `add` does."""
+        assert self._store is not None
+        await self._in_time(self._store.would_take(batch))
 
     async def prune(self, kept: Kept) -> bool:
         assert self._store is not None
@@ -63,6 +69,15 @@ class PostgresSink:
         if self._store is not None:
             self._store.close()
             self._store = None
+
+    async def _in_time(self, work: Awaitable[object]) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                await work
+        except StoreRefused:
+            raise
+        except (StoreError, TimeoutError) as error:
+            raise self._down(error) from error
 
     def _down(self, error: Exception) -> SinkDown:
         if not isinstance(error, TimeoutError):

@@ -5,8 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from fairlead_ledger.spending.question import COLUMNS, Spending
-from fairlead_ledger.store.rollups import SUMS
+from fairlead_ledger.spending.question import COLUMNS, Spending, read_row
 from fairlead_proxy.contract.usage_record import Basis
 
 
@@ -48,8 +47,8 @@ def group_columns(question: Spending) -> tuple[str, ...]:
 
 def answer_of(question: Spending, rows: Sequence[tuple[Any, ...]], losses: Iterable[tuple[Any, ...]]) -> Answer:
     """Return the answer that these rows of the statement, grouped by `group_columns`, add up to."""
-    width = len(COLUMNS[question.by])
-    found = [(row[:width], row[width], row[width + 1], dict(zip(SUMS, row[width + 2 :], strict=True))) for row in rows]
+    width, columns = len(COLUMNS[question.by]), group_columns(question)
+    found = [(row[:width], row[width], row[width + 1], read_row(columns, row)) for row in rows]
     currencies: dict[tuple[str, ...], str] = {}
     for key, _, currency, _ in found:
         if currency:
@@ -66,7 +65,7 @@ def answer_of(question: Spending, rows: Sequence[tuple[Any, ...]], losses: Itera
     return Answer(question, ordered, sorted(totals.values(), key=lambda row: row.currency), dict(losses))
 
 
-def _add(row: Row, basis: str, sums: dict[str, int]) -> None:
+def _add(row: Row, basis: str, sums: dict[str, Any]) -> None:
     row.attempts += sums["attempts"]
     row.unpriced += sums["unpriced"]
     row.input_tokens += sums["input_tokens"]

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fairlead_ledger.spending.money import PER_MILLION_DIGITS, decimal_text, money_text
-from fairlead_ledger.spending.question import moment_text
-from fairlead_ledger.store.rollups import HOUR_MS, KINDS, SUMS, kind_rates, price_used
+from fairlead_ledger.spending.question import moment_text, read_row
+from fairlead_ledger.store.rollups import HOUR_MS, KINDS, kind_rates, price_used
 
 FOCUS_VERSION = "1.4"
 
@@ -120,16 +120,20 @@ METERS = {
 }
 
 
+NOTHING_USED = "input"
+"""The kind under which attempts stand that used no tokens of any."""
+
+
 def focus_rows(rows: Sequence[tuple[Any, ...]]) -> list[dict[str, str]]:
     """Return the charges of these rows, grouped by FOCUS_GROUPS; an empty text is null. An unknown cost is null too,
     which FOCUS does not foresee: a 0 would be a lie.
     """
-    names = (*FOCUS_GROUPS, *SUMS)
-    return [charge for row in rows for charge in _charges(dict(zip(names, row, strict=True)))]
+    return [charge for row in rows for charge in _charges(read_row(FOCUS_GROUPS, row))]
 
 
 def _charges(row: dict[str, Any]) -> Iterator[dict[str, str]]:
-    used = [kind for kind in KINDS if row[f"{kind}_tokens"] or row[f"{kind}_cost_nano"]]
+    # Attempts that used nothing are a charge for no input, so that all attempts are in some row.
+    used = [kind for kind in KINDS if row[f"{kind}_tokens"] or row[f"{kind}_cost_nano"]] or [NOTHING_USED]
     rates = dict(zip(KINDS, kind_rates(row["price"]), strict=True))
     whole = _whole_row(row)
     for kind in used:

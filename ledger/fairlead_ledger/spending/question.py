@@ -19,6 +19,10 @@ COLUMNS: dict[By, tuple[str, ...]] = {
 """The columns of the sums that tell one row of an answer from another."""
 
 
+_PART = 10**9
+"""Rows are added up in two parts, what is above this and what is below: together they may be more than 64 bits hold."""
+
+
 class Spending(Struct, frozen=True):
     """A question. `since` and `until` are Unix milliseconds, both full hours; `namespace` empty: all of them."""
 
@@ -34,8 +38,8 @@ def spending(by: By, since_ms: int, until_ms: int, namespace: str = "") -> Spend
 
 
 def statement_of(question: Spending, columns: Sequence[str]) -> tuple[str, list[Any]]:
-    """Return the statement that groups the sums by these columns, and its values; rows are `columns`, then SUMS."""
-    sums = ", ".join(f"cast(sum({name}) as bigint)" for name in SUMS)
+    """Return the statement that groups the sums by these columns, and its values; its rows are read by `read_row`."""
+    sums = ", ".join(f"cast(sum({high}) as bigint), cast(sum({low}) as bigint)" for high, low in map(_parts, SUMS))
     named = ", ".join(columns)
     values: list[Any] = [question.since, question.until]
     where = "hour >= $1 and hour < $2"
@@ -46,6 +50,13 @@ def statement_of(question: Spending, columns: Sequence[str]) -> tuple[str, list[
         f"select {named}, {sums} from fairlead_rollups where {where} group by {named} order by {named}",  # noqa: S608
         values,
     )
+
+
+def read_row(columns: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    """Return a row of the statement with these columns, by name: what it is grouped by, and SUMS."""
+    parts = row[len(columns) :]
+    sums = [high * _PART + low for high, low in zip(parts[::2], parts[1::2], strict=True)]
+    return dict(zip((*columns, *SUMS), (*row[: len(columns)], *sums), strict=True))
 
 
 def losses_of(question: Spending) -> tuple[str, list[Any]]:
@@ -60,3 +71,7 @@ def losses_of(question: Spending) -> tuple[str, list[Any]]:
 def moment_text(moment_ms: int) -> str:
     """Return Unix milliseconds as ISO 8601 in UTC, to the second."""
     return datetime.fromtimestamp(moment_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _parts(name: str) -> tuple[str, str]:
+    return f"({name} - {name} % {_PART}) / {_PART}", f"{name} % {_PART}"

@@ -6,8 +6,11 @@ from fairlead_proxy.contract.usage_record import Entry, Kind, UsageRecord, recor
 
 MOST_TOKENS = 10**12
 MOST_COST_NANO = 10**15
-"""What one attempt may say it used and cost: a million times more than any does, and so little that the sums of a year
-still are whole numbers of 64 bits."""
+"""What one attempt may say it used of each kind and cost, a million units of the currency: more than any does, also
+where the currency is a small one, and so little that a batch of them has room in a row of sums."""
+
+MOST_STATUS = 999
+"""Statuses of HTTP have three digits. Source: RFC 9110, section 15."""
 
 _KIND = msgspec.json.Decoder(Kind)
 _ENTRY = msgspec.json.Decoder(Entry)
@@ -21,9 +24,10 @@ def is_kind(line: bytes) -> bool:
 def read_kind(line: bytes) -> Kind | None:
     """Return a kind; None where this is none, so that the records of it cannot be read either."""
     try:
-        return _KIND.decode(line)
+        kind = _KIND.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
+    return kind if 0 <= kind.status <= MOST_STATUS else None
 
 
 def read_record(line: bytes, kinds: dict[int, Kind]) -> UsageRecord | None:

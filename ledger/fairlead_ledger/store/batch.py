@@ -12,7 +12,7 @@ class Reason(StrEnum):
 
     KILLED: their process ended before it had spooled them; SPOOL_FULL: the spool's oldest records went for want of
     room; SPOOL_FAILED: its disk took nothing, or too slowly; UNREADABLE: what stands in the spool is no record;
-    REFUSED: the receiver will not have them.
+    REFUSED: the store, or the receiver, will not have them.
     """
 
     KILLED = "killed"
@@ -25,7 +25,8 @@ class Reason(StrEnum):
 class Loss(Struct, frozen=True, kw_only=True):
     """Attempts that are lost for good. A loss keeps its `id`; told again it may have grown, then the greater counts.
 
-    `at`: Unix milliseconds when it was noticed; `proxy`: which life of which proxy, as its spool is named.
+    `at`: Unix milliseconds when it was noticed; `proxy`: which life of which proxy, as its spool is named. Of a record
+    that was refused both are the record's own.
     """
 
     id: str

@@ -2,6 +2,7 @@
 
 StoreError
 ├── StoreDown      it does not answer now, or refuses; to be tried again
+├── StoreRefused   it answers, and will not have what it was given: again would be no different
 ├── StoreTooNew    a newer Fairlead has changed its tables
 └── StoreAbsent    there is none where one was looked for
 """
@@ -13,6 +14,10 @@ class StoreError(Exception):
 
 class StoreDown(StoreError):
     """It does not take or give anything now."""
+
+
+class StoreRefused(StoreError):
+    """It took nothing of a batch, because of something that stands in it."""
 
 
 class StoreTooNew(StoreError):

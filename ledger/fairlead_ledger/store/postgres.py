@@ -10,8 +10,8 @@ import asyncpg
 import msgspec
 
 from fairlead_ledger.store.batch import Batch
-from fairlead_ledger.store.errors import StoreAbsent, StoreDown, StoreError, StoreTooNew
-from fairlead_ledger.store.rollups import fold
+from fairlead_ledger.store.errors import StoreAbsent, StoreDown, StoreError, StoreRefused, StoreTooNew
+from fairlead_ledger.store.rollups import aside_of, fold, full_rows
 from fairlead_ledger.store.schema import (
     CREATE_VERSION,
     KNOWN_VERSION,
@@ -28,6 +28,12 @@ COMMAND_SECONDS = 5.0
 
 MIGRATION_LOCK = 0x666C6564
 """The advisory lock under which tables are made: several proxies start at once. Any number that nobody else takes."""
+
+DATA_ERRORS = frozenset({"22", "23", "54"})
+"""The classes of errors that lie in what was given: data exceptions, violated constraints, exceeded limits.
+
+Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
 
 SCHEMES = ("postgres", "postgresql")
 
@@ -55,18 +61,21 @@ class PostgresStore:
                 await self._migrate()
 
     async def add(self, batch: Batch) -> int:
-        """Take a batch whole; return how many of its records are new. Raises StoreDown, StoreTooNew."""
+        """Take a batch whole; return how many of its records are new. Raises StoreDown, StoreRefused, StoreTooNew."""
         await self.open()
         async with self._told(), self._connection.transaction():
-            found = await self._connection.fetch(_STATEMENTS.insert_attempts, _json(batch.records))
-            new = {row[0] for row in found}
-            if new:
-                # Twice in one batch is once in the table.
-                records = {record.id: record for record in batch.records if record.id in new}
-                await self._connection.execute(_STATEMENTS.add_rollups, _json(fold(records.values())))
-            if batch.losses:
-                await self._connection.execute(_STATEMENTS.add_losses, _json(batch.losses))
-        return len(new)
+            return await self._add(batch)
+
+    async def would_take(self, batch: Batch) -> None:
+        """Take a batch and take it back. Raises as `add` does."""
+        await self.open()
+        async with self._told():
+            transaction = self._connection.transaction()
+            await transaction.start()
+            try:
+                await self._add(batch)
+            finally:
+                await transaction.rollback()
 
     async def prune(self, statement: str, before_ms: int) -> int:
         """Delete one step of what is older; return how many rows went. Raises StoreDown, StoreTooNew."""
@@ -90,6 +99,21 @@ class PostgresStore:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
+
+    async def _add(self, batch: Batch) -> int:
+        found = await self._connection.fetch(_STATEMENTS.insert_attempts, _json(batch.records))
+        new = {row[0] for row in found}
+        if new:
+            # Twice in one batch is once in the table.
+            records = {record.id: record for record in batch.records if record.id in new}
+            sums = fold(records.values())
+            added = {row[0] for row in await self._connection.fetch(_STATEMENTS.add_rollups, _json(sums))}
+            if full := full_rows(sums, added):
+                await self._connection.execute(_STATEMENTS.set_aside, _json(full), aside_of(new))
+                await self._connection.execute(_STATEMENTS.add_rollups, _json(full))
+        if batch.losses:
+            await self._connection.execute(_STATEMENTS.add_losses, _json(batch.losses))
+        return len(new)
 
     async def _connect(self) -> None:
         self.close()
@@ -128,7 +152,12 @@ class PostgresStore:
         except StoreError:
             self.close()
             raise
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        except asyncpg.PostgresError as error:
+            if str(error.sqlstate)[:2] in DATA_ERRORS:
+                raise StoreRefused(f"{self.where}: {error}") from error
+            self.close()
+            raise StoreDown(f"{self.where}: {error}") from error
+        except (asyncpg.InterfaceError, OSError, ValueError) as error:
             self.close()
             told = "no answer in time" if isinstance(error, TimeoutError) else str(error)
             raise StoreDown(f"{self.where}: {told or type(error).__name__}") from error

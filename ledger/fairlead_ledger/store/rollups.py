@@ -1,7 +1,7 @@
 """The sums of an hour: which records add up to one row, and what each kind of token has cost in it."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +28,8 @@ DIMENSIONS = (
     "currency",
     "price",
 )
-"""What the records of one row have in common. Without a known cost, currency and price are empty."""
+"""What the records of one row have in common. Without a known cost, currency and price are empty. There may be several
+rows of the same: one that is full is set aside."""
 
 KINDS = ("input", "cached_input", "cache_write", "cache_write_long", "output")
 """The kinds of tokens that have a price of their own; they do not overlap."""
@@ -67,6 +68,16 @@ def fold(records: Iterable[UsageRecord]) -> list[dict[str, Any]]:
             row = rows[key] = {"key": key, **dict(zip(DIMENSIONS, values, strict=True)), **dict.fromkeys(SUMS, 0)}
         _add(row, record)
     return [rows[key] for key in sorted(rows)]
+
+
+def full_rows(rows: list[dict[str, Any]], added: Container[str]) -> list[dict[str, Any]]:
+    """Return those that had no room in their row of the store, of which `added` are the keys of the others."""
+    return [row for row in rows if row["key"] not in added]
+
+
+def aside_of(new: Iterable[str]) -> str:
+    """Return what tells the key of a row that is set aside from all others; `new`: ids that no store has had before."""
+    return hashlib.sha256(min(new).encode()).hexdigest()[:16]
 
 
 def split_cost(record: UsageRecord) -> tuple[int, ...]:
@@ -111,7 +122,7 @@ def price_used(price: str) -> PriceUsed | None:
 
 
 def _dimensions(record: UsageRecord) -> tuple[int | str, ...]:
-    known = record.cost_nano is not None
+    known = _has_cost(record)
     return (
         record.at // HOUR_MS * HOUR_MS,
         record.gateway,
@@ -129,15 +140,20 @@ def _dimensions(record: UsageRecord) -> tuple[int | str, ...]:
     )
 
 
+def _has_cost(record: UsageRecord) -> bool:
+    """Say whether the cost is known: a 0 of no currency is what a failure says whose model has no price."""
+    return record.cost_nano is not None and record.currency != ""
+
+
 def _add(row: dict[str, Any], record: UsageRecord) -> None:
     row["attempts"] += 1
     for kind in KINDS:
         row[f"{kind}_tokens"] += getattr(record, f"{kind}_tokens")
     row["reasoning_tokens"] += record.reasoning_tokens
-    if record.cost_nano is None:
+    if not _has_cost(record):
         row["unpriced"] += record.basis != Basis.UNBILLED
         return
     row["priced"] += 1
-    row["cost_nano"] += record.cost_nano
+    row["cost_nano"] += record.cost_nano or 0
     for kind, share in zip(KINDS, split_cost(record), strict=True):
         row[f"{kind}_cost_nano"] += share

@@ -1,9 +1,9 @@
 """The ledger in one SQLite file; every method blocks, so that whoever has an event loop calls them in a thread."""
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,8 +11,8 @@ from urllib.parse import quote
 import msgspec
 
 from fairlead_ledger.store.batch import Batch
-from fairlead_ledger.store.errors import StoreAbsent, StoreDown, StoreTooNew
-from fairlead_ledger.store.rollups import fold
+from fairlead_ledger.store.errors import StoreAbsent, StoreDown, StoreRefused, StoreTooNew
+from fairlead_ledger.store.rollups import aside_of, fold, full_rows
 from fairlead_ledger.store.schema import (
     CREATE_VERSION,
     KNOWN_VERSION,
@@ -27,6 +27,10 @@ BUSY_SECONDS = 5.0
 """How long a writer waits for another one."""
 
 _STATEMENTS = Statements(SQLITE_ROWS)
+
+
+class _TakenBack(Exception):
+    """Ends a transaction of which nothing is to be kept."""
 
 
 class SqliteStore:
@@ -55,19 +59,17 @@ class SqliteStore:
             self._migrate(connection)
 
     def add(self, batch: Batch) -> int:
-        """Take a batch whole; return how many of its records are new. Raises StoreDown, StoreTooNew."""
+        """Take a batch whole; return how many of its records are new. Raises StoreDown, StoreRefused, StoreTooNew."""
         self.open()
         with self._told(), self._transaction() as connection:
-            rows = {"1": msgspec.json.encode(batch.records).decode()}
-            new = {id for (id,) in connection.execute(_STATEMENTS.insert_attempts, rows)}
-            if new:
-                # Twice in one batch is once in the table.
-                found = {record.id: record for record in batch.records if record.id in new}
-                sums = msgspec.json.encode(fold(found.values())).decode()
-                connection.execute(_STATEMENTS.add_rollups, {"1": sums})
-            if batch.losses:
-                connection.execute(_STATEMENTS.add_losses, {"1": msgspec.json.encode(batch.losses).decode()})
-        return len(new)
+            return self._add(connection, batch)
+
+    def would_take(self, batch: Batch) -> None:
+        """Take a batch and take it back. Raises as `add` does."""
+        self.open()
+        with self._told(), contextlib.suppress(_TakenBack), self._transaction() as connection:
+            self._add(connection, batch)
+            raise _TakenBack
 
     def prune(self, statement: str, before_ms: int) -> int:
         """Delete one step of what is older; return how many rows went. Raises StoreDown, StoreTooNew."""
@@ -79,6 +81,20 @@ class SqliteStore:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _add(self, connection: sqlite3.Connection, batch: Batch) -> int:
+        new = {id for (id,) in connection.execute(_STATEMENTS.insert_attempts, {"1": _json(batch.records)})}
+        if new:
+            # Twice in one batch is once in the table.
+            found = {record.id: record for record in batch.records if record.id in new}
+            sums = fold(found.values())
+            added = {key for (key,) in connection.execute(_STATEMENTS.add_rollups, {"1": _json(sums)})}
+            if full := full_rows(sums, added):
+                connection.execute(_STATEMENTS.set_aside, {"1": _json(full), "2": aside_of(new)})
+                connection.execute(_STATEMENTS.add_rollups, {"1": _json(full)}).fetchall()
+        if batch.losses:
+            connection.execute(_STATEMENTS.add_losses, {"1": _json(batch.losses)})
+        return len(new)
 
     def _clear_leftovers(self) -> None:
         """Remove the log of a file that was deleted: a new one would take it for its own."""
@@ -102,7 +118,7 @@ class SqliteStore:
                     connection.execute(step)
                 connection.execute(WRITE_VERSION, {"1": number})
 
-    @contextmanager
+    @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         assert self._connection is not None
         self._connection.execute("begin immediate")
@@ -113,7 +129,7 @@ class SqliteStore:
             raise
         self._connection.execute("commit")
 
-    @contextmanager
+    @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         """Say what went wrong in our words; the next use opens the file anew."""
         try:
@@ -121,6 +137,8 @@ class SqliteStore:
         except StoreTooNew:
             self.close()
             raise
+        except (sqlite3.IntegrityError, sqlite3.DataError) as error:
+            raise StoreRefused(f"{self.path}: {error}") from error
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise StoreDown(f"{self.path}: {error}") from error
@@ -146,3 +164,7 @@ def query_sqlite(path: Path, statement: str, values: Sequence[Any]) -> list[tupl
         raise StoreDown(f"{path}: {error}") from error
     finally:
         connection.close()
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

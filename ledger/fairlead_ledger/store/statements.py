@@ -22,6 +22,14 @@ _WHOLE_NUMBERS = frozenset(
 )
 
 
+MOST_SUM = 9 * 10**18
+"""Up to here a row of sums grows: a little less than whole numbers of 64 bits hold. What has no room in a row begins
+another one."""
+
+_GROWING = tuple(name for name in SUMS if name.endswith(("_tokens", "_nano")))
+"""The sums that get there; one that counts attempts never does."""
+
+
 def _insert(table: str, columns: Sequence[str], rows: str) -> str:
     """`where true`: without it SQLite reads `on conflict` as a part of a join."""
     values = ", ".join(
@@ -38,7 +46,12 @@ class Statements:
         self.insert_attempts = f"{attempts} on conflict (id) do nothing returning id"
         sums = ", ".join(f"{name} = fairlead_rollups.{name} + excluded.{name}" for name in SUMS)
         rollups = _insert("fairlead_rollups", ("key", *DIMENSIONS, *SUMS), rows)
-        self.add_rollups = f"{rollups} on conflict (key) do update set {sums}"
+        room = " and ".join(f"fairlead_rollups.{name} <= {MOST_SUM} - excluded.{name}" for name in _GROWING)
+        self.add_rollups = f"{rollups} on conflict (key) do update set {sums} where {room} returning key"
+        """It returns the keys of the rows that were added; the rows of the others are full."""
+        keys = f"select value ->> 'key' from {rows}"  # noqa: S608 (our names)
+        self.set_aside = f"update fairlead_rollups set key = key || '.' || cast($2 as text) where key in ({keys})"  # noqa: S608
+        """Gives full rows a key that nothing is added to any more; $2: see aside_of."""
         losses = _insert("fairlead_losses", ("id", "at", "proxy", "reason", "attempts"), rows)
         self.add_losses = (
             f"{losses} on conflict (id) do update set attempts = excluded.attempts"

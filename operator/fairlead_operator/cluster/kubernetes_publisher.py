@@ -26,7 +26,7 @@ from fairlead_operator.cluster.kubernetes_objects import Content
 from fairlead_operator.cluster.kubernetes_paths import CONFIG_MAP, SECRET, Resource
 from fairlead_operator.resources import fleet_names
 from fairlead_proxy.contract.keys import KeyRing, KeyRingError, decode_keys, encode_keys, version_of
-from fairlead_proxy.contract.snapshot import Index, Packer, index_of, read_index
+from fairlead_proxy.contract.snapshot import Index, Packer, index_of, least_reader_of, read_index
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class Publisher:
             await self._write(after, keys_object(home, ring, tokens.since))
             after = replace(after, ring=ring, tokens=tokens)
         if news:
-            index = index_of(snapshot.revision, set_name, shards)
+            index = index_of(snapshot.revision, set_name, shards, min_reader=least_reader_of(snapshot.fragments))
             await self._write(after, index_object(home, index))
             after = replace(after, index=read_index(index), snapshot=snapshot)
         self._published[gateway] = replace(after, versions=in_force(home, after))

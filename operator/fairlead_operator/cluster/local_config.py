@@ -13,6 +13,7 @@ from fairlead_proxy.contract.snapshot import (
     SnapshotError,
     check_shards,
     index_of,
+    least_reader_of,
     pack,
     read_index,
     unpack,
@@ -39,7 +40,8 @@ def write_snapshot(directory: Path, snapshot: Snapshot) -> None:
         shards = pack(snapshot.fragments)
         for number, shard in enumerate(shards):
             write_private(directory / f"{idle}-{number}", shard)
-        write_private(directory / INDEX_FILE, index_of(snapshot.revision, idle, shards))
+        least = least_reader_of(snapshot.fragments)
+        write_private(directory / INDEX_FILE, index_of(snapshot.revision, idle, shards, min_reader=least))
     except OSError as error:
         raise ClusterError(f"{directory}: the configuration cannot be written: {error.strerror}") from error
 

@@ -21,6 +21,7 @@ END_SECONDS = 10.0
 class LocalShipper:
     """Keeps the child running, with what the gateway says now: for other stores there is another child.
 
+    Of a spool there is one shipper at a time, so the next one starts when the old one has ended; nobody waits for that.
     `command` is what starts it; its options are added to that.
     """
 
@@ -30,14 +31,15 @@ class LocalShipper:
         self._state = state
         self._command = [*command, "--sqlite", str(state.ledger), "--log-format", log_format, "--die-with-parent"]
         self._clock = clock
-        self._running: list[str] = []
+        self._wanted: list[str] = []
         self._child: LocalWorkers | None = None
+        self._handover: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
 
     async def follow(self, gateway: str, inventory: Inventory) -> None:
-        """See to it that a child runs with what the gateway says. A gateway that is not valid says nothing new.
+        """See to it that a child runs with what the gateway says, or will once the one before it has ended.
 
-        Raises OSError where the address of a database cannot be written.
+        A gateway that is not valid says nothing new. Raises OSError where the address of a database cannot be written.
         """
         found = inventory.gateways[gateway]
         if found.spec is None and self._child is not None:
@@ -52,29 +54,49 @@ class LocalShipper:
             json_lines=str(self._state.json_lines),
         )
         command = [*self._command, *options]
-        if command != self._running:
-            await self.stop()
-            self._running = command
-            self._child = LocalWorkers(on_change=lambda: None, clock=self._clock)
-            self._child.start({NAME: command})
+        if command == self._wanted:
+            return
+        self._wanted = command
+        if self._child is None:
+            self._child = self._start()
+        elif self._handover is None or self._handover.done():
+            self._handover = asyncio.create_task(self._hand_over(self._child), name="another shipper")
 
     async def stop(self) -> None:
-        """Have the child ship what is there, and end; `kill` cuts that short."""
-        child, self._child, self._running = self._child, None, []
-        if child is None:
-            return
+        """Have the child ship what is there, and end; `kill` cuts that short. One that is ending already gets no
+        successor: what comes too late for it waits in the spool for the next run.
+        """
+        child, self._child, self._wanted = self._child, None, []
+        if self._handover is not None and not self._handover.done():
+            await self._handover
+        elif child is not None:
+            await self._end(child)
+
+    def kill(self) -> None:
+        """Give it no time to ship what is there."""
+        self._hurry.set()
+
+    async def _hand_over(self, old: LocalWorkers) -> None:
+        """End a child, then start one with what is wanted by then, if anything is."""
+        await self._end(old)
+        if self._wanted and not self._hurry.is_set():
+            self._child = self._start()
+
+    def _start(self) -> LocalWorkers:
+        child = LocalWorkers(on_change=lambda: None, clock=self._clock)
+        child.start({NAME: self._wanted})
+        return child
+
+    async def _end(self, child: LocalWorkers) -> None:
+        """Have a child ship what is there for a while."""
         ending = asyncio.create_task(child.stop(), name="end the shipper")
         hurrying = asyncio.create_task(self._hurry.wait(), name="end the shipper soon")
         await asyncio.wait((ending, hurrying), timeout=END_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         hurrying.cancel()
         if not ending.done():
-            log.warning("the ledger is not shipped to its end; what is left waits in the spool for the next run")
+            log.warning("the shipper is ended before all is shipped; what is left waits in the spool for the next one")
             child.kill()
         await ending
-
-    def kill(self) -> None:
-        """Give it no time to ship what is there."""
-        self._hurry.set()
 
 
 def ledger_of(gateway: str, inventory: Inventory) -> LedgerSpec:

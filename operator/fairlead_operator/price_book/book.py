@@ -1,10 +1,10 @@
 """What the price book holds, and what of it is in force at a moment."""
 
-import re
 from collections.abc import Iterator
 
 from msgspec import Struct
 
+from fairlead_operator.price_book.addresses import host_of, is_at
 from fairlead_operator.price_book.clauses import Clause, with_dashed_date
 from fairlead_proxy.contract.names import ProviderType
 from fairlead_proxy.contract.price import Price
@@ -21,6 +21,11 @@ _LISTED_AS = {
     ProviderType.BEDROCK: "aws",
     ProviderType.AZURE_OPENAI: "azure",
 }
+_ALSO_AT = {"aws": r"https://(?:[^./]+\.)?bedrock-runtime(?:-fips)?\.[a-z0-9-]+(?:\.vpce)?\.amazonaws\.com"}
+"""Addresses with the prices of a list that its own pattern does not know: those with FIPS, and of a private network.
+
+Source: https://docs.aws.amazon.com/bedrock/latest/userguide/vpc-interface-endpoints.html
+"""
 _NOTES = {
     ProviderType.VERTEX_AI: "the price of the global endpoint: regions may cost more",
     ProviderType.AZURE_OPENAI: "found by the deployment's name; the price of Global deployments: others may cost more",
@@ -78,6 +83,10 @@ class ListedProvider(Struct, frozen=True, kw_only=True):
     stand_ins: tuple[str, ...] = ()
     models: tuple[ListedModel, ...] = ()
 
+    def is_at(self, url: str) -> bool:
+        """Say whether the list is for what is called at this url."""
+        return is_at(url, self.url_pattern) or (self.id in _ALSO_AT and is_at(url, _ALSO_AT[self.id]))
+
     def find(self, name: str) -> ListedModel | None:
         return next((model for model in self.models if model.match.holds(name)), None)
 
@@ -91,9 +100,10 @@ class PriceBook(Struct, frozen=True, kw_only=True):
 
 
 class Quote(Struct, frozen=True, kw_only=True):
-    """What the book says of one model. `price` None: it has an entry, but no price for tokens.
+    """What the book says of one model. `price` None: it has no price for tokens, and the notes say why.
 
-    `entry`: `provider/model` as the book calls them. `until`: when it may change, in Unix seconds; None: never.
+    `entry`: `provider/model` as the book calls them; empty where the list that would have one is not for this address.
+    `until`: when it may change, in Unix seconds; None: never.
     """
 
     price: Price | None
@@ -109,17 +119,29 @@ class PricesNow:
         self._lists = {provider.id: provider for provider in book.providers} if book is not None else {}
         self._now = now
         self._known: dict[tuple[str, str], Quote | None] = {}
-        self._listed_at: dict[str, str] = {}
+        self._listed_at: dict[tuple[str, str], str] = {}
 
     def find(self, provider_type: ProviderType, url: str, model: str) -> Quote | None:
-        """Return what the book says of a model; `model` as the provider calls it. None: nothing."""
-        list_id = self._list_of(provider_type, url) if self._lists else ""
-        if not list_id:
+        """Return what the book says of a model; `model` as the provider calls it. None: nothing.
+
+        A list is for the addresses of its vendor. A vendor's type at another address has no price of that vendor: who
+        answers there is not known, nor what for.
+        """
+        vendor = _LISTED_AS.get(provider_type, "")
+        any_vendor = provider_type is ProviderType.OPENAI_COMPATIBLE
+        if not self._lists or not (any_vendor or vendor in self._lists):
             return None
-        quote, note = self.find_in(list_id, _bare_name(provider_type, model)), _NOTES.get(provider_type)
-        if quote is None or quote.price is None or note is None:
-            return quote
-        return Quote(price=quote.price, entry=quote.entry, notes=(note, *quote.notes), until=quote.until)
+        list_id = self._list_at(url, vendor)
+        quote = self.find_in(list_id, _bare_name(provider_type, model)) if list_id else None
+        priced = quote is not None and quote.price is not None
+        if any_vendor or list_id == vendor:
+            note = _NOTES.get(provider_type, "") if priced else ""
+        else:
+            note = (
+                "" if priced else f"{host_of(url)} is no address that the list prices of type {provider_type} are for"
+            )
+            quote = quote or Quote(price=None, entry="")
+        return _with_note(quote, note)
 
     def find_in(self, list_id: str, name: str) -> Quote | None:
         """Return what a list, or whose lists stand in for it, has for a name in lower case."""
@@ -134,14 +156,13 @@ class PricesNow:
         changes = [quote.until for quote in self._known.values() if quote is not None and quote.until is not None]
         return min(changes, default=float("inf"))
 
-    def _list_of(self, provider_type: ProviderType, url: str) -> str:
-        """Return whose list is a provider's; empty where there is none."""
-        if provider_type is not ProviderType.OPENAI_COMPATIBLE:
-            return _LISTED_AS.get(provider_type, "")
-        if url not in self._listed_at:
-            own = (each.id for each in self._lists.values() if re.match(each.url_pattern, url))
-            self._listed_at[url] = next(own, "")
-        return self._listed_at[url]
+    def _list_at(self, url: str, vendor: str) -> str:
+        """Return whose list is for an address, this vendor's before any other; empty where there is none."""
+        key = (url, vendor)
+        if key not in self._listed_at:
+            first = [self._lists[vendor]] if vendor else []
+            self._listed_at[key] = next((each.id for each in (*first, *self._lists.values()) if each.is_at(url)), "")
+        return self._listed_at[key]
 
     def _look_up(self, list_id: str, name: str) -> Quote | None:
         for spelling in dict.fromkeys((name, with_dashed_date(name))):
@@ -170,6 +191,13 @@ class PricesNow:
 
 NO_PRICES = PricesNow(None, 0.0)
 """No book: whatever has no price of its own has none."""
+
+
+def _with_note(quote: Quote | None, note: str) -> Quote | None:
+    """Return what was found with one note more, if there is one, before its others."""
+    if quote is None or not note:
+        return quote
+    return Quote(price=quote.price, entry=quote.entry, notes=(note, *quote.notes), until=quote.until)
 
 
 def _bare_name(provider_type: ProviderType, model: str) -> str:

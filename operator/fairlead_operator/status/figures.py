@@ -1,12 +1,18 @@
 """Figures as a status shows them: rounded, and kept as they were until they differ by more than a tenth."""
 
 import re
-from math import floor, log10
+from math import floor, isfinite, log10
 
 from fairlead_operator.resources.meta import duration_seconds
 from fairlead_proxy.contract.price import NANO
 
 KEPT_WITHIN = 0.1
+MOST_COUNT = 92 * 10**17
+"""The greatest count of two digits that a status holds: the API server keeps whole numbers in 64 bits."""
+
+MOST_NANO = 99 * 10**25
+"""The greatest amount of two digits whose text `nano_of` reads again."""
+
 _AMOUNT = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,9}))?")
 
 
@@ -27,15 +33,15 @@ def steady_seconds(seconds: float | None, shown: str | None) -> str | None:
 
 
 def steady_count(count: int, shown: object) -> int:
-    """Return a count with two significant digits, or what is shown already if that is near enough."""
-    before = count_of(shown)
-    return before if before is not None and _is_near(count, before) else _two_digits_of(count)
+    """Return a count with two significant digits, at most MOST_COUNT, or what is shown already if near enough."""
+    return _steady(min(count, MOST_COUNT), count_of(shown), MOST_COUNT)
 
 
 def steady_amount(nano: int, shown: object) -> str:
-    """Return nano-units of a currency as a decimal with two significant digits, or what is shown if near enough."""
-    before = nano_of(shown)
-    whole, part = divmod(before if before is not None and _is_near(nano, before) else _two_digits_of(nano), NANO)
+    """Return nano-units of a currency as a decimal with two significant digits, at most MOST_NANO, or what is shown
+    already if that is near enough.
+    """
+    whole, part = divmod(_steady(min(nano, MOST_NANO), nano_of(shown), MOST_NANO), NANO)
     return f"{whole}.{part:09}".rstrip("0").rstrip(".")
 
 
@@ -48,6 +54,13 @@ def nano_of(shown: object) -> int | None:
     """Return a decimal amount as it is shown, in nano-units; None for what is none."""
     found = _AMOUNT.fullmatch(shown) if isinstance(shown, str) else None
     return None if found is None else int(found[1]) * NANO + int((found[2] or "").ljust(9, "0"))
+
+
+def _steady(count: int, before: int | None, most: int) -> int:
+    """Return a whole number with two significant digits, or the one before it where that is near enough."""
+    # A tenth in whole numbers: what was shown may be more than a float holds.
+    near = before is not None and before <= most and 10 * abs(count - before) <= before
+    return before if before is not None and near else _two_digits_of(count)
 
 
 def _two_digits_of(count: int) -> int:
@@ -68,13 +81,14 @@ def _two_digits(value: float) -> int:
 
 def _number(text: str | None) -> float | None:
     try:
-        return None if text is None else float(text)
+        number = None if text is None else float(text)
     except ValueError:
         return None
+    return number if number is not None and isfinite(number) else None
 
 
 def _duration(text: str | None) -> float | None:
     try:
-        return None if text is None else duration_seconds(text)
-    except ValueError:
+        return None if text is None else float(duration_seconds(text))
+    except (ValueError, OverflowError):
         return None

@@ -10,10 +10,18 @@ from dataclasses import dataclass
 import msgspec
 
 from fairlead_proxy.contract.config import Gateway, Policy, Provider
+from fairlead_proxy.contract.format_1 import read_provider_of_format_1
 from fairlead_proxy.contract.linked import GatewayConfig, Linking
 
 FORMAT = 2
-"""The format that this code writes, and the newest that it reads. 2: prices are whole numbers, and have tiers."""
+"""The format that this code writes, and the newest that it reads. 2: prices are whole numbers, and have tiers.
+
+Of format 1 it reads all. A snapshot without a price of format 2 is also one of format 1.
+"""
+
+_FIRST_FORMAT = 1
+_PRICE, _RATES = b'"price":{', b'"rates":'
+"""What a body has if, and only if, it has a price, and one of format 2: in a text no quotation mark stands bare."""
 
 SHARD_BYTES = 768 * 1024
 SHARDS_PER_SET = 8
@@ -70,13 +78,17 @@ class Fragment:
         return f"{self.header.kind}/{self.header.id}"
 
     def read(self) -> Document:
-        """Decode the body; raise SnapshotError where it does not fit its kind or its hash."""
+        """Decode the body, of this format or of one before it; raise SnapshotError where it does not fit its kind or
+        its hash.
+        """
         kind = _KINDS.get(self.header.kind)
         if kind is None:
             raise SnapshotError(f"{self.key}: unknown kind {self.header.kind!r}")
         if hashlib.sha256(self.body).hexdigest() != self.header.hash:
             raise SnapshotError(f"{self.key}: the body does not match its hash")
         try:
+            if kind is Provider and _PRICE in self.body and _RATES not in self.body:
+                return read_provider_of_format_1(self.body)
             return msgspec.json.decode(self.body, type=kind)
         except msgspec.MsgspecError as error:
             raise SnapshotError(f"{self.key}: {error}") from error
@@ -159,13 +171,20 @@ def unpack(shards: Iterable[bytes]) -> list[Fragment]:
     return fragments
 
 
-def index_of(revision: str, set_name: str, shards: Sequence[bytes]) -> bytes:
-    """Return the index, as JSON, of these packed shards in set `a` or `b`."""
+def least_reader_of(fragments: Iterable[Fragment]) -> int:
+    """Return the oldest format whose readers understand all of these fragments."""
+    return FORMAT if any(_RATES in fragment.body for fragment in fragments) else _FIRST_FORMAT
+
+
+def index_of(revision: str, set_name: str, shards: Sequence[bytes], *, min_reader: int) -> bytes:
+    """Return the index, as JSON, of these packed shards in set `a` or `b`; `min_reader` by `least_reader_of`."""
     refs = tuple(
         ShardRef(name=f"{set_name}-{number}", sha256=hashlib.sha256(shard).hexdigest())
         for number, shard in enumerate(shards)
     )
-    return msgspec.json.encode(Index(format=FORMAT, min_reader=FORMAT, revision=revision, set=set_name, shards=refs))
+    return msgspec.json.encode(
+        Index(format=FORMAT, min_reader=min_reader, revision=revision, set=set_name, shards=refs)
+    )
 
 
 def read_index(data: bytes) -> Index:

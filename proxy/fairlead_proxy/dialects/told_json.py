@@ -12,6 +12,7 @@ from fairlead_proxy.dialects.json_members import MAX_DEPTH, check_depth
 from fairlead_proxy.dialects.json_text import UNREADABLE, decode_json, decode_whole, whole_pairs
 from fairlead_proxy.dialects.sse import Event
 from fairlead_proxy.exchange.conversation import JsonObject
+from fairlead_proxy.exchange.usage import MOST_TOKENS
 
 MAX_TOLD_DEPTH = 2 * MAX_DEPTH
 """An answer may repeat its request, which is up to MAX_DEPTH deep."""
@@ -123,6 +124,12 @@ def texts_in(members: JsonObject) -> dict[str, str]:
 def count_of(value: object) -> int:
     """Return a whole number that is not negative; 0 in place of anything else."""
     return place_of(value) or 0
+
+
+def tokens_of(value: object) -> int | None:
+    """Return a count of tokens; None in place of anything that can be none."""
+    count = place_of(value)
+    return None if count is None or count > MOST_TOKENS else count
 
 
 def place_of(value: object) -> int | None:

@@ -18,7 +18,8 @@ from fairlead_proxy.dialects.framing import FRAMINGS
 from fairlead_proxy.dialects.json_members import members_of
 from fairlead_proxy.dialects.sse import Event
 from fairlead_proxy.dialects.watching import MAX_HELD_BYTES, HoldingRelay
-from fairlead_proxy.exchange.completion import Completion, Ended
+from fairlead_proxy.exchange.completion import AnswerPart, Completion, Ended
+from fairlead_proxy.exchange.conversation import Media, Reasoning, Refusal, Text, ToolCall
 from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
 
@@ -97,6 +98,7 @@ class Untouched:
     def open_relay(self, request: ReadRequest, *, include_usage: bool, now: float) -> "UntouchedRelay":
         return UntouchedRelay(self._dialect)
 
+
 _PIECE = b"delta"
 """How the names of frames end that bring a piece of a text; others may bring all of it, at its end."""
 
@@ -161,8 +163,18 @@ class UntouchedRelay(HoldingRelay):
 
 
 def usage_of(completion: Completion, request: ReadRequest) -> Usage:
-    """Return the provider's count; without one an estimate from the bytes of what it says."""
+    """Return the provider's count; without one an estimate, from what it says."""
     if completion.usage is not None:
         return completion.usage
-    output_bytes = sum(len(msgspec.json.encode(choice.parts)) for choice in completion.choices)
+    output_bytes = sum(_length_of(part) for choice in completion.choices for part in choice.parts)
     return Usage(request.prompt_tokens, -(-output_bytes // BYTES_PER_TOKEN), estimated=True)
+
+
+def _length_of(part: AnswerPart) -> int:
+    match part:
+        case Text() | Reasoning() | Refusal():
+            return len(part.text.encode(errors="replace"))
+        case ToolCall():
+            return len(part.name) + len(part.arguments)
+        case Media():
+            return 0

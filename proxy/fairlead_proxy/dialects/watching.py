@@ -5,7 +5,7 @@ import msgspec
 from fairlead_proxy.contract.names import FailureClass
 from fairlead_proxy.dialects.dialect import BYTES_PER_TOKEN
 from fairlead_proxy.dialects.failures import malformed
-from fairlead_proxy.exchange.completion import ChoiceEnded, PartGrew, Stop, StreamEvent, UsageTold, is_content
+from fairlead_proxy.exchange.completion import ChoiceEnded, Ended, PartGrew, Stop, StreamEvent, UsageTold, is_content
 from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
 
@@ -36,7 +36,9 @@ class Watching:
             self.usage = event.usage
             self._counted_bytes = self.content_bytes
             return
-        if isinstance(event, ChoiceEnded):
+        if isinstance(event, Ended):
+            self._stopped = True
+        elif isinstance(event, ChoiceEnded):
             self._stopped = True
             if event.stop in _FILTERED and not self.has_content:
                 self.filtered = True

@@ -8,6 +8,7 @@ ProxyError
 from dataclasses import dataclass, field
 
 from fairlead_proxy.contract.names import FailureClass
+from fairlead_proxy.exchange.usage import Usage
 
 
 class ProxyError(Exception):
@@ -27,7 +28,7 @@ class UpstreamFailure(ProxyError):
     """An attempt that failed. `detail` is ours, never the vendor's text. `retry_after_seconds`: as the provider said.
 
     `relayed` is set for the classes whose answer goes to the client: InvalidRequest, ContextLengthExceeded,
-    ContentFiltered.
+    ContentFiltered. `usage`: what the provider counted all the same, and charges.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class UpstreamFailure(ProxyError):
         status: int | None = None,
         retry_after_seconds: float | None = None,
         relayed: Relayed | None = None,
+        usage: Usage | None = None,
     ) -> None:
         super().__init__(f"{failure}: {detail}" if detail else str(failure))
         self.failure = failure
@@ -45,6 +47,7 @@ class UpstreamFailure(ProxyError):
         self.status = status
         self.retry_after_seconds = retry_after_seconds
         self.relayed = relayed
+        self.usage = usage
 
     def bare(self) -> "UpstreamFailure":
         """Return itself without the frames that it came through, and without its cause: they hold the whole call."""

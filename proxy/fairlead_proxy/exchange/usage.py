@@ -4,6 +4,9 @@ from msgspec import Struct
 
 from fairlead_proxy.contract.price import Price
 
+MOST_TOKENS = 10**12
+"""More than any attempt can have used: a count beyond it says nothing. So every sum of them has room."""
+
 
 class Usage(Struct, frozen=True, gc=False):
     """Tokens of one attempt; `estimated` where no provider reported them.

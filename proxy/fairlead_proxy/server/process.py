@@ -46,7 +46,7 @@ from fairlead_proxy.telemetry.day import DayOfUse
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.journal import Journal, Reader
 from fairlead_proxy.telemetry.metrics import Metrics
-from fairlead_proxy.telemetry.spool import Spool
+from fairlead_proxy.telemetry.spool import NoSpool, Spool, open_spool
 from fairlead_proxy.telemetry.spool_figures import SpoolFigures
 from fairlead_proxy.upstream.prober import Prober
 from fairlead_proxy.upstream.signing.signers import Signers
@@ -310,11 +310,11 @@ class Proxy:
         self._journal.add(record)
 
 
-def _open_spool(settings: Settings, now: float) -> Spool | None:
+def _open_spool(settings: Settings, now: float) -> Spool | NoSpool | None:
     if settings.spool is None:
         return None
     try:
-        return Spool(settings.spool, settings.name, int(now * 1000), settings.spool_limit_bytes)
+        return open_spool(settings.spool, settings.name, int(now * 1000), settings.spool_limit_bytes)
     except OSError as error:
         why = os.strerror(error.errno or 0)
         raise StartRefused(f"--spool {settings.spool}: {why}; give a directory that can be written") from error

@@ -13,6 +13,7 @@ from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.telemetry.decisions import outcome_word
+from fairlead_proxy.telemetry.faults import log_fault
 
 MOST_KINDS = 4096
 """So many kinds are known at a time; then they begin anew, so that what left the configuration does not stay."""
@@ -26,6 +27,10 @@ class Records(Protocol):
     counters: memoryview
 
     def append(self, kinds: Sequence[str], entries: Sequence[str], *, renew: bool) -> bool: ...
+
+    def drop(self, records: int, why: str) -> None:
+        """Count records as lost."""
+        ...
 
 
 class Kept:
@@ -70,13 +75,16 @@ class Booking:
             if last is None:
                 continue
             usage = last.usage
-            if not record.earlier and usage is not None and last.failure is None and not usage.estimated:
-                entries.append(self._answered(record, last, usage))
-            elif record.earlier:
-                for place, outcome in enumerate(record.outcomes, 1):
-                    entries.append(self._entry(record, outcome, place))
-            else:
-                entries.append(self._entry(record, last, 1))
+            try:
+                if record.earlier:
+                    entries += [self._entry(record, outcome, place) for place, outcome in enumerate(record.outcomes, 1)]
+                elif usage is not None and last.failure is None and not usage.estimated:
+                    entries.append(self._answered(record, last, usage))
+                else:
+                    entries.append(self._entry(record, last, 1))
+            except Exception as fault:  # one call's fault must not become the others' loss
+                self._records.drop(record.attempts, "a call could not be written down")
+                log_fault(record.call, fault, "a call could not be booked")
         if not entries:
             return
         kinds, self._new = self._new, []
@@ -123,7 +131,8 @@ class Booking:
         began = outcome.started_at
         at, took = int(began * 1e3 + 0.5), int((outcome.ended_at - began) * 1e3 + 0.5)
         if usage is None:
-            return f'[{kind},"{record.call}",{attempt},{at},{took},0]\n'
+            nothing = "null" if outcome.step.model.price is None else "0"
+            return f'[{kind},"{record.call}",{attempt},{at},{took},{nothing}]\n'
         entry = Entry(
             kind,
             record.call,

@@ -1,5 +1,6 @@
 """Shows how the ledger does: attempts begun, booked and lost, and what its shipper says of each store."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from fairlead_proxy.contract.usage_record import BEGAN, DROPPED, SHIP_FILE, SPOOLED, ShipReport
+
+SILENT_SECONDS = 30.0
+"""A shipper tells of itself every ten seconds, whatever happens: one that has not for so long is not there."""
 
 _REPORT = msgspec.json.Decoder(ShipReport)
 
@@ -39,15 +43,18 @@ class SpoolFigures(Collector):
             report = _REPORT.decode((self._root / SHIP_FILE).read_bytes())
         except (OSError, msgspec.MsgspecError):  # no shipper has been here yet
             return
-        up = GaugeMetricFamily("fairlead_ledger_sink_up", "1 if the store took the last batch.", labels=("sink",))
+        up = GaugeMetricFamily(
+            "fairlead_ledger_sink_up", "1 if the store took the last batch, and its shipper lives.", labels=("sink",)
+        )
         waiting = GaugeMetricFamily(
             "fairlead_ledger_unshipped_records", "Records that are spooled and not yet in the store.", labels=("sink",)
         )
         lost = CounterMetricFamily(
             "fairlead_ledger_lost_records", "Records that the store will never have.", labels=("sink", "reason")
         )
+        heard = abs(time.time() - report.at) < SILENT_SECONDS
         for name, sink in report.sinks.items():
-            up.add_metric((name,), int(sink.up))
+            up.add_metric((name,), int(sink.up and heard))
             waiting.add_metric((name,), sink.unshipped)
             for reason, number in sink.lost.items():
                 lost.add_metric((name, reason), number)

@@ -31,6 +31,7 @@ class Attempt:
         "_asks_usage",
         "_berth",
         "_body",
+        "_cause",
         "_clocks",
         "_cost",
         "_draining",
@@ -91,6 +92,8 @@ class Attempt:
         self._asks_usage = self._usage_refused = self._draining = False
         self.committed = False
         self.failure: UpstreamFailure | None = None
+        self._cause: UpstreamFailure | None = None
+        """The provider's own failure, where the attempt is told of as one that its caller left."""
         self.fault: Exception | None = None
         self.first_byte_at: float | None = None
         self.first_token_at: float | None = None
@@ -178,7 +181,8 @@ class Attempt:
         """Return what came of it, from when to when (Unix seconds)."""
         record, step, failure = self._reply.record, self._berth.step, self.failure
         # What nobody counted is estimated where the caller got something, or left while it was being made.
-        estimate = failure is None or failure.failure is FailureClass.CLIENT_GONE or self.committed
+        cause = self._cause
+        estimate = cause is None or cause.failure is FailureClass.CLIENT_GONE or self.committed
         usage = self._usage(estimate=estimate)
         return Outcome(
             step,
@@ -349,6 +353,7 @@ class Attempt:
         if on_end is None:
             return
         self._on_end = self._progress = self._errand = None
+        self._cause = failure
         if self._draining:
             failure = UpstreamFailure(
                 FailureClass.CLIENT_GONE, "the caller closed its connection; the provider was heard out"
@@ -375,10 +380,10 @@ class Attempt:
             return None
         if self._answered is not None:
             return self._answered
-        relay, prompt_tokens = self.relay, self._request.prompt_tokens
+        relay, prompt_tokens, failure = self.relay, self._request.prompt_tokens, self._cause
+        if failure is not None and failure.usage is not None:
+            return failure.usage
         if relay is None:
             return Usage(prompt_tokens, estimated=True) if estimate else None
-        if self.failure is None and relay.usage is not None:
-            return relay.usage
         used = relay.usage_so_far(prompt_tokens)
         return used if estimate or not used.estimated else None

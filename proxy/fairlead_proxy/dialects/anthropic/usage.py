@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fairlead_proxy.dialects.told_json import count_of, object_of, place_of
+from fairlead_proxy.dialects.told_json import object_of, tokens_of
 from fairlead_proxy.exchange.conversation import JsonObject
 from fairlead_proxy.exchange.usage import Usage
 
@@ -29,14 +29,14 @@ class Counts:
             return False
         taken = False
         for name in _COUNTS:
-            count = place_of(reported.get(name))
+            count = tokens_of(reported.get(name))
             if count is not None:
                 self._counts[name] = count
                 taken = True
         details = object_of(reported.get("output_tokens_details"))
-        self._thinking_tokens = count_of(details.get("thinking_tokens")) or self._thinking_tokens
+        self._thinking_tokens = tokens_of(details.get("thinking_tokens")) or self._thinking_tokens
         created = object_of(reported.get("cache_creation"))
-        self._written_long = count_of(created.get("ephemeral_1h_input_tokens")) or self._written_long
+        self._written_long = tokens_of(created.get("ephemeral_1h_input_tokens")) or self._written_long
         self.told = self.told or taken
         return taken
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from fairlead_proxy.contract.names import FailureClass
-from fairlead_proxy.dialects.failures import malformed, not_the_answer
+from fairlead_proxy.dialects.failures import not_the_answer
 from fairlead_proxy.dialects.gemini.annotations import read_chances, read_citations
 from fairlead_proxy.dialects.gemini.answer_parts import PartReader
 from fairlead_proxy.dialects.gemini.errors import failure_in_success, read_vendor_error
@@ -28,10 +28,11 @@ def read_generate_answer(body: bytes) -> Completion:
     Source: https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse
     """
     answer = _decoded(body)
+    usage = read_usage(answer.get("usageMetadata"))
     candidates = objects_of(answer.get("candidates"))
     if not candidates:
         if is_blocked(answer):
-            raise filtered("the prompt was filtered")
+            raise filtered("the prompt was filtered", usage)
         raise not_the_answer(_OK)
     reader = PartReader()
     reader.know_answer(text_of(answer.get("responseId")))
@@ -39,14 +40,14 @@ def read_generate_answer(body: bytes) -> Completion:
     if not any(choice.parts for choice in choices):
         reasons = [text_of(candidate.get("finishReason")) for candidate in candidates]
         if all(choice.stop is Stop.FILTERED for choice in choices):
-            raise filtered("the answer was filtered")
+            raise filtered("the answer was filtered", usage)
         if all(is_broken(reason) for reason in reasons):
-            raise broken_off()
+            raise broken_off(usage)
     return Completion(
         id=text_of(answer.get("responseId")),
         model=text_of(answer.get("modelVersion")),
         choices=choices,
-        usage=read_usage(answer.get("usageMetadata")),
+        usage=usage,
         created=seconds_of(answer.get("createTime")),
     )
 
@@ -69,13 +70,14 @@ def is_blocked(answer: JsonObject) -> bool:
     return bool(text_of(object_of(answer.get("promptFeedback")).get("blockReason")))
 
 
-def filtered(detail: str) -> UpstreamFailure:
-    return UpstreamFailure(FailureClass.CONTENT_FILTERED, detail, status=_OK)
+def filtered(detail: str, usage: Usage | None) -> UpstreamFailure:
+    return UpstreamFailure(FailureClass.CONTENT_FILTERED, detail, status=_OK, usage=usage)
 
 
-def broken_off() -> UpstreamFailure:
+def broken_off(usage: Usage | None) -> UpstreamFailure:
     """The model failed before it said anything, such as at writing a call; another one may not."""
-    return malformed("the model failed before any content")
+    detail = "the model failed before any content"
+    return UpstreamFailure(FailureClass.MALFORMED_RESPONSE, detail, status=_OK, usage=usage)
 
 
 def seconds_of(created: object) -> int | None:

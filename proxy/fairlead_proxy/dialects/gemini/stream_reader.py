@@ -86,7 +86,7 @@ class GeminiStreamReader:
         if not candidates or not all(candidate.reason for candidate in candidates):
             raise ended_early()
         if all(is_broken(candidate.reason) and not candidate.count for candidate in candidates):
-            raise broken_off()
+            raise broken_off(self._usage)
         self.ended = True
         events: list[StreamEvent] = [] if self._began else [Began()]
         return [*events, *(event for candidate in candidates for event in candidate.end()), Ended()]

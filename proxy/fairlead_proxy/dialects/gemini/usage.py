@@ -4,21 +4,31 @@ Source: https://ai.google.dev/api/generate-content#UsageMetadata: the prompt's i
 brought in, and what was thought, are counted apart.
 """
 
-from fairlead_proxy.dialects.told_json import count_of
+from fairlead_proxy.dialects.told_json import tokens_of
 from fairlead_proxy.exchange.conversation import JsonObject
 from fairlead_proxy.exchange.usage import Usage
 
+_COUNTS = (
+    "promptTokenCount",
+    "toolUsePromptTokenCount",
+    "candidatesTokenCount",
+    "thoughtsTokenCount",
+    "cachedContentTokenCount",
+)
+
 
 def read_usage(metadata: object) -> Usage | None:
-    """Return the counts; None where there are none."""
-    if not isinstance(metadata, dict) or not metadata:
+    """Return the counts; None where there are none: a chunk of Vertex AI's may say no more than `trafficType`."""
+    told = metadata if isinstance(metadata, dict) else {}
+    given = [tokens_of(told.get(name)) for name in _COUNTS]
+    if all(count is None for count in given):
         return None
-    prompt = count_of(metadata.get("promptTokenCount")) + count_of(metadata.get("toolUsePromptTokenCount"))
-    thoughts = count_of(metadata.get("thoughtsTokenCount"))
+    asked, by_tools, candidates, thoughts, cached = (count or 0 for count in given)
+    prompt = asked + by_tools
     return Usage(
         input_tokens=prompt,
-        output_tokens=count_of(metadata.get("candidatesTokenCount")) + thoughts,
-        cached_input_tokens=min(prompt, count_of(metadata.get("cachedContentTokenCount"))),
+        output_tokens=candidates + thoughts,
+        cached_input_tokens=min(prompt, cached),
         reasoning_tokens=thoughts,
     )
 

@@ -20,6 +20,7 @@ from fairlead_proxy.dialects.openai.answer_forms import (
     USAGE,
     Completion,
 )
+from fairlead_proxy.dialects.openai.chunk import Delta, content_length
 from fairlead_proxy.dialects.openai.errors import (
     VendorError,
     classify_answer,
@@ -31,6 +32,7 @@ from fairlead_proxy.dialects.raw_values import NULL, is_given
 from fairlead_proxy.exchange.errors import Relayed, UpstreamFailure
 from fairlead_proxy.exchange.usage import Usage
 
+_SAID = msgspec.json.Decoder(Delta)
 _NOTHING = frozenset({b"null", b'""', b"{}"})
 
 
@@ -41,11 +43,14 @@ def read_chat_answer(status: int, headers: Headers, body: bytes, *, request: Rea
     try:
         good = GOOD.decode(body)
         usage, filtered = good.usage.to_usage(), good.choices[0].finish_reason == CONTENT_FILTER
+        if usage is None:
+            usage = read_any_answer(status, body, request)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         usage, filtered = read_any_answer(status, body, request), FILTERED in body
     if filtered and _is_filtered(body):
         detail, relayed = "the answer was filtered before its first content", Relayed(status, "application/json", body)
-        raise UpstreamFailure(FailureClass.CONTENT_FILTERED, detail, status=status, relayed=relayed)
+        told = None if usage.estimated else usage
+        raise UpstreamFailure(FailureClass.CONTENT_FILTERED, detail, status=status, relayed=relayed, usage=told)
     content_type = content_type_of(headers)
     if content_type != "application/json" and "json" not in content_type.lower():
         content_type = "application/json"
@@ -88,12 +93,21 @@ def _error_in(completion: Completion) -> VendorError | None:
 
 
 def _usage_of(completion: Completion, request: ReadRequest) -> Usage:
-    """Return the provider's count; without one an estimate, from the messages' bytes."""
+    """Return the provider's count; without one an estimate, from what the messages say."""
     try:
         reported = USAGE.decode(completion.usage)
     except msgspec.MsgspecError:
         reported = None
-    if reported is not None:
-        return reported.to_usage()
-    output_bytes = sum(len(bytes(choice.message)) for choice in completion.choices)
+    counted = None if reported is None else reported.to_usage()
+    if counted is not None:
+        return counted
+    output_bytes = sum(_length_of(bytes(choice.message)) for choice in completion.choices)
     return Usage(request.prompt_tokens, -(-output_bytes // BYTES_PER_TOKEN), estimated=True)
+
+
+def _length_of(message: bytes) -> int:
+    """Return about how many bytes of content a message brings, which has the members of a delta."""
+    try:
+        return content_length(_SAID.decode(message))
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return len(message)

@@ -36,7 +36,8 @@ def read_chat_completion(body: bytes) -> Completion:
     if not read:
         raise _no_answer(body)
     if all(choice.stop is Stop.FILTERED and not choice.parts for choice in read):
-        raise UpstreamFailure(FailureClass.CONTENT_FILTERED, "the answer was filtered, all of it", status=200)
+        detail = "the answer was filtered, all of it"
+        raise UpstreamFailure(FailureClass.CONTENT_FILTERED, detail, status=200, usage=read_counts(answer))
     return Completion(
         id=answer.text("id") or "",
         model=answer.text("model") or "",

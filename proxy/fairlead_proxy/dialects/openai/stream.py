@@ -88,7 +88,7 @@ class OpenAIChatRelay:
         """The choice of the learnt event; none yet."""
 
     def usage_so_far(self, prompt_tokens: int) -> Usage:
-        whole = bool(self._finished_choices) and not self._open_choices
+        whole = self.ended or (bool(self._finished_choices) and not self._open_choices)
         return so_far(self.usage, prompt_tokens, self._content_bytes - self._counted_bytes, whole=whole)
 
     def take_rest(self) -> bytes:
@@ -236,7 +236,9 @@ class OpenAIChatRelay:
         for choice in chunk.choices or ():
             self._take_choice(choice)
         if chunk.usage is not None:
-            self.usage, self._counted_bytes = chunk.usage.to_usage(), self._content_bytes
+            counted = chunk.usage.to_usage()
+            if counted is not None:
+                self.usage, self._counted_bytes = counted, self._content_bytes
         return not (self._hide_usage and chunk.usage is not None and not chunk.choices)
 
     def _take_choice(self, choice: Choice) -> None:

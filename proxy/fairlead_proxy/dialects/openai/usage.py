@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from fairlead_proxy.exchange.usage import Usage
+from fairlead_proxy.exchange.usage import MOST_TOKENS, Usage
 
 
 class _PromptDetails(Struct):
@@ -27,8 +27,15 @@ class OpenAIUsage(Struct):
     completion_tokens_details: _CompletionDetails | None = None
     prompt_cache_hit_tokens: int | None = None
 
-    def to_usage(self) -> Usage:
-        prompt, completion = self.prompt_tokens or 0, self.completion_tokens or 0
+    def to_usage(self) -> Usage | None:
+        """Return the counts; None where it tells neither of the two that matter, or what cannot be."""
+        prompt, completion = self.prompt_tokens, self.completion_tokens
+        if prompt is None or completion is None:
+            if prompt is completion:
+                return None
+            prompt, completion = prompt or 0, completion or 0
+        if prompt > MOST_TOKENS or completion > MOST_TOKENS:
+            return None
         prompt_details, details = self.prompt_tokens_details, self.completion_tokens_details
         cached, written, reasoning = self.prompt_cache_hit_tokens, None, None
         if prompt_details is not None:
@@ -45,6 +52,6 @@ class OpenAIUsage(Struct):
                 output_tokens=max(0, completion),
                 cached_input_tokens=cached,
                 cache_write_tokens=min(prompt - cached, max(0, written or 0)),
-                reasoning_tokens=max(0, reasoning or 0),
+                reasoning_tokens=min(MOST_TOKENS, max(0, reasoning or 0)),
             )
         return Usage(prompt, completion)

@@ -47,7 +47,8 @@ def read_responses_answer(body: bytes) -> Completion:
         chances += _chances_of_item(item)
     stop = stop_of(response, parts)
     if stop is Stop.FILTERED and not parts:
-        raise UpstreamFailure(FailureClass.CONTENT_FILTERED, "the answer was filtered before its content", status=200)
+        detail, usage = "the answer was filtered before its content", read_usage(response.get("usage"))
+        raise UpstreamFailure(FailureClass.CONTENT_FILTERED, detail, status=200, usage=usage)
     return Completion(
         id=text_in(response, "id"),
         model=text_in(response, "model"),
