@@ -126,7 +126,8 @@ def _refusal_of(facts: CallFacts, considered: Sequence[Considered]) -> Refusal:
             f"no target of the model {facts.model!r} offers what this request needs: {'; '.join(sorted(lacking))}",
         )
     soonest = min((skip.until for skip in skips if skip.until is not None), default=None)
-    return Refusal(RefusalKind.NO_TARGET, f"no target of the model {facts.model!r} can serve now", soonest)
+    told = "; ".join(f"{entry.target} {entry.skip}" for entry in considered if entry.skip is not None)
+    return Refusal(RefusalKind.NO_TARGET, f"no target of the model {facts.model!r} can serve now: {told}", soonest)
 
 
 def _refused(kind: RefusalKind, message: str) -> Plan:
