@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ async def test_the_newest_of_several_changes_counts_once_the_old_shipper_has_end
     hold = held(settings)
     for generation, hours in ((2, 30), (3, 40)):
         write(source, f"{{retention: {hours}h}}")
-        await eventually(lambda wanted=generation: cluster.inventory().gateways[MAIN].generation == wanted)
+        await eventually(partial(has_generation, cluster, generation))
         await cluster.apply(MAIN, ())
     hold.unlink()
     await eventually(lambda: told(settings)["pid"] != first, what="another shipper")
@@ -176,6 +177,10 @@ END_OF: dict[bool, Callable[[LocalCluster, Path], None]] = {
     False: lambda _, hold: hold.unlink(),
     True: lambda cluster, _: cluster.kill(),
 }
+
+
+def has_generation(cluster: LocalCluster, generation: int) -> bool:
+    return cluster.inventory().gateways[MAIN].generation == generation
 
 
 def held(settings: LocalSettings) -> Path:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from node.images import ARCHITECTURE, ENVIRONMENT, OPERATOR_IMAGE, PROXY_IMAGE
-from node.layers import PYTHON, ROOT, interpreter_layer, staged, write_programs
+from node.layers import PYTHON, ROOT, interpreter_layer, staged, write_libraries, write_programs
 from node.oci_image import Image, write_image
 
 BASE = "localhost/python-base:dev"
@@ -94,6 +94,7 @@ def _write_base(directory: Path) -> Path:
     with staged(tools) as stage:
         shutil.copytree(_pip(), stage / _PIP / "pip", ignore=shutil.ignore_patterns("__pycache__"))
         write_programs(stage, "sh", "rm")
+        write_libraries(stage, "operator")  # as any base has them
         certificates = stage / _CERTIFICATES.relative_to("/")
         certificates.parent.mkdir(parents=True)
         shutil.copy2(_CERTIFICATES.resolve(), certificates)

@@ -120,6 +120,13 @@ def write_programs(stage: Path, *names: str) -> None:
         _copy_libraries(stage, _loaded([Path(found).resolve()]))
 
 
+def write_libraries(stage: Path, extra: str) -> None:
+    """Put the shared libraries that the packages which fairlead with this extra needs load into a layer."""
+    distributions = [metadata.distribution(name) for name in closure(extra)]
+    files = [each.locate_file(file) for each in distributions for file in each.files or [] if file.suffix == ".so"]
+    _copy_libraries(stage, _loaded(Path(str(file)) for file in files))
+
+
 def closure(extra: str) -> set[str]:
     """Return the names of all distributions that fairlead with this extra needs, itself left out."""
     found: set[str] = set()
@@ -133,7 +140,7 @@ def closure(extra: str) -> set[str]:
             if applies and needed not in found:
                 found.add(needed)
                 wanted += [(needed, each) for each in (requirement.extras or {""})]
-    return found
+    return found - {"fairlead"}  # one extra of its own may ask for another
 
 
 def _copy_distribution(distribution: metadata.Distribution, target: Path) -> None:

@@ -161,7 +161,10 @@ async def test_a_list_price_that_changes_is_published_when_its_day_comes_though_
     priced = [Price(rates=Rates(input=rate)) for rate in (1, 2)]
     listed = (Listed(price=priced[0]), Listed(price=priced[1], since=int(NOW) + 30))
     entry = ListedModel(id="m", match=Clause(Op.EQUALS, "m"), prices=listed)
-    book = PriceBook(edition="a book", providers=(ListedProvider(id="openai", url_pattern="x", models=(entry,)),))
+    book = PriceBook(
+        edition="a book",
+        providers=(ListedProvider(id="openai", url_pattern="https://api.openai.com", models=(entry,)),),
+    )
     printing = (sys.executable, "-c", "import sys; sys.stdout.write(sys.argv[1])", msgspec.json.encode(book).decode())
     cluster = TableCluster(read_inventory(world() + KEYED), now=NOW)
     reconciler = Reconciler(cluster, clock=cluster.clock, shelf=Shelf({}, generator=printing))

@@ -87,9 +87,9 @@ class Entry(Struct, frozen=True, array_like=True):
 
 
 class SinkReport(Struct, frozen=True, kw_only=True):
-    """How one store does. `up`: the last batch was taken, `error` says why it was not; `shipped`: records since its
-    cursor began, `unshipped`: records that are spooled and not yet in it; `lost`: records that will never be, by reason
-    (`spool-full`, `spool-failed`, `killed`, `refused`).
+    """How one store does. `up`: the last batch was taken, or a part of it; `error` says why it, or the rest, was not;
+    `shipped`: records since its cursor began, `unshipped`: records that are spooled and not yet in it; `lost`: records
+    that will never be, by reason (`spool-full`, `spool-failed`, `killed`, `unreadable`, `refused`).
     """
 
     up: bool
