@@ -87,6 +87,7 @@ def test_a_stream_is_read_in_the_order_of_events() -> None:
         PartEnded(0),
         PartBegan(1, Text("")),
         PartGrew(1, "Hel"),
+        UsageTold(Usage(3)),
         PartGrew(1, "lo"),
         PartEnded(1),
         PartBegan(2, ToolCall("call_abc_0", "f", "")),

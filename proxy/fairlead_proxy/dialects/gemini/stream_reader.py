@@ -70,9 +70,9 @@ class GeminiStreamReader:
             self.passed_over = self.passed_over or candidate.passed_over
         self._blocked = self._blocked or is_blocked(chunk)
         usage = read_usage(chunk.get("usageMetadata"))
-        if usage is not None and usage != self._usage:
+        if usage is not None:
             self._usage = usage
-            events.append(UsageTold(usage))
+            events.append(UsageTold(usage))  # the same as before, too: it counts what has come since
         return events
 
     def finish(self) -> list[StreamEvent]:
