@@ -41,7 +41,7 @@ class Fairlead(Target):
 
     def command(self, place: Place) -> list[str]:
         listen = ["--listen", f"127.0.0.1:{place.port}", "--admin", f"127.0.0.1:{place.admin_port}"]
-        ending = ["--drain-delay", "0s"]
+        ending = ["--drain-delay", "0s", "--spool", str(_spool(place))]
         return [str(self._bin / "fairlead-proxy"), "serve", "--config", str(_config(place)), *listen, *ending]
 
     def environment(self, place: Place) -> dict[str, str]:
@@ -53,8 +53,8 @@ class Fairlead(Target):
         _publish(place, OTHER)
 
     def check(self, place: Place, calls: int) -> None:
-        """See the access log, the metrics, a decision record, and that a caller without a key gets nothing."""
-        for where, read in (("metrics", _counted), ("access log", _lines)):
+        """See access log, metrics, ledger and decision record, and that a caller without a key gets nothing."""
+        for where, read in (("metrics", _counted), ("access log", _lines), ("ledger", _spooled)):
             seen = settled(partial(read, place), calls)
             if seen != calls:
                 raise FeatureMissing(f"the {where} tell of {seen:.0f} calls, not of {calls}")
@@ -97,6 +97,15 @@ def _lines(place: Place) -> float:
 
 def _counted(place: Place) -> float:
     return sum(float(sample.value) for sample in _samples(place, "fairlead_requests_total"))
+
+
+def _spool(place: Place) -> Path:
+    return place.directory / "spool"
+
+
+def _spooled(place: Place) -> float:
+    states = _samples(place, "fairlead_ledger_records_total")
+    return sum(float(sample.value) for sample in states if sample.labels["state"] == "spooled")
 
 
 def _of_faulty(place: Place, name: str) -> list[float]:

@@ -17,8 +17,8 @@ class Outcome:
     """
 
     __slots__ = (
-        "cell", "committed", "cost", "detail", "ended_at", "failure", "first_byte_at", "first_token_at", "lost",
-        "operation", "retry_after_seconds", "started_at", "status", "step", "usage",
+        "cached", "cell", "committed", "cost", "detail", "ended_at", "failure", "first_byte_at", "first_token_at",
+        "lost", "operation", "retry_after_seconds", "started_at", "status", "step", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +52,10 @@ class Outcome:
         self.retry_after_seconds = retry_after_seconds
         self.committed = committed
         self.usage = usage
+        self.cached = usage is not None and (
+            usage.cached_input_tokens > 0 or usage.cache_write_tokens > 0 or usage.cache_write_long_tokens > 0
+        )
+        """Whether a cache had to do with its input: nearly no attempt's, and whoever books them asks this of each."""
         self.cost = cost
         self.lost = lost
 

@@ -110,9 +110,7 @@ class Booking:
             or kept.tenant != record.tenant
             or kept.caller != record.caller
             or kept.model != facts.model
-            or usage.cached_input_tokens
-            or usage.cache_write_tokens
-            or usage.cache_write_long_tokens
+            or outcome.cached
             or usage.reasoning_tokens
             or usage.input_tokens < 0
         ):

@@ -90,7 +90,7 @@ class Metrics:
                         tally = kept
                     else:
                         tally = self._open_tally(record, last)
-                    tally.add(last.usage, last.cost, record.ended_at - record.started_at)
+                    tally.add(last, last.usage, record.ended_at - record.started_at)
                     if last.first_token_at is not None:
                         self._count_ttft(tally.namespace, last, last.first_token_at - record.started_at)
                     continue

@@ -2,6 +2,7 @@
 
 from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.usage_of_day import Spent
+from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.telemetry.series import Latencies
 
@@ -95,14 +96,14 @@ class Tally:
         self._requests, self._attempts, self._used, self._durations = requests, attempts, used, durations
         self._begin()
 
-    def add(self, usage: Usage, cost: int | None, seconds: float) -> None:
-        """Add a call that cost so much, if that is known, and took so long."""
+    def add(self, outcome: Outcome, usage: Usage, seconds: float) -> None:
+        """Add a call that took so long; `usage` is that of its attempt."""
         self._calls += 1
-        cached, written, long = usage.cached_input_tokens, usage.cache_write_tokens, usage.cache_write_long_tokens
-        if cached or written or long:
-            self._cached_input += cached
-            self._cache_write += written
-            self._cache_write_long += long
+        cost = outcome.cost
+        if outcome.cached:
+            self._cached_input += usage.cached_input_tokens
+            self._cache_write += usage.cache_write_tokens
+            self._cache_write_long += usage.cache_write_long_tokens
             self._input += max(usage.plain_input_tokens, 0)
         else:
             self._input += usage.input_tokens

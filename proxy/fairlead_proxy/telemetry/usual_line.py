@@ -31,7 +31,7 @@ def usual_line(record: CallRecord) -> str | None:
     if last is None or last.failure is not None or record.earlier or record.reason != "ok":
         return None
     usage = last.usage
-    if usage is None or usage.cached_input_tokens or usage.cache_write_tokens or usage.cache_write_long_tokens:
+    if usage is None or last.cached:
         return None
     kept = last.step.shelf.kind
     if isinstance(kept, _Kind) and kept.caller == record.caller and kept.mode is last.cell.mode:

@@ -8,6 +8,8 @@ from fairlead_proxy.exchange.errors import UpstreamFailure
 MAX_RATIO = 100
 """Design, section 6."""
 SLICE_BYTES = 64 * 1024
+SLACK_BYTES = 256 * 1024
+"""So much may come out of hardly anything: a run of spaces is no bomb."""
 
 _ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
@@ -37,7 +39,9 @@ class Inflater:
             except zlib.error:
                 raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the body does not inflate") from None
             self._bytes_out += len(plain)
-            if self._bytes_out > SLICE_BYTES + MAX_RATIO * self._bytes_in:
+            # By what has been used up, not by all that has come: a bomb shall cost no more than it takes to see it.
+            used = self._bytes_in - len(self._inflate.unconsumed_tail)
+            if self._bytes_out > SLACK_BYTES + MAX_RATIO * used:
                 raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, f"the body inflates over {MAX_RATIO} times")
             self._pending = self._inflate.unconsumed_tail
             if plain:
