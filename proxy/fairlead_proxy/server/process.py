@@ -32,6 +32,7 @@ from fairlead_proxy.server.client_server import ClientServer
 from fairlead_proxy.server.descriptors import fit, raise_descriptor_limit
 from fairlead_proxy.server.limits import Limits
 from fairlead_proxy.server.listener import Listener
+from fairlead_proxy.server.memory import give_back_now_and_then
 from fairlead_proxy.server.parent import die_with_parent
 from fairlead_proxy.server.process_log import LineWriter
 from fairlead_proxy.server.report import News, Reporter
@@ -168,6 +169,7 @@ class Proxy:
             if self._settings.admin is not None:
                 await self._listen(self._admin, self._settings.admin, ADMIN_LIMITS, "--admin")
             self._own(self._source.run(), "watch the configuration")
+            self._own(give_back_now_and_then(), "give memory back")
             self._own(self._day.see_midnights(self._clock), "see midnights")
             await _first_of(self._complete.wait(), self._told_to_end.wait())
             if not self._told_to_end.is_set():
