@@ -2,14 +2,11 @@
 
 import asyncio
 import json
-import os
 import sqlite3
-import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -23,10 +20,9 @@ from fairlead_bench.billing.callers import Callers
 from fairlead_bench.billing.comparing import Booked, Compared, compare
 from fairlead_bench.billing.killing import Killed, Killer
 from fairlead_bench.billing.prices import PRICES, RESILIENCE
-from fairlead_bench.places import BENCH, ROOT
-from fairlead_bench.processes import end, start
 from fairlead_bench.soak.faults import FAULTS, plan_faults
-from fairlead_bench.soak.objects import PROVIDERS, ROUTES, Objects
+from fairlead_bench.soak.objects import ROUTES, Objects
+from fairlead_bench.soak.running import providers_running
 
 WORKERS = 3
 SETTLED_SECONDS = 40.0
@@ -34,7 +30,6 @@ SETTLED_SECONDS = 40.0
 STILL_SECONDS = 1.5
 """Nothing new in the ledger for so long: more than a record may be under way."""
 
-_ENVIRON = {"PYTHONPATH": f"{BENCH}{os.pathsep}{ROOT / 'tests'}"}
 _COLUMNS = (
     "call, attempt, at, provider, upstream_model, basis, outcome, input_tokens, cached_input_tokens, "
     "cache_write_tokens, cache_write_long_tokens, output_tokens, reasoning_tokens, cost_nano"
@@ -75,7 +70,7 @@ class Ran:
 def run(form: Form, directory: Path) -> Ran:
     """Make a run; its files are left in the directory. Raises RuntimeError or AssertionError where it cannot be."""
     ran = Ran(form)
-    with _providers(form.seed) as (ports, controls):
+    with providers_running("fairlead_bench.billing.providers", str(form.seed)) as (ports, controls):
         Objects(directory / "objects", ports, prices=PRICES, resilience=RESILIENCE)
         arguments = ("-f", str(directory / "objects"), "--workers", str(WORKERS), "--log-format", "json")
         with standalone(directory, *arguments) as gateway:
@@ -94,22 +89,6 @@ def run(form: Form, directory: Path) -> Ran:
     tags = {each.decision: each.tag for each in callers.called if each.decision} | _logged(gateway.log)
     ran.compared = compare(ran.records, ran.lines, tags, PRICES)
     return ran
-
-
-@contextmanager
-def _providers(seed: int) -> Iterator[tuple[dict[str, int], dict[str, int]]]:
-    """Run all providers until the block ends; the ports where they serve, and where they are told what to do."""
-    command = [sys.executable, "-m", "fairlead_bench.billing.providers"]
-    processes = {name: start([*command, name, str(seed)], environ=_ENVIRON) for name in PROVIDERS}
-    ports, controls = dict[str, int](), dict[str, int]()
-    try:
-        for name, process in processes.items():
-            assert process.stdout is not None
-            ports[name], controls[name] = map(int, process.stdout.readline().split())
-        yield ports, controls
-    finally:
-        for process in processes.values():
-            end(process)
 
 
 async def _make_trouble(form: Form, port: int, controls: dict[str, int], killer: Killer, ran: Ran) -> Callers:

@@ -82,7 +82,7 @@ class Soaked:
 def soak(form: Form, directory: Path) -> Soaked:
     """Run a soak; its files are left in the directory. Raises RuntimeError where a part of it ends too soon."""
     soaked = Soaked(form)
-    with _providers() as (ports, controls):
+    with providers_running("fairlead_bench.soak.providers") as (ports, controls):
         objects = Objects(directory / "objects", ports)
         with standalone(directory, "-f", str(directory / "objects"), "--log-format", "json") as gateway:
             eventually(lambda: all(_is_served(gateway.condition, name) for name in ROUTES), within=30)
@@ -108,10 +108,13 @@ def soak(form: Form, directory: Path) -> Soaked:
 
 
 @contextmanager
-def _providers() -> Iterator[tuple[dict[str, int], dict[str, int]]]:
-    """Run all providers until the block ends; the ports where they serve, and where they are told what to do."""
-    command = [sys.executable, "-m", "fairlead_bench.soak.providers"]
-    processes = {name: start([*command, name], environ=_ENVIRON) for name in PROVIDERS}
+def providers_running(module: str, *more: str) -> Iterator[tuple[dict[str, int], dict[str, int]]]:
+    """Run all providers until the block ends; the ports where they serve, and where they are told what to do.
+
+    `module` is the program of one: it takes its name, and `more`.
+    """
+    command = [sys.executable, "-m", module]
+    processes = {name: start([*command, name, *more], environ=_ENVIRON) for name in PROVIDERS}
     ports, controls = dict[str, int](), dict[str, int]()
     try:
         for name, process in processes.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 from fairlead_ledger.spending.money import PER_MILLION_DIGITS, decimal_text, money_text
 from fairlead_ledger.spending.question import moment_text, read_row
-from fairlead_ledger.store.rollups import HOUR_MS, KINDS, kind_rates, price_used
+from fairlead_ledger.store.rollups import DIMENSIONS, HOUR_MS, KINDS, kind_rates, price_used
 
 FOCUS_VERSION = "1.4"
 
@@ -95,21 +95,8 @@ CUSTOM_COLUMNS = (
 
 HEADER = (*FOCUS_COLUMNS, *CUSTOM_COLUMNS)
 
-FOCUS_GROUPS = (
-    "hour",
-    "gateway",
-    "namespace",
-    "caller",
-    "policy",
-    "rule",
-    "provider",
-    "model",
-    "upstream_model",
-    "operation",
-    "basis",
-    "currency",
-    "price",
-)
+FOCUS_GROUPS = DIMENSIONS
+"""A charge is a kind of token of one row of the sums: by less, its price would not be known."""
 
 METERS = {
     "input": "Input Tokens",
