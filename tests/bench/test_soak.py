@@ -62,7 +62,7 @@ def test_a_soak_of_half_a_minute_explains_every_call_and_leaves_nothing_behind(
     soaked = soak(Form(SECONDS, RAMP_SECONDS, seed=1, hurried=True), tmp_path)
     assert [each for each in checks(soaked) if not each.kept] == [], render(soaked)
     ends = soaked.judged.ends
-    failures = sum(ends[each] for each in (End.FAILED, End.NO_TARGET, End.BROKEN_OFF))
+    failures = sum(ends[each] for each in (End.FAILED, End.NO_TARGET, End.UNASKED, End.BROKEN_OFF))
     figures.hold("soak, share of calls that ended with an error", failures / ends.total(), bound=0.1, unit="of all")
 
 
@@ -129,6 +129,24 @@ def test_an_unexplained_call_is_shown_with_what_was_wrong_with_its_providers() -
     late = call(**REFUSED, record=record(*ALL_FAILED, at=109.0))
     judged.add(late, *judge(late, BOTH, ROUTES), BOTH)
     assert "chat 500 -9.000 to -4.000 s; anthropic hang -9.000 to -4.000 s" in next(iter(judged.examples.values()))
+
+
+@pytest.mark.parametrize(
+    ("failed", "faults", "end"),
+    [
+        (REFUSED, BOTH, End.UNASKED),
+        (REFUSED, DOWN, End.UNEXPLAINED),
+        (REFUSED, WELL, End.UNEXPLAINED),
+        (REFUSED | {"status": 500}, BOTH, End.UNEXPLAINED),
+        (REFUSED | {"began": 200.0, "over": 203.0}, BOTH, End.UNEXPLAINED),
+        (REFUSED | {"status": 200, "model": "bravo", "provider": "default/anthropic"}, BOTH, End.UNASKED),
+        (REFUSED | {"status": 200, "model": "bravo", "provider": "default/anthropic"}, DOWN, End.UNEXPLAINED),
+    ],
+)
+def test_a_failure_that_was_not_looked_up_is_explained_by_faults_of_whoever_could_have_answered(
+    failed: dict[str, object], faults: History, end: End
+) -> None:
+    assert judge(call(**{"began": 101.0, "over": 104.0} | failed, unasked=True), faults, ROUTES)[0] is end
 
 
 def test_giving_up_before_every_target_was_tried_is_unexplained() -> None:

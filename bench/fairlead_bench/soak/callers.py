@@ -34,8 +34,12 @@ LONGEST_STAY_SECONDS = 0.05
 MOST_AT_ONCE = 1500
 CALL_SECONDS = TOTAL_SECONDS + 25.0
 LOOK_UP_SECONDS = 1.0
-LOOK_UPS_AT_ONCE = 32
-"""The proxy keeps the last ten thousand calls: who asks too late finds nothing."""
+LOOK_UPS_AT_ONCE, LOOK_UPS_WAITING = 8, 64
+"""The proxy keeps the last ten thousand calls: who asks too late finds nothing.
+
+So where a thousand calls fail in one second, not all of them are looked up: asking would be a load of its own, on top
+of the seven tenths that the soak is about.
+"""
 CHECKED = 10
 """Of the calls that a further target answered, one in so many has its failed attempts explained too."""
 
@@ -46,6 +50,7 @@ class Callers:
         self._lines, self._admin_lines = Lines(port), Lines(admin_port)
         self._token = token
         self._looking_up = asyncio.Semaphore(LOOK_UPS_AT_ONCE)
+        self._looked_for = 0
         self.ends: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.held = 0
@@ -90,7 +95,7 @@ class Callers:
         """Make a call drawn at random, and tell of it; `manners`: it may be a slow reader's, or of one who leaves."""
         rng = self._rng
         dialect, model, stream = rng.choice(list(SPEECHES)), rng.choice(list(ROUTES)), rng.random() < 0.5
-        call = Call(dialect, model, stream)
+        call = Call(dialect, model, stream, began=time.time())
         leaves, slow = manners and rng.random() < LEAVING, manners and rng.random() < SLOW
         prompt = "say something " * (LARGE_WORDS // 2 if rng.random() < LARGE else 3)
         stays = rng.uniform(0, LONGEST_STAY_SECONDS) if leaves else CALL_SECONDS
@@ -105,6 +110,7 @@ class Callers:
             call.broken = str(broken)
         except (ValueError, KeyError, IndexError, TypeError) as error:
             call.broken = f"not of the dialect: {error!r}"
+        call.over = time.time()
         await self._tell(call)
 
     async def _ask(self, call: Call, prompt: str, slow: bool) -> None:
@@ -148,14 +154,20 @@ class Callers:
     async def _tell(self, call: Call) -> None:
         end, _ = judge(call, History(), ROUTES)
         fell_back = end is End.FELL_BACK
-        if end in (End.ANSWERED, End.LEFT) or (fell_back and self._rng.randrange(CHECKED)):
+        busy = self._looked_for >= LOOK_UPS_AT_ONCE + LOOK_UPS_WAITING
+        if end in (End.ANSWERED, End.LEFT) or (fell_back and (busy or self._rng.randrange(CHECKED))):
             self.ends[end] += 1
             return
-        if call.decision:
+        if busy:
+            call.unasked = True
+        elif call.decision:
+            self._looked_for += 1
             try:
                 call.record = await self._record_of(call.decision)
             except (Broken, Odd) as why:
                 call.broken = call.broken or f"its decision record: {why}"
+            finally:
+                self._looked_for -= 1
         _say(msgspec.json.encode(call).decode())
 
     async def _record_of(self, decision: str) -> Record:

@@ -38,6 +38,7 @@ class End(StrEnum):
     CONTINUED = "stream gone on with by another target"
     FAILED = "error in the caller's dialect, every attempt explained"
     NO_TARGET = "error in the caller's dialect, every target cooling after a fault"
+    UNASKED = "error in the caller's dialect, every target under a fault; its record was not asked for"
     BROKEN_OFF = "stream ended by an error in the caller's dialect, explained"
     LEFT = "caller left early"
     UNEXPLAINED = "unexplained"
@@ -72,7 +73,8 @@ class Record(msgspec.Struct):
 class Call(msgspec.Struct):
     """One call as its caller saw it end. `broken`: what was wrong with HTTP or with the dialect's own form.
 
-    `provider` and `attempts` are what the answer's head said; `record` was looked up where it is needed.
+    `began` and `over` are Unix seconds. `provider` and `attempts` are what the answer's head said; `record` was looked
+    up where it is needed, but for calls that failed while too many others did (`unasked`).
     """
 
     dialect: str
@@ -88,6 +90,9 @@ class Call(msgspec.Struct):
     decision: str = ""
     provider: str = ""
     attempts: int = 0
+    began: float = 0.0
+    over: float = 0.0
+    unasked: bool = False
     record: Record | None = None
 
 
@@ -192,10 +197,13 @@ def _judge_error(call: Call, parts: list[Part], history: History, route: Route) 
         raise Odd("an error in a plain answer of status 200")
     if call.ended:
         raise Odd("an error, and the stream's proper end too")
+    _check_parts(call, parts, route)
+    if call.unasked:
+        _explain_unasked(call, history, route)
+        return End.UNASKED
     record = call.record
     if record is None:
         raise Odd(f"an error without a decision record: {call.error}")
-    _check_parts(call, parts, route)
     _explain_attempts(record, history)
     if call.status != 200 or route.continues:
         _explain_the_rest(record, history)
@@ -219,6 +227,16 @@ def _check_parts(call: Call, parts: list[Part], route: Route) -> None:
         raise Odd(f"{len(parts)} providers spoke, {call.marks} marks")
     if parts and call.provider != f"default/{parts[0].provider}":
         raise Odd(f"the head names {call.provider}")
+
+
+def _explain_unasked(call: Call, history: History, route: Route) -> None:
+    """Without its record, a call may have failed where something was wrong with whoever could have answered it."""
+    if call.status not in (200, 429, 502, 503, 504):
+        raise Odd(f"status {call.status}, which no provider's fault leads to")
+    final = call.status == 200 and not route.continues
+    for provider in [call.provider.removeprefix("default/")] if final else route.providers:
+        if not history.met(provider, call.began - COOLING_SECONDS, call.over):
+            raise Odd(f"{provider} was well, and the call failed")
 
 
 def _explain_attempts(record: Record, history: History) -> None:

@@ -96,11 +96,15 @@ class History:
     def explains(self, provider: str, outcome: str, began: float, ended: float) -> bool:
         return any(each.explains(provider, outcome, began, ended) for each in reversed(self.injections))
 
+    def met(self, provider: str, began: float, ended: float) -> bool:
+        """Say whether something was wrong with the provider at any time between these two."""
+        return any(
+            each.provider == provider and each.began <= ended and began <= each.ended for each in self.injections
+        )
+
     def ailing(self, provider: str, at: float, *, within_seconds: float) -> bool:
         """Say whether something was wrong with the provider at this instant, or so many seconds before."""
-        return any(
-            each.provider == provider and each.began <= at <= each.ended + within_seconds for each in self.injections
-        )
+        return self.met(provider, at - within_seconds, at)
 
 
 def plan_faults(providers: Sequence[str], seconds: float, seed: int) -> list[Planned]:
