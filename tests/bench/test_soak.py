@@ -124,6 +124,26 @@ def test_who_was_moved_on_from_waits_that_a_fault_has_left_behind_is_explained_f
         assert judge(found, hung, ROUTES)[0] is end
 
 
+@pytest.mark.parametrize(
+    ("fault", "at", "detail", "end"),
+    [
+        ("slow head", 103.0, MOVED_ON, End.WAVED),
+        ("hang", 107.9, MOVED_ON, End.WAVED),
+        ("hang", 108.1 + 3.0, MOVED_ON, End.UNEXPLAINED),
+        ("hang", 103.0, "at its deadline", End.UNEXPLAINED),
+        ("500", 103.0, MOVED_ON, End.UNEXPLAINED),
+    ],
+)
+def test_calls_that_waited_elsewhere_in_vain_are_a_wave_that_may_be_too_much_for_the_next(
+    fault: str, at: float, detail: str, end: End
+) -> None:
+    elsewhere = History([Injection(fault, "bedrock", 100.0, 105.0)])
+    moved = record(("chat", "Timeout"), ("anthropic", "Answered"), at=at)
+    moved.attempts[0].detail = detail
+    found = call(text_of("anthropic", 3), provider="default/anthropic", attempts=2, record=moved)
+    assert judge(found, elsewhere, ROUTES)[0] is end
+
+
 def test_an_unexplained_call_is_shown_with_what_was_wrong_with_its_providers() -> None:
     judged = Judged()
     late = call(**REFUSED, record=record(*ALL_FAILED, at=109.0))

@@ -35,6 +35,7 @@ _WORD = re.compile(r"(\w+)-(\d+|end)")
 class End(StrEnum):
     ANSWERED = "answered by the first target"
     FELL_BACK = "answered by a further target"
+    WAVED = "answered by a further target: one that was well got a wave of another's calls at once"
     CONTINUED = "stream gone on with by another target"
     FAILED = "error in the caller's dialect, every attempt explained"
     NO_TARGET = "error in the caller's dialect, every target cooling after a fault"
@@ -185,9 +186,10 @@ def _judge_answer(call: Call, parts: list[Part], history: History, route: Route)
     went_on = len(parts) > 1
     if call.attempts <= 1 and not went_on:
         return End.ANSWERED
-    if call.record is not None:
-        _explain_attempts(call.record, history)
-    return End.CONTINUED if went_on else End.FELL_BACK
+    waved = call.record is not None and _explain_attempts(call.record, history)
+    if went_on:
+        return End.CONTINUED
+    return End.WAVED if waved else End.FELL_BACK
 
 
 def _judge_error(call: Call, parts: list[Part], history: History, route: Route) -> End:
@@ -235,16 +237,30 @@ def _explain_unasked(call: Call, history: History, route: Route) -> None:
         raise Odd(f"status {call.status}, which no provider's fault leads to")
     final = call.status == 200 and not route.continues
     for provider in [call.provider.removeprefix("default/")] if final else route.providers:
-        if not history.met(provider, call.began - COOLING_SECONDS, call.over):
+        if not _was_ailing(provider, call.began - COOLING_SECONDS, call.over, history):
             raise Odd(f"{provider} was well, and the call failed")
 
 
-def _explain_attempts(record: Record, history: History) -> None:
+def _was_ailing(provider: str, began: float, ended: float, history: History) -> bool:
+    if history.met(provider, began, ended):
+        return True
+    return history.wave(provider, began, ended, patience_seconds=PER_TRY_SECONDS)
+
+
+def _explain_attempts(record: Record, history: History) -> bool:
+    """Raise Odd unless each failure is explained; return whether a wave explains one, and nothing else does."""
+    waved = False
     for attempt in record.attempts:
         ended = attempt.started_at + attempt.duration_seconds
         began = attempt.started_at - (PER_TRY_SECONDS if attempt.detail == MOVED_ON else 0)
-        if attempt.outcome != "Answered" and not history.explains(attempt.provider, attempt.outcome, began, ended):
+        if attempt.outcome == "Answered" or history.explains(attempt.provider, attempt.outcome, began, ended):
+            continue
+        if attempt.detail != MOVED_ON or not history.wave(
+            attempt.provider, began, ended, patience_seconds=PER_TRY_SECONDS
+        ):
             raise Odd(f"no fault explains {attempt.target} {attempt.outcome}")
+        waved = True
+    return waved
 
 
 def _explain_the_rest(record: Record, history: History) -> None:
@@ -256,5 +272,5 @@ def _explain_the_rest(record: Record, history: History) -> None:
         if not each.skipped.startswith("Cooling") and each.target not in record.passed_by:
             raise Odd(f"{each.target} was neither tried nor cooling")
         ended = max((one.started_at + one.duration_seconds for one in record.attempts), default=record.at)
-        if not history.ailing(each.target.split("/")[1], ended, within_seconds=COOLING_SECONDS):
+        if not _was_ailing(each.target.split("/")[1], ended - COOLING_SECONDS, ended, history):
             raise Odd(f"{each.target} was cooling without a fault")

@@ -102,9 +102,17 @@ class History:
             each.provider == provider and each.began <= ended and began <= each.ended for each in self.injections
         )
 
-    def ailing(self, provider: str, at: float, *, within_seconds: float) -> bool:
-        """Say whether something was wrong with the provider at this instant, or so many seconds before."""
-        return self.met(provider, at - within_seconds, at)
+    def wave(self, provider: str, began: float, ended: float, *, patience_seconds: float) -> bool:
+        """Say whether between these two came the calls that had waited at another provider in vain.
+
+        They come all at once, as the gateway gives that one up: many more than this one gets else, and too many for it
+        to answer each as soon as usual. The last ones come when they have waited as long as a try may last.
+        """
+        return any(
+            each.provider != provider and each.began <= ended and began <= each.ended + patience_seconds
+            for each in self.injections
+            if FAULTS[each.fault].outcomes >= _WAITS
+        )
 
 
 def plan_faults(providers: Sequence[str], seconds: float, seed: int) -> list[Planned]:

@@ -41,7 +41,7 @@ def checks(soaked: Soaked) -> list[Check]:
     felt = sum(each.felt > 0 for each in injections)
     slope = growth(soaked)
     bounded = soaked.form.seconds >= SLOPE_FROM_SECONDS
-    answered = ends[End.ANSWERED] + ends[End.FELL_BACK] + ends[End.CONTINUED]
+    answered = sum(ends[each] for each in (End.ANSWERED, End.FELL_BACK, End.WAVED, End.CONTINUED))
     rested = before is not None and after is not None and is_at_rest(after, before)
     return [
         Check("calls whose end is unexplained", "0", str(ends[End.UNEXPLAINED]), not ends[End.UNEXPLAINED]),
