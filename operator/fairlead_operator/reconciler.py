@@ -177,6 +177,8 @@ class Reconciler:
             try:
                 written = await self._cluster.write_status(write.ref, write.resource_version, write.status)
                 note = self._ledger.done if written is Written.DONE else self._ledger.outdated
+                if written is Written.DONE:
+                    self._cluster.tell(write.ref, write.uid, write.happenings)
             except ClusterError as error:
                 log.warning("a status must wait", extra={"object": str(write.ref), "error": str(error)})
                 note = self._ledger.failed

@@ -25,6 +25,8 @@ class Reason(StrEnum):
     AVAILABLE = "Available"
     REDUNDANT = "Redundant"
     SERVING = "Serving"
+    DRAINED = "Drained"
+    IN_FLIGHT = "InFlight"
     INVALID = "Invalid"
     CONFLICTED = "Conflicted"
     NOT_ALLOWED = "NotAllowed"
@@ -68,6 +70,7 @@ class RuleView:
 
     `first`: so many of them share the first place (one priority, or all of a weighted rule). `keyless`: those whose
     provider has none of its keys, so that they cannot serve. `withheld`: those whose provider is not published.
+    `closed`: those whose provider is in maintenance.
     """
 
     name: str
@@ -75,6 +78,7 @@ class RuleView:
     first: int = 1
     keyless: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,8 @@ class Verdict:
     `rolled_back_to`: the generation of the last good fragment that is served instead of this one.
     `withdrawn`: nothing of it is served. `redundant` and `rules` are set for policies only.
     `users`: for a provider, the ids of the policies whose rules name it; `sole_target_of`: those with a rule that
-    has no other target. `policies`: for a gateway, how many it serves. `too_large`: the gateways whose snapshot has
-    no room for it.
+    has no other target; `draining`: no new call is sent there, and its owner waits for the last one to end.
+    `policies`: for a gateway, how many it serves. `too_large`: the gateways whose snapshot has no room for it.
     """
 
     ref: ObjectRef
@@ -100,6 +104,7 @@ class Verdict:
     rules: tuple[RuleView, ...] = ()
     users: tuple[str, ...] = ()
     sole_target_of: tuple[str, ...] = ()
+    draining: bool = False
     policies: int = 0
     too_large: tuple[str, ...] = ()
 

@@ -31,11 +31,17 @@ def _serve(told: argparse.Namespace) -> int:
     option = "--listen"
     try:
         listen = tuple(Address.of(text) for text in told.listen)
+        option = "--listen-tls"
+        listen_tls = tuple(
+            (name, Address.of(text)) for name, _, text in (each.partition("=") for each in told.listen_tls)
+        )
         option = "--admin"
         admin = Address.of(told.admin) if told.admin else None
     except ListenError as error:
         return _refuse(f"{option} {error}; give HOST:PORT")
 
+    if not (listen or listen_tls):
+        return _refuse("--listen or --listen-tls is needed; give HOST:PORT, or NAME=HOST:PORT")
     from pathlib import Path
 
     import uvloop
@@ -49,6 +55,7 @@ def _serve(told: argparse.Namespace) -> int:
     settings = Settings(
         config=Path(told.config),
         listen=listen,
+        listen_tls=listen_tls,
         admin=admin,
         name=told.name,
         standalone=told.standalone,
@@ -80,7 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve calls until SIGTERM")
     add = serve.add_argument
     add("--config", required=True, metavar="DIR", help="directory with index.json, its shards and keys.json")
-    add("--listen", required=True, action="append", metavar="HOST:PORT", help="where calls come in; may be repeated")
+    add("--listen", action="append", default=[], metavar="HOST:PORT", help="where calls come in; may be repeated")
+    add(
+        "--listen-tls",
+        action="append",
+        default=[],
+        metavar="NAME=HOST:PORT",
+        help="the same over TLS, with the certificate that the key ring holds under this name",
+    )
     add("--admin", metavar="HOST:PORT|unix:PATH", help="health, metrics, reports; none if omitted")
     add("--name", default="proxy", help="what this proxy is called in reports")
     add("--standalone", action="store_true", help="serve a gateway that has no authentication method to everyone")

@@ -1,6 +1,7 @@
 """What all calls of a process share: breakers, budgets, berths, clocks, and the books that they are settled in."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -8,7 +9,7 @@ from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.dialects import dialect_of_step
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig, Route, Step
-from fairlead_proxy.contract.names import Mode, Operation
+from fairlead_proxy.contract.names import MaintenanceState, Mode, Operation
 from fairlead_proxy.decision.expression import missing_words
 from fairlead_proxy.dialects.telling import Sequel
 from fairlead_proxy.exchange.outcome import Outcome
@@ -61,6 +62,7 @@ class Gear:
         self._health, self._metrics, self._decisions, self._journal = health, metrics, decisions, journal
         self._booking = booking
         self._config: GatewayConfig | None = None
+        self._draining: frozenset[str] = frozenset()
 
     def adopt(self, config: GatewayConfig, keys: KeyRing) -> None:
         """Take over what is in force now; to be called at each swap, and by nobody else."""
@@ -70,6 +72,9 @@ class Gear:
             return
         self._journal.catch_up()
         self._config = config
+        self._draining = frozenset(
+            provider.id for provider in config.providers.values() if provider.maintenance is MaintenanceState.DRAINING
+        )
         self.refusing_usage = set()
         self.breakers.adopt(config)
         self._health.adopt(config)
@@ -113,6 +118,13 @@ class Gear:
             interrupt=interrupt,
             on_hopeless=on_hopeless,
         )
+
+    def under_way(self) -> dict[str, int]:
+        """Count the attempts under way at each provider that is draining; none: it is not named."""
+        if not self._draining:
+            return {}
+        watches = [entry for entry in self._wheel.entries() if isinstance(entry, Watch)]
+        return dict(Counter(watch.cell.provider for watch in watches if watch.cell.provider in self._draining))
 
     def sequel(self, attempt: Attempt, before: Sequel | None, course: Course) -> Sequel | None:
         """Return how another target goes on with the stream of an attempt that broke off, None: nobody does; narrow the

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlead_proxy.contract.config import Gateway, Match, Model, Policy, Provider, Rule, Target
-from fairlead_proxy.contract.names import ProviderType
+from fairlead_proxy.contract.names import MaintenanceState, ProviderType
 from fairlead_proxy.contract.price import NANO, Price, Rates
 from fairlead_proxy.contract.snapshot import (
     SHARD_BYTES,
@@ -123,8 +123,8 @@ def test_a_missing_shard_is_refused() -> None:
 
 
 def test_a_snapshot_for_newer_readers_is_refused_by_name() -> None:
-    with pytest.raises(SnapshotError, match="needs a reader of format 3; this proxy reads up to 2"):
-        read_index(b'{"format": 3, "minReader": 3, "somethingNew": {}}')
+    with pytest.raises(SnapshotError, match="needs a reader of format 4; this proxy reads up to 3"):
+        read_index(b'{"format": 4, "minReader": 4, "somethingNew": {}}')
 
 
 def test_a_newer_format_that_old_readers_may_read_is_read() -> None:
@@ -173,13 +173,24 @@ def test_readers_of_the_first_format_read_whatever_has_no_price_of_the_second() 
     assert least_reader_of([GATEWAY, fragment_with("", Price(rates=Rates()))]) == 2
 
 
-def test_what_somebody_wrote_is_taken_for_no_price() -> None:
-    assert least_reader_of([fragment_with('{"rates":{}}')]) == 1
+@pytest.mark.parametrize(
+    ("state", "format_"),
+    [(MaintenanceState.ACTIVE, 1), (MaintenanceState.CORDONED, 3), (MaintenanceState.DRAINING, 3)],
+)
+def test_readers_that_know_no_maintenance_do_not_load_a_provider_that_is_in_it(
+    state: MaintenanceState, format_: int
+) -> None:
+    provider = Provider(id="ai/a", type=ProviderType.OPENAI, maintenance=state)
+    assert least_reader_of([GATEWAY, Fragment.of(provider, uid="u", generation=1)]) == format_
+
+
+def test_what_somebody_wrote_is_taken_for_no_price_and_no_maintenance() -> None:
+    assert least_reader_of([fragment_with('{"rates":{}}'), fragment_with('"maintenance":"Cordoned"')]) == 1
 
 
 def test_an_index_says_who_can_read_it() -> None:
     index = read_index(index_of("r-1", "a", [], min_reader=1))
-    assert (index.format, index.min_reader) == (2, 1)
+    assert (index.format, index.min_reader) == (3, 1)
     assert json.loads(index_of("r-1", "a", [], min_reader=2))["minReader"] == 2
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fairlead_proxy.contract.config import Consumers, Credential, Gateway, Match, Model, Policy, Provider, Rule, Target
 from fairlead_proxy.contract.linked import GatewayConfig, Step
-from fairlead_proxy.contract.names import FailureClass, Mode, Operation, ProviderType, Strategy
+from fairlead_proxy.contract.names import FailureClass, MaintenanceState, Mode, Operation, ProviderType, Strategy
 from fairlead_proxy.decision.decide import decide
 from fairlead_proxy.decision.facts import ABLE, AssumedWorld, CallFacts, CellState
 from fairlead_proxy.decision.plan import Plan, RefusalKind, SkipReason
@@ -49,6 +49,10 @@ def target(name: str, *, namespace: str = "team", priority: int = 0, weight: int
 def config(providers: list[Provider], rules: list[Rule], models: tuple[str, ...] = ("smart",)) -> GatewayConfig:
     policy = Policy(id="team/policy", models=models, rules=tuple(rules))
     return GatewayConfig.of("r-1", Gateway(id="ai/main", tenants=None), providers, [policy])
+
+
+def in_maintenance(name: str, state: MaintenanceState) -> Provider:
+    return provider(name, maintenance=state)
 
 
 def tried(plan: Plan) -> list[str]:
@@ -357,3 +361,18 @@ def test_what_chance_or_the_call_has_a_say_in_is_planned_each_time(
 def test_what_was_planned_under_another_state_of_the_world_is_planned_anew() -> None:
     served = config([provider("a")], [rule("r", target("a"))])
     assert decide(served, FACTS, Remembering(), Random(1)) is not decide(served, FACTS, Remembering(), Random(1))
+
+
+@pytest.mark.parametrize("state", [MaintenanceState.CORDONED, MaintenanceState.DRAINING])
+def test_a_provider_in_maintenance_gets_no_call_and_the_next_target_serves(state: MaintenanceState) -> None:
+    found = config([in_maintenance("a", state), provider("b")], [rule("main", target("a"), target("b", priority=1))])
+    plan = decide(found, FACTS, WELL, Random(1))
+    assert (tried(plan), skips(plan)) == (["team/b/m"], {"team/a/m": SkipReason(state)})
+
+
+def test_maintenance_of_every_target_is_told_as_what_it_is_and_may_end() -> None:
+    found = config([in_maintenance("a", MaintenanceState.CORDONED)], [rule("main", target("a"))])
+    refusal = decide(found, FACTS, WELL, Random(1)).refusal
+    assert refusal is not None
+    assert (refusal.kind, refusal.retry_at) == (RefusalKind.NO_TARGET, None)
+    assert refusal.message == "no target of the model 'smart' can serve now: team/a/m Cordoned"

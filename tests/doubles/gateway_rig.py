@@ -131,7 +131,7 @@ class Rig:
         self.journal.hand_to(
             self.breakers.after_calls, self.health.record_calls, self.metrics.count, log.tell, booking.book
         )
-        gear = Gear(
+        self.gear = Gear(
             transports=self.transport,
             signers=NoSigners(),
             breakers=self.breakers,
@@ -143,7 +143,7 @@ class Rig:
             rng=Random(2),
             booking=booking,
         )
-        self.gateway = Gateway(gear)
+        self.gateway = Gateway(self.gear)
         self.under_way: LiveCall | None = None
         """The last call, while it lasts."""
         self._calls = 0

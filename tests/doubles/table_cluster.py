@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from fairlead_operator.cluster.api import ClusterError, Manifest, Snapshot, Written
+from fairlead_operator.happening import Happening
 from fairlead_operator.heard import HeardProxy
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.meta import ObjectRef
@@ -28,6 +29,7 @@ class TableCluster:
         self.snapshots: dict[str, Snapshot] = {}
         self.serving: dict[str, ProxyReport] = {}
         self.asked: list[str] = []
+        self.told: list[tuple[ObjectRef, str, str]] = []
         self.statuses: dict[ObjectRef, Mapping[str, Any]] = {}
 
     def clock(self) -> float:
@@ -84,6 +86,9 @@ class TableCluster:
     async def write_status(self, ref: ObjectRef, resource_version: str, status: Mapping[str, Any]) -> Written:
         self.statuses[ref] = status
         return Written.DONE
+
+    def tell(self, ref: ObjectRef, uid: str, happenings: Iterable[Happening]) -> None:
+        self.told += [(ref, each.condition, each.reason) for each in happenings]
 
     def edit(self, inventory: Inventory) -> None:
         """Change the world; objects keep the status that was written on them."""

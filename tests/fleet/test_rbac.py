@@ -7,14 +7,14 @@ def test_no_cluster_wide_rule_touches_secrets() -> None:
     assert all("secrets" not in rule["resources"] for rule in CLUSTER_RULES)
 
 
-def test_nothing_but_status_is_written_cluster_wide() -> None:
+def test_nothing_but_status_and_events_is_written_cluster_wide() -> None:
     written = {
         resource
         for rule in CLUSTER_RULES
         for resource in rule["resources"]
         if set(rule["verbs"]) - {"get", "list", "watch"}
     }
-    assert written == {"modelproviders/status", "routepolicies/status", "modelgateways/status"}
+    assert written == {"modelproviders/status", "routepolicies/status", "modelgateways/status", "events"}
 
 
 def test_no_rule_holds_a_wildcard() -> None:

@@ -55,6 +55,14 @@ def test_pod_satisfies_the_restricted_standard_without_naming_a_user() -> None:
     }
 
 
+def test_a_listener_with_a_certificate_is_told_by_name_and_the_others_are_not() -> None:
+    plain, tls = {"name": "http", "port": 8080}, {"name": "https", "port": 443, "tls": {"secretName": "gw-tls"}}
+    (container,) = pod_of(rendered({"listeners": [plain, tls]}))["containers"]
+    listening = container["args"][3:7]
+    assert listening == ["--listen", "0.0.0.0:8080", "--listen-tls", "https=0.0.0.0:10443"]
+    assert "gw-tls" not in str(container)
+
+
 def test_every_shard_that_an_index_can_name_is_mounted_as_optional() -> None:
     (volume,) = pod_of(rendered())["volumes"]
     optional = {

@@ -125,7 +125,7 @@ def test_defaults_of_a_spec_that_says_little() -> None:
         ),
         (
             {"models": [{"name": "a"}, {"name": "a"}]},
-            'spec.models: the name "a" stands more than once; each may stand once',
+            'spec.models[1]: the name "a" stands more than once; each may stand once',
         ),
         (
             {"models": [{"name": "a", "price": {}}]},

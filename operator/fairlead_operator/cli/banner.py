@@ -21,7 +21,7 @@ def banner_of(cluster: LocalCluster, settings: LocalSettings) -> str:
     inventory = cluster.inventory()
     gateway = inventory.gateways[cluster.gateway]
     keys = gateway.spec is not None and gateway.spec.auth.api_keys is not None
-    base = f"http://{cluster.address_of(cluster.gateway)}"
+    base = cluster.base_url
     models = models_by_namespace(inventory, cluster.gateway)
     lines = ["", f"Fairlead is ready on {base}, admin on http://{cluster.admin_address}", ""]
     for namespace, names in list(models.items())[:_SHOWN_NAMESPACES]:

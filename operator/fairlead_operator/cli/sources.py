@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from fairlead_operator.cluster.local_files import LocalFiles, PathMissing
 from fairlead_operator.cluster.local_inventory import choose_gateway
 from fairlead_operator.cluster.local_objects import LocalObjects, fault_of, load_objects
-from fairlead_operator.cluster.local_problems import Problem
+from fairlead_operator.cluster.local_problems import Problem, place_of
 from fairlead_operator.cluster.local_settings import StartRefused
 from fairlead_operator.compiler.compile import Compilation, CompiledGateway, compile_inventory
 from fairlead_operator.price_book.book import PricesNow
 from fairlead_operator.price_book.shelf import Shelf, needs_book
+from fairlead_operator.resources.documents import Document
 from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.snapshot import assemble
 
@@ -24,11 +25,15 @@ class SourcesRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Files as they are now, without an earlier state: every object is new, none has a last good version."""
+    """Files as they are now, without an earlier state: every object is new, none has a last good version.
+
+    `faulty`: documents that are no objects, such as one without a name; each of them is among the problems too.
+    """
 
     objects: LocalObjects
     problems: tuple[Problem, ...]
     compilation: Compilation
+    faulty: tuple[Document, ...] = ()
 
     def gateway(self, wanted: str | None) -> CompiledGateway:
         """Return what one gateway would serve. Raises SourcesRefused."""
@@ -57,13 +62,17 @@ def read_sources(paths: Sequence[str], environ: Mapping[str, str] = os.environ, 
 
     Raises SourcesRefused where a path does not exist.
     """
-    files = LocalFiles(paths, fault_of, standard_input(paths))
+    files = LocalFiles(paths, lambda _: "", standard_input(paths))
     try:
         files.load()
     except PathMissing as missing:
         raise SourcesRefused(str(missing)) from None
-    objects = load_objects(files.documents(), environ=environ, known=lambda _: None, created="")
-    problems = (*files.problems(), *objects.problems)
+    faults = [(document, fault_of(document)) for document in files.documents()]
+    sound = [document for document, fault in faults if not fault]
+    objects = load_objects(sound, environ=environ, known=lambda _: None, created="")
+    broken = [Problem(place_of(document), " ".join(fault.split())) for document, fault in faults if fault]
+    problems = (*files.problems(), *broken, *objects.problems)
     inventory = objects.inventory()
     book = shelf.book() if shelf is not None and needs_book(inventory) else None
-    return Sources(objects, problems, compile_inventory(inventory, prices=PricesNow(book, time.time())))
+    compilation = compile_inventory(inventory, prices=PricesNow(book, time.time()))
+    return Sources(objects, problems, compilation, tuple(document for document, fault in faults if fault))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from fairlead_operator.happening import Happening
 from fairlead_operator.heard import HeardProxy
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.meta import ObjectRef
@@ -90,6 +91,10 @@ class Cluster(Protocol):
 
     async def write_status(self, ref: ObjectRef, resource_version: str, status: Mapping[str, Any]) -> Written:
         """Replace the whole status of an object that is still at this resourceVersion."""
+        ...
+
+    def tell(self, ref: ObjectRef, uid: str, happenings: Iterable[Happening]) -> None:
+        """Tell users of what has just become of an object; nobody waits for it, and it may get lost."""
         ...
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from fairlead_operator.cluster.api import ClusterError, Manifest, NotGranted, Snapshot, Written
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
 from fairlead_operator.cluster.kubernetes_errors import Conflict, Forbidden, NotFound, NotKnown
+from fairlead_operator.cluster.kubernetes_events import Events
 from fairlead_operator.cluster.kubernetes_fleets import Fleets
 from fairlead_operator.cluster.kubernetes_nudging import Nudging
 from fairlead_operator.cluster.kubernetes_objects import Content, key_of
@@ -21,6 +22,7 @@ from fairlead_operator.cluster.kubernetes_publisher import Publisher
 from fairlead_operator.cluster.kubernetes_store import ObjectStore
 from fairlead_operator.cluster.kubernetes_watches import Watches
 from fairlead_operator.cluster.proxy_reports import Endpoint, ProxyReports
+from fairlead_operator.happening import Happening
 from fairlead_operator.heard import HeardProxy
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.fleet_names import GATEWAY_LABEL
@@ -39,10 +41,11 @@ FIRST_REPORTS_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class KubernetesSettings:
-    """`gateway_namespaces`: where ModelGateways are honoured; None: everywhere."""
+    """`gateway_namespaces`: where ModelGateways are honoured; None: everywhere. `instance` names this process."""
 
     gateway_namespaces: frozenset[str] | None
     admin_port: int = 9090
+    instance: str = "fairlead-operator"
 
 
 class KubernetesCluster:
@@ -65,6 +68,7 @@ class KubernetesCluster:
         self._changed = asyncio.Event()
         self.store = ObjectStore(self._objects_changed)
         self.counts: Counter[str] = Counter()
+        self._events = Events(api, instance=settings.instance, clock=clock, counts=self.counts)
         self._watches = Watches(api, rng=rng, on_secrets=self._objects_changed, on_fleet=self._fleet_changed)
         self._reports = ProxyReports(clock=clock, on_change=self._reports_changed)
         self._publisher = Publisher(api, clock=clock)
@@ -103,6 +107,7 @@ class KubernetesCluster:
         self._changed.set()
         self._nudging.start()
         self._tasks.append(asyncio.create_task(self._resync(), name="compare with the cluster"))
+        self._tasks.append(asyncio.create_task(self._events.run(), name="tell of events"))
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -207,6 +212,9 @@ class KubernetesCluster:
         self.store.note(written, is_news=False)
         self._inventory = None
         return Written.DONE
+
+    def tell(self, ref: ObjectRef, uid: str, happenings: Iterable[Happening]) -> None:
+        self._events.tell(ref, uid, happenings)
 
     @property
     def nudges(self) -> Counter[str]:

@@ -20,6 +20,7 @@ from fairlead_operator.cluster.local_shipper import LocalShipper, ledger_of
 from fairlead_operator.cluster.local_state import StateDirectory, StateRefused
 from fairlead_operator.cluster.local_workers import LocalWorkers, Worker
 from fairlead_operator.cluster.proxy_reports import Endpoint, ProxyReports
+from fairlead_operator.happening import Happening
 from fairlead_operator.heard import HeardProxy
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.ledger import LedgerSpec
@@ -29,6 +30,9 @@ from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.report import Duties
 
 log = logging.getLogger(__name__)
+
+OBSERVED = ("Healthy", "Available", "Drained")
+"""The conditions that nobody wrote, but that proxies tell of."""
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
@@ -60,6 +64,7 @@ class LocalCluster:
         self._watch: asyncio.Task[None] | None = None
         self._admin: LocalAdmin | None = None
         self._listen: tuple[Address, ...] = ()
+        self._tls: tuple[str, ...] = ()
         self._admin_address = Address(DEFAULT_HOST, 0)
         self._reserved: list[socket.socket] = []
 
@@ -70,6 +75,7 @@ class LocalCluster:
             self._objects.load(self._settings.gateway)
             self._ledger = ledger_of(self.gateway, self.inventory())
             self._listen = tuple(self._reserve(address) for address in self._wanted())
+            self._tls = self._wanted_tls()
             self._admin_address, admin_socket = self._reserve_admin()
             sockets = {name: self._state.socket_path(name) for name in self._names()}
             self._admin = LocalAdmin(sockets=sockets, token=self._state.admin_token, waits_for=self._waits_for)
@@ -180,6 +186,11 @@ class LocalCluster:
     def address_of(self, gateway: str) -> str:
         return str(self._listen[0]) if gateway == self.gateway and self._workers.workers else ""
 
+    @property
+    def base_url(self) -> str:
+        """Where applications call, with the scheme that the first listener speaks."""
+        return f"{'https' if self._tls[0] else 'http'}://{self._listen[0]}"
+
     async def nudge(self, gateway: str, proxies: Iterable[str]) -> None:
         if gateway == self.gateway:
             touch(self._state.config_directory(gateway))
@@ -198,6 +209,13 @@ class LocalCluster:
         except OSError as error:
             raise ClusterError(f"{ref}: its status cannot be written: {error.strerror}") from error
 
+    def tell(self, ref: ObjectRef, uid: str, happenings: Iterable[Happening]) -> None:
+        for each in happenings:
+            if each.condition not in OBSERVED:
+                continue  # what is wrong with a file was told when it was read
+            told = log.warning if each.bad else log.info
+            told(f"{each.condition}: {each.reason}", extra={"object": str(ref), "why": each.message})
+
     def _wanted(self) -> list[Address]:
         """Return where to listen; raise StartRefused where that would be open to whoever can reach this machine."""
         found = self.inventory().gateways[self.gateway]
@@ -212,6 +230,13 @@ class LocalCluster:
                 "set its spec.auth.apiKeys, listen on 127.0.0.1, or accept it with --insecure"
             )
         return [address]
+
+    def _wanted_tls(self) -> tuple[str, ...]:
+        """Return, for each of the gateway's listeners, its name where it takes connections over TLS, else nothing."""
+        spec = self.inventory().gateways[self.gateway].spec
+        if spec is None:
+            return ("",)
+        return tuple(listener.name if listener.tls else "" for listener in spec.listeners)
 
     def _reserve_admin(self) -> tuple[Address, socket.socket]:
         """Take the admin port; raise StartRefused where others could reach it, or where calls are taken."""
@@ -233,8 +258,12 @@ class LocalCluster:
         if spec is None or self._settings.listen is not None or not self._listen:
             return []
         wanted, taken = [listener.port for listener in spec.listeners], [address.port for address in self._listen]
-        if wanted == taken:
+        if wanted == taken and self._wanted_tls() == self._tls:
             return []
+        if wanted == taken:
+            return [
+                f"ModelGateway {self.gateway}: spec.listeners: tls has changed since this run began; start it again"
+            ]
         return [
             f"ModelGateway {self.gateway}: spec.listeners: ports {wanted}, but this run has {taken}; start it again"
         ]
@@ -269,8 +298,8 @@ class LocalCluster:
         settings = self._settings
         directory = self._state.config_directory(self.gateway).absolute()
         command = [*settings.worker_command, "--config", str(directory)]
-        for address in self._listen:
-            command += ["--listen", str(address)]
+        for address, shows in zip(self._listen, self._tls, strict=False):
+            command += ["--listen-tls", f"{shows}={address}"] if shows else ["--listen", str(address)]
         command += spool_options(self._ledger, str(self._state.spool))
         command += ["--admin", f"unix:{self._state.socket_path(name)}", "--name", name]
         command += ["--reuse-port", "--die-with-parent", "--drain-delay", "0s", "--log-format", settings.log_format]

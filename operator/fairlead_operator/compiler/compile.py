@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from fairlead_operator.compiler.certificates import ShownCertificates, find_certificates
 from fairlead_operator.compiler.conflicts import settle_conflicts
 from fairlead_operator.compiler.gateways import GatewayResult, compile_gateway, missing_address
 from fairlead_operator.compiler.keys import CallerKeys, caller_keys, labelled_secrets, secret_namespaces_of
@@ -109,10 +110,11 @@ def compile_inventory(
     left_out = {gateway: load.without_room(memory.packer(gateway)) for gateway, load in loads.items()}
     users = Users.of(each for each in served if each.fragment.key not in left_out[each.gateway])
     callers = _callers(gateways, scope)
-    verdicts = [_gateway_verdict(result, callers, users, scope) for result in results.values()]
+    shown = {key: find_certificates(each.document, inventory, operator_account) for key, each in gateways.items()}
+    verdicts = [_gateway_verdict(result, callers, shown, users, scope) for result in results.values()]
     verdicts += [provider_verdict(result, users, left_out) for result in providers.values()]
     verdicts += [policy_verdict(result, losers, left_out) for result in policies]
-    keys = {gateway: _key_ring(gateway, providers, callers[gateway]) for gateway in gateways}
+    keys = {gateway: _key_ring(gateway, providers, callers[gateway], shown[gateway]) for gateway in gateways}
     return Compilation(
         {
             key: _compiled(inventory.gateways[key], results[key], loads[key], left_out[key], keys[key])
@@ -185,27 +187,39 @@ def _callers(gateways: Mapping[str, OpenGateway], scope: Scope) -> dict[str, Cal
     return {key: caller_keys(gateway, scope, secrets) for key, gateway in gateways.items()}
 
 
-def _key_ring(gateway: str, providers: Mapping[str, ProviderResult], callers: CallerKeys) -> KeyRing:
-    """Return the keys of the providers that this gateway holds, and of no others, and its callers' keys."""
+def _key_ring(
+    gateway: str, providers: Mapping[str, ProviderResult], callers: CallerKeys, shown: ShownCertificates
+) -> KeyRing:
+    """Return the keys of the providers that this gateway holds, and of no others, its callers' keys, and its
+    certificates.
+    """
     credentials: dict[str, str] = {}
     for result in providers.values():
         if gateway in result.held:
             credentials.update(result.keys)
-    return KeyRing(credentials=credentials, callers=callers.keys)
+    return KeyRing(credentials=credentials, callers=callers.keys, certificates=dict(shown.found))
 
 
-def _gateway_verdict(result: GatewayResult, callers: Mapping[str, CallerKeys], users: Users, scope: Scope) -> Verdict:
+def _gateway_verdict(
+    result: GatewayResult,
+    callers: Mapping[str, CallerKeys],
+    shown: Mapping[str, ShownCertificates],
+    users: Users,
+    scope: Scope,
+) -> Verdict:
     verdict = result.verdict
     if result.document is None:
         return verdict
     namespace = verdict.ref.namespace
     policies = users.per_gateway.get(verdict.ref.id, 0)
     resolved = verdict.resolved_refs
-    note = callers[verdict.ref.id].note()
+    note, uncertified = callers[verdict.ref.id].note(), shown[verdict.ref.id].missing
     found = scope.inventory.gateways[verdict.ref.id]
     address = missing_address(found, scope.inventory, scope.account) if verdict.rolled_back_to is None else None
     if result.document.api_keys and namespace not in scope.inventory.readable:
         resolved = not_permitted(namespace, scope.account)
+    elif uncertified is not None:
+        resolved = uncertified
     elif address is not None:
         resolved = address
     elif note:

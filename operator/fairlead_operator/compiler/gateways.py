@@ -55,7 +55,10 @@ def gateway_document(gateway_id: str, spec: ModelGatewaySpec, inventory: Invento
     api_keys = spec.auth.api_keys
     return Gateway(
         id=gateway_id,
-        listeners=tuple(Listener(name=listener.name, port=listener.port) for listener in spec.listeners),
+        listeners=tuple(
+            Listener(name=each.name, port=each.port, secret=each.tls.secret_name if each.tls else "")
+            for each in spec.listeners
+        ),
         api_keys=api_keys is not None,
         key_selector=api_keys.selector.model_dump_json(by_alias=True, exclude_defaults=True) if api_keys else "",
         tenants=_tenants(gateway_id, spec, inventory),

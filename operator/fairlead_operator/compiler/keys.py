@@ -78,6 +78,8 @@ def secret_namespaces_of(inventory: Inventory, gateways: Mapping[str, OpenGatewa
         if gateway.document.api_keys:
             wanted.add(gateway.document.namespace)
             wanted.update(attached[gateway.document.id])
+        if any(listener.secret for listener in gateway.document.listeners):
+            wanted.add(gateway.document.namespace)
     wanted.update(found.ref.namespace for key, found in inventory.gateways.items() if key in gateways and _ships(found))
     return frozenset(wanted)
 

@@ -219,15 +219,17 @@ def _rule_view(rule: Rule, held: Mapping[str, HeldProvider]) -> RuleView:
         first = len(targets)
     keyless = tuple(str(target) for target in targets if held[target.provider].keyless)
     withheld = tuple(str(target) for target in targets if held[target.provider].withheld)
-    return RuleView(rule.name, tuple(str(target) for target in targets), first, keyless, withheld)
+    closed = tuple(str(target) for target in targets if not held[target.provider].document.takes_calls)
+    return RuleView(rule.name, tuple(str(target) for target in targets), first, keyless, withheld, closed)
 
 
 def _redundancy(policy: Policy, held: Mapping[str, HeldProvider]) -> Ruling:
-    """Rule whether each rule has two targets that do not fail together."""
+    """Rule whether each rule has two targets that do not fail together; one in maintenance is none."""
+    providers = {provider: entry.document for provider, entry in held.items() if entry.document.takes_calls}
     single = [
         rule.name
         for rule in policy.rules
-        if len({held[target.provider].document.failure_domain for target in rule.targets}) < 2
+        if len({providers[each.provider].failure_domain for each in rule.targets if each.provider in providers}) < 2
     ]
     if not single:
         return Ruling(Truth.TRUE, Reason.REDUNDANT)

@@ -69,6 +69,7 @@ def provider_document(
         consumers=consumers,
         passive=_passive(spec.health),
         active=_active(spec),
+        maintenance=spec.maintenance.state,
         simulation=_simulation(spec),
     )
 

@@ -1,7 +1,7 @@
 """From ModelProvider to the fragments of the gateways that hold it, and the keys that go with them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -16,7 +16,7 @@ from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.provider import ModelProviderSpec
 from fairlead_operator.verdict import Reason, Ruling, Truth, Verdict
 from fairlead_proxy.contract.config import Consumers, Provider
-from fairlead_proxy.contract.names import ProviderType
+from fairlead_proxy.contract.names import MaintenanceState, ProviderType
 from fairlead_proxy.contract.price import Price
 from fairlead_proxy.contract.snapshot import Fragment
 
@@ -100,7 +100,9 @@ def _compile(inputs: ProviderInputs) -> ProviderResult:
     if untrusted and documents:
         held = _held(documents, {}, withheld=True)
         return ProviderResult(Verdict.on(found, ACCEPTED, resolved, withdrawn=True), held, withheld=True)
-    return ProviderResult(Verdict.on(found, ACCEPTED, resolved, _hashes(documents)), _held(documents, keys), keys)
+    verdict = Verdict.on(found, ACCEPTED, resolved, _hashes(documents))
+    draining = inputs.spec.maintenance.state is MaintenanceState.DRAINING
+    return ProviderResult(replace(verdict, draining=draining), _held(documents, keys), keys)
 
 
 def _last_good(found: Found[ModelProviderSpec], accepted: Ruling, scope: Scope) -> ProviderResult:
@@ -122,7 +124,8 @@ def _last_good(found: Found[ModelProviderSpec], accepted: Ruling, scope: Scope) 
     keys, missing = _sorted_out(found.ref.id, _keys_of(found, newest.type, secrets, scope))
     resolved = resolution(missing, serves=bool(keys)) if missing else NOT_LOOKED_AT
     verdict = Verdict.on(found, accepted, resolved, _hashes(documents), rolled_back_to=fragment.header.generation)
-    return ProviderResult(verdict, _held(documents, keys), keys)
+    draining = newest.maintenance is MaintenanceState.DRAINING
+    return ProviderResult(replace(verdict, draining=draining), _held(documents, keys), keys)
 
 
 def _gateways_of(

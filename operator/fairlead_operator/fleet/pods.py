@@ -28,7 +28,8 @@ FILE_MODE = 0o440
 class PodFacts:
     """What the pod of a proxy depends on, and so what makes a fleet roll.
 
-    `ports`: where it listens. `ledger` None: what it books goes nowhere.
+    `ports`: where it listens, by listener name; `tls`: those that show a certificate. `ledger` None: what it books goes
+    nowhere.
     """
 
     gateway: str
@@ -38,7 +39,8 @@ class PodFacts:
     image: str
     image_pull_policy: str
     image_pull_secrets: tuple[str, ...]
-    ports: tuple[int, ...]
+    ports: Mapping[str, int]
+    tls: frozenset[str]
     resources: Mapping[str, Any]
     drain_seconds: float
     ledger: LedgerSpec | None = None
@@ -82,7 +84,7 @@ def _container(facts: PodFacts) -> dict[str, Any]:
         "args": _arguments(facts),
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
         # Without names: what is a good name for a listener need not be one for a container's port.
-        "ports": [{"containerPort": port, "protocol": "TCP"} for port in (*facts.ports, ADMIN_PORT)],
+        "ports": [{"containerPort": port, "protocol": "TCP"} for port in (*facts.ports.values(), ADMIN_PORT)],
         "resources": dict(facts.resources),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -103,7 +105,7 @@ def _mounts(facts: PodFacts) -> list[dict[str, Any]]:
 
 
 def _arguments(facts: PodFacts) -> list[str]:
-    listeners = [word for port in facts.ports for word in ("--listen", f"0.0.0.0:{port}")]
+    listeners = [word for name, port in facts.ports.items() for word in _listening(name, port, facts)]
     spooling = [] if facts.ledger is None else spool_options(facts.ledger, shipper.SPOOL_DIRECTORY)
     return [
         "serve",
@@ -116,6 +118,11 @@ def _arguments(facts: PodFacts) -> list[str]:
         "$(POD_NAME)",
         *spooling,
     ]
+
+
+def _listening(name: str, port: int, facts: PodFacts) -> tuple[str, str]:
+    address = f"0.0.0.0:{port}"
+    return ("--listen-tls", f"{name}={address}") if name in facts.tls else ("--listen", address)
 
 
 def _projected(gateway: str) -> dict[str, Any]:

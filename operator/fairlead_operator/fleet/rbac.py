@@ -12,8 +12,9 @@ CLUSTER_RULES: tuple[Rule, ...] = (
     {"apiGroups": ["fairlead.dev"], "resources": [f"{plural}/status" for plural in OURS], "verbs": ["patch"]},
     {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
     {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["rolebindings"], "verbs": ["list", "watch"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
 )
-"""Bound cluster-wide. There is no verb on secrets, and none that writes anything but status."""
+"""Bound cluster-wide. There is no verb on secrets, and none that writes anything but status and events."""
 
 GATEWAY_RULES: tuple[Rule, ...] = (
     {

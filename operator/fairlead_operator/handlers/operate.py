@@ -160,7 +160,7 @@ async def _act(
     """Watch, and reconcile once everything is known. Raises WatchLost."""
     cluster = KubernetesCluster(
         api,
-        KubernetesSettings(settings.gateway_namespaces),
+        KubernetesSettings(settings.gateway_namespaces, instance=settings.identity),
         clock=instruments.clock,
         rng=instruments.rng,
     )

@@ -11,7 +11,10 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 T = TypeVar("T")
 
 BROKEN = "fairlead_broken"
-"""The type of the pydantic errors that come from here; their message is whole as it stands."""
+"""The type of the pydantic errors that come from here; their message is whole as it stands.
+
+Where a list is at fault for one of its entries, the context names it as `entry`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,12 @@ class ListType:
         return {**handler(core), "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [self.key]}
 
     def _check(self, entries: list[Any]) -> list[Any]:
-        twice = repeated(entries if self.key is None else [getattr(entry, self.key) for entry in entries])
+        keys = entries if self.key is None else [getattr(entry, self.key) for entry in entries]
+        twice = repeated(keys)
         if twice:
             what = "" if self.key is None else f"the {self.key} "
-            shown = {"message": f'{what}"{twice[0]}" stands more than once; each may stand once'}
+            again = keys.index(twice[0], keys.index(twice[0]) + 1)
+            shown = {"message": f'{what}"{twice[0]}" stands more than once; each may stand once', "entry": again}
             raise PydanticCustomError(BROKEN, "{message}", shown)
         return entries
 

@@ -1,4 +1,4 @@
-"""YAML and JSON files, read into JSON values as kubectl reads them, each with the lines it came from."""
+"""YAML and JSON files, read into JSON values as kubectl reads them, each with the places it came from."""
 
 import copy
 import json
@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from fairlead_operator.resources.json_marks import Marks, json_marks
 from fairlead_operator.resources.scalars import ScalarError, key_text, plain_value, tagged_value
 
 MAX_DEPTH = 64
@@ -33,20 +34,24 @@ class DocumentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One object of a file. `lines` gives the line of each field by its path, such as `spec.rules[0].name`."""
+    """One object of a file; `marks` say where each of its fields stands."""
 
     source: str
     line: int
     content: dict[str, Any]
-    lines: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    marks: Marks = field(default_factory=dict, repr=False, compare=False)
 
     def line_of(self, path: str) -> int:
         """Return the line of this field, or of the nearest field around it that is there."""
+        return self.mark_of(path)[0]
+
+    def mark_of(self, path: str) -> tuple[int, int]:
+        """Return line and column of this field, or of the nearest one around it; column 0: not known."""
         while path:
-            if path in self.lines:
-                return self.lines[path]
+            if path in self.marks:
+                return self.marks[path]
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
-        return self.line
+        return self.line, 0
 
 
 def read_documents(text: str, source: str) -> list[Document]:
@@ -75,8 +80,8 @@ def _unfold(document: Document, path: str = "") -> Iterator[Document]:
         line = document.line_of(place)
         if not isinstance(item, dict):
             raise DocumentError(document.source, line, f"{place} is not an object; write apiVersion, kind and metadata")
-        lines = {name[len(place) + 1 :]: at for name, at in document.lines.items() if name.startswith(f"{place}.")}
-        yield from _unfold(Document(document.source, line, item, lines))
+        marks = {name[len(place) + 1 :]: at for name, at in document.marks.items() if name.startswith(f"{place}.")}
+        yield from _unfold(Document(document.source, line, item, marks))
 
 
 def _read_json(text: str, source: str) -> Iterator[Document]:
@@ -94,7 +99,7 @@ def _read_json(text: str, source: str) -> Iterator[Document]:
             raise DocumentError(source, line, reason) from None
         if not isinstance(content, dict):
             raise DocumentError(source, line, "not an object; write apiVersion, kind and metadata")
-        yield Document(source, line, content)
+        yield Document(source, line, content, json_marks(text, start, position))
 
 
 def _read_flow(text: str, error: DocumentError) -> list[Document]:
@@ -145,7 +150,7 @@ def _read_yaml(text: str, source: str) -> Iterator[Document]:
                     continue
                 if not isinstance(content, dict):
                     raise DocumentError(source, line, "not an object; write apiVersion, kind and metadata")
-                yield Document(source, line, content, builder.lines)
+                yield Document(source, line, content, builder.marks)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -158,7 +163,7 @@ class _Builder:
     """Builds the value of one document from its events."""
 
     def __init__(self, events: Iterator[Any], source: str) -> None:
-        self.lines: dict[str, int] = {}
+        self.marks: Marks = {}
         self._events = events
         self._source = source
         self._anchors: dict[str, tuple[Any, int] | None] = {}
@@ -212,7 +217,7 @@ class _Builder:
         items: list[Any] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             place = f"{path}[{len(items)}]"
-            self.lines[place] = event.start_mark.line + 1
+            self.marks[place] = event.start_mark.line + 1, event.start_mark.column + 1
             items.append(self.value(event, place, depth + 1))
         return items
 
@@ -227,7 +232,7 @@ class _Builder:
             if key in content:
                 raise self._error(event, f"the key {key!r} stands twice; remove one of them")
             place = f"{path}.{key}" if path else key
-            self.lines[place] = event.start_mark.line + 1
+            self.marks[place] = event.start_mark.line + 1, event.start_mark.column + 1
             content[key] = self.value(next(self._events), place, depth + 1)
         for event, given in merged:
             for source in given if isinstance(given, list) else [given]:

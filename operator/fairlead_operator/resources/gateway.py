@@ -9,6 +9,7 @@ from fairlead_operator.resources.fields import NETWORK, within
 from fairlead_operator.resources.ledger import LedgerSpec
 from fairlead_operator.resources.meta import Duration, LabelSelector, Name, NamespacesSelector, Resource
 from fairlead_operator.resources.policy import ResilienceSpec
+from fairlead_operator.resources.provider import SECRET_NAME_PATTERN
 
 ADMIN_PORT = 9090
 """Where every proxy serves health, metrics and reports; no listener may take it."""
@@ -49,11 +50,28 @@ class ProxySpec(Resource):
     drain: Annotated[DrainSpec, Field(description="How a proxy ends.")] = DrainSpec()
 
 
+class ListenerTlsSpec(Resource):
+    """What a listener shows over TLS."""
+
+    secret_name: Annotated[
+        str,
+        Field(
+            description="The Secret of this namespace, of type kubernetes.io/tls, whose tls.crt and tls.key the "
+            "listener shows. A renewed one is shown to whoever connects from then on: nothing restarts, and no "
+            "connection is cut.",
+            min_length=1,
+            max_length=253,
+            pattern=SECRET_NAME_PATTERN,
+        ),
+    ]
+
+
 class ListenerSpec(Resource):
-    """A port for applications, plain HTTP."""
+    """A port for applications."""
 
     name: Annotated[Name, Field(description="Name of the listener, unique in this gateway.")]
     port: Annotated[int, Field(description="TCP port.", ge=1, le=65535)]
+    tls: Annotated[ListenerTlsSpec | None, Field(description="HTTP over TLS. Omitted: plain HTTP.")] = None
 
 
 class ApiKeysSpec(Resource):

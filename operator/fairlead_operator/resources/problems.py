@@ -1,6 +1,7 @@
 """What is wrong with an object, in one line each: the field as YAML names it, the value, and the remedy."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,6 +84,8 @@ def problem_of(error: ErrorDetails, schema: Schema) -> str:
     path = path_of(location)
     kind = error["type"]
     if kind == BROKEN:
+        if "entry" in error.get("ctx", {}):
+            path = f"{path}[{error['ctx']['entry']}]"
         return f"spec{path}: {_shown(error, quoted=True)}{error['msg']}"
     if kind == "extra_forbidden":
         return f"spec{path}: there is no such field; {_nearest(str(location[-1]), _at(schema, location[:-1]))}"
@@ -120,6 +123,10 @@ def _fault(error: ErrorDetails, node: Schema) -> str:
     if kind in ("too_short", "too_long"):
         low, high = node.get("minItems", 0), node.get("maxItems", node.get("maxProperties"))
         return f"has {len(value)} entries; write {low} to {high}"
+    remedy = _REMEDIES.get(node.get("pattern", ""))
+    unquoted = kind == "string_type" and isinstance(value, int | float) and remedy
+    if unquoted and re.search(node["pattern"], _named(value)) is None:  # in quotes it would be refused again
+        return f"{shown} does not fit; {remedy}"
     if "type" in node:
         return mistyped(None if _quiet(error) and isinstance(value, str) else value, node["type"])
     return error["msg"]

@@ -15,7 +15,7 @@ from fairlead_operator.resources.meta import (
     Resource,
 )
 from fairlead_operator.resources.price import PriceSpec
-from fairlead_proxy.contract.names import FailureClass, Operation, ProbeMode, ProviderType
+from fairlead_proxy.contract.names import FailureClass, MaintenanceState, Operation, ProbeMode, ProviderType
 
 MODEL_NAME_PATTERN = r"^[A-Za-z0-9._:@-]+$"
 SECRET_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"  # noqa: S105 (a pattern, not a secret)
@@ -235,6 +235,18 @@ class HealthSpec(Resource):
     active: Annotated[ActiveHealthSpec, Field(description="Health by probes.")] = ActiveHealthSpec()
 
 
+class MaintenanceSpec(Resource):
+    """Whether the provider takes new calls, in the way of nodes and pods."""
+
+    state: Annotated[
+        MaintenanceState,
+        Field(
+            description="Active. Cordoned: no new call is sent there; those that run go on to their end, and targets "
+            "elsewhere serve. Draining: the same, and the condition Drained says when no call is left."
+        ),
+    ] = MaintenanceState.ACTIVE
+
+
 class OutageSpec(Resource):
     """A scheduled outage of a simulated provider."""
 
@@ -351,4 +363,7 @@ class ModelProviderSpec(Resource):
         list[ModelSpec], Field(description="The models that policies may name.", min_length=1, max_length=128), BY_NAME
     ]
     health: Annotated[HealthSpec, Field(description="How its health is observed.")] = HealthSpec()
+    maintenance: Annotated[
+        MaintenanceSpec, Field(description="Takes the provider out of service, and back, by its owner's hand.")
+    ] = MaintenanceSpec()
     simulated: Annotated[SimulatedSpec | None, Field(description="Only for type Simulated.")] = None

@@ -5,6 +5,7 @@ from typing import Any
 
 from fairlead_operator.resources.checks import repeated
 from fairlead_operator.resources.meta import duration_seconds
+from fairlead_operator.resources.price import PerMillionTokens
 from fairlead_operator.resources.provider import (
     Endpoint,
     ModelProviderSpec,
@@ -182,5 +183,13 @@ PROVIDER_RULES: tuple[Rule[Any], ...] = (
         "ClientGone is what a caller does, not a provider; choose another failure",
         lambda spec: spec.failure == FailureClass.CLIENT_GONE,
         "!has(self.failure) || self.failure != 'ClientGone'",
+    ),
+    Rule(
+        PerMillionTokens,
+        "",
+        "names no price; give input or output, or remove the price: what is omitted is unknown, never 0",
+        lambda spec: not spec.model_fields_set,
+        "has(self.input) || has(self.cachedInput) || has(self.cacheWrite) || has(self.cacheWriteLong) || "
+        "has(self.output)",
     ),
 )

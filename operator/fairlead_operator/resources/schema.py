@@ -74,6 +74,7 @@ KINDS: dict[Kind, KindFacts] = {
             Column("Since", ".status.health.since", "date"),
             Column("TTFT-P95", ".status.health.ttftP95"),
             Column("Used-By", ".status.dependents.policies", "integer"),
+            Column("Maintenance", ".spec.maintenance.state", wide=True),
             _COST_TODAY,
             _REASON,
             _AGE,
@@ -184,7 +185,8 @@ _RULED: dict[str, type[Resource]] = {rule.on.__name__: rule.on for rule in RULES
 
 
 def _validation(rule: Rule[Any]) -> Schema:
-    return {"rule": rule.cel, "message": rule.message, "fieldPath": f".{rule.field}"}
+    where = {"fieldPath": f".{rule.field}"} if rule.field else {}
+    return {"rule": rule.cel, "message": rule.message, **where}
 
 
 def _object_schema(kind: Kind, facts: KindFacts) -> Schema:

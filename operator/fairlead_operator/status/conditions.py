@@ -21,6 +21,7 @@ class ConditionType(StrEnum):
     RESOLVED_REFS = "ResolvedRefs"
     PROGRAMMED = "Programmed"
     HEALTHY = "Healthy"
+    DRAINED = "Drained"
     AVAILABLE = "Available"
     REDUNDANT = "Redundant"
 

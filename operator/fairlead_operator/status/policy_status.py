@@ -26,6 +26,7 @@ REASON_LIMIT = 512
 RULES_SHOWN_IN_MESSAGE = 10
 KEYLESS = TargetSight(able=False, reason="has no key")
 WITHHELD = TargetSight(able=False, reason="is not served: its ModelProvider says why")
+CLOSED = TargetSight(able=False, reason="takes no new calls: its provider is in maintenance")
 UNRULED = Ruling(Truth.UNKNOWN, Reason.NO_TARGET)
 
 
@@ -105,6 +106,8 @@ def rule_status(rule: RuleView, facts: Facts) -> RuleStatus:
 def _sight(target: str, rule: RuleView, facts: Facts) -> TargetSight:
     if target in rule.withheld:
         return WITHHELD
+    if target in rule.closed:
+        return CLOSED
     return KEYLESS if target in rule.keyless else facts.sight_of(target)
 
 

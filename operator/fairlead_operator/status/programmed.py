@@ -83,7 +83,7 @@ def _rule(
     verdict: Verdict, laggards: Sequence[str], refusals: Sequence[str], *, served: bool, due: bool
 ) -> Ruling | None:
     if refusals:
-        return Ruling(Truth.FALSE, Reason.REFUSED, f"the version before is served; {_listed(refusals, '; ')}")
+        return Ruling(Truth.FALSE, Reason.REFUSED, f"the version before is served; {listed(refusals, '; ')}")
     if verdict.rolled_back_to is not None:
         message = f"generation {verdict.rolled_back_to} is still served; Accepted says why"
         return Ruling(Truth.FALSE, Reason.ROLLED_BACK, message)
@@ -93,7 +93,7 @@ def _rule(
         return None
     if not served:
         return Ruling(Truth.FALSE, Reason.PENDING, "published; no proxy has acknowledged it yet")
-    return Ruling(Truth.FALSE, Reason.PARTIAL, f"not acknowledged by {_listed(laggards, ', ')}")
+    return Ruling(Truth.FALSE, Reason.PARTIAL, f"not acknowledged by {listed(laggards, ', ')}")
 
 
 def _is_due(fleet: FleetView, proxy: ReadyProxy, digest: str, now: float) -> bool:
@@ -117,6 +117,7 @@ def _is_behind_for_long(fleet: FleetView, proxy: ReadyProxy, now: float) -> bool
     return now - fleet.behind_since >= PENDING_AFTER_SECONDS
 
 
-def _listed(items: Sequence[str], separator: str) -> str:
+def listed(items: Sequence[str], separator: str) -> str:
+    """Return the first few, and how many more there are."""
     more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
     return separator.join(items[:_SHOWN]) + more

@@ -14,6 +14,7 @@ from fairlead_operator.status.conditions import (
     until_timestamp,
     write_conditions,
 )
+from fairlead_operator.status.drained import rule_drained
 from fairlead_operator.status.facts import Facts
 from fairlead_operator.status.figures import steady_rate, steady_seconds
 from fairlead_operator.status.health import HealthState, PartHealth, ProviderHealth
@@ -37,6 +38,9 @@ def provider_status(
     else:
         healthy, shown = _healthy(health, facts, previous), _health(verdict, health, facts, previous)
     conditions = [readiness(configured), *configured, healthy]
+    drained = rule_drained(verdict, facts.fleets)
+    if drained is not None:
+        conditions.append(Condition.of(ConditionType.DRAINED, drained))
     status = {
         "observedGeneration": verdict.generation,
         "conditions": write_conditions(conditions, verdict.generation, previous, facts.now),
@@ -52,7 +56,8 @@ def provider_status(
 
 def provider_evidence(verdict: Verdict, facts: Facts) -> Hashable:
     """Return all of the facts that a provider's status is made of, but Programmed and what was used."""
-    return facts.health_of(verdict.ref.id), facts.health.silent, facts.settling(), _ready_proxies(verdict, facts)
+    seen = facts.health_of(verdict.ref.id), facts.health.silent, facts.settling(), _ready_proxies(verdict, facts)
+    return *seen, rule_drained(verdict, facts.fleets)
 
 
 def _healthy_before(previous: Status) -> Condition:

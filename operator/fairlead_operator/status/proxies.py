@@ -54,7 +54,8 @@ class FleetView:
     `settling`: a proxy that has just become ready has not been heard yet, so that what we know may be too little.
     `silenced`: proxies that were heard in the last minute and now have gone, or say nothing. `unknown`: the ready ones
     on a revision that we did not publish, or no longer remember: they must be asked what they have in force.
-    `usage`: what the fleet used today.
+    `calling`: by provider that is draining, the proxies where attempts are under way; `unheard`: those of which that is
+    not known, as they say nothing. `usage`: what the fleet used today.
     """
 
     gateway: str
@@ -68,6 +69,8 @@ class FleetView:
     settling: bool = False
     silenced: tuple[HeardProxy, ...] = ()
     unknown: tuple[str, ...] = ()
+    calling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unheard: tuple[str, ...] = ()
     usage: FleetUsage = field(default_factory=FleetUsage, repr=False, compare=False)
     _everywhere: frozenset[str] = field(init=False, repr=False, compare=False)
     _refused: frozenset[str] = field(init=False, repr=False, compare=False)
@@ -132,6 +135,12 @@ class FleetLog:
             settling=any(not proxy.revision and now - proxy.since < SETTLING_SECONDS for proxy in ready),
             silenced=self._silenced(proxies, now),
             unknown=tuple(proxy.name for proxy in proxies if proxy.ready and self._is_unknown(proxy)),
+            calling=_calling(proxies),
+            unheard=tuple(
+                proxy.name
+                for proxy in proxies
+                if (proxy.ready or proxy.report is not None) and not heard_within(proxy, FRESH_SECONDS, now)
+            ),
             usage=self._usage.view(proxies, now),
         )
 
@@ -162,6 +171,14 @@ class FleetLog:
             refused={refusal.key: refusal.message for refusal in report.refused} if report else {},
             since=self._ready_since[proxy.name],
         )
+
+
+def _calling(proxies: Sequence[HeardProxy]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for proxy in proxies:
+        for provider in proxy.report.under_way if proxy.report else ():
+            found[provider] = (*found.get(provider, ()), proxy.name)
+    return found
 
 
 def _since(before: float | None, holds: bool, now: float) -> float | None:

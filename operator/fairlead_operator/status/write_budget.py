@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from fairlead_operator.happening import Happening
 from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.meta import ObjectRef
 from fairlead_operator.status.conditions import Status, conditions_of
+from fairlead_operator.status.happenings import happenings
 
 WRITES_PER_SECOND = 20
 FIGURES_EVERY_SECONDS = 30.0
@@ -39,11 +41,13 @@ PAUSES = {
 
 @dataclass(frozen=True, slots=True)
 class StatusWrite:
-    """A status to write, on the object as it was read."""
+    """A status to write, on the object as it was read. `happenings`: what it says that the one before did not."""
 
     ref: ObjectRef
     resource_version: str
     status: Mapping[str, Any]
+    uid: str
+    happenings: tuple[Happening, ...] = ()
 
 
 @dataclass(slots=True)
@@ -84,7 +88,8 @@ class StatusLedger:
         ready: list[tuple[Change, float, ObjectRef, StatusWrite]] = []
         for found, status in wanted:
             entry = self._entry(found)
-            change = change_between(self.status_now(found), status)
+            before = self.status_now(found)
+            change = change_between(before, status)
             if change is Change.NONE:
                 entry.waiting_since = None
                 continue
@@ -92,7 +97,8 @@ class StatusLedger:
                 entry.waiting_since = now
             due = max(entry.written_at + PAUSES[change], self._held_until(entry, found))
             if due <= now:
-                write = StatusWrite(found.ref, found.resource_version, status)
+                news = happenings(before, status)
+                write = StatusWrite(found.ref, found.resource_version, status, found.uid, news)
                 ready.append((change, entry.waiting_since, found.ref, write))
             else:
                 self._postpone(due)

@@ -5,6 +5,7 @@ from msgspec import Struct
 from fairlead_proxy.contract.names import (
     FALLBACK_CLASSES,
     FailureClass,
+    MaintenanceState,
     Operation,
     ProbeMode,
     ProviderType,
@@ -113,11 +114,17 @@ class Provider(Struct, frozen=True, kw_only=True):
     consumers: Consumers = Consumers()
     passive: PassiveHealth = PassiveHealth()
     active: ActiveHealth = ActiveHealth()
+    maintenance: MaintenanceState = MaintenanceState.ACTIVE
     simulation: Simulation | None = None
 
     @property
     def namespace(self) -> str:
         return self.id.partition("/")[0]
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether its owner lets new attempts begin there."""
+        return self.maintenance is MaintenanceState.ACTIVE
 
     def model(self, name: str) -> Model | None:
         return next((model for model in self.models if model.name == name), None)
@@ -200,8 +207,13 @@ class Policy(Struct, frozen=True, kw_only=True):
 
 
 class Listener(Struct, frozen=True, kw_only=True):
+    """A port for applications. `secret`: the Secret with the certificate that it shows over TLS, which the compiler
+    reads and the key ring holds; empty: plain HTTP.
+    """
+
     name: str
     port: int
+    secret: str = ""
 
 
 class AllowedNetwork(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The key ring of a fleet: upstream keys, callers' keys and admin tokens, in the one Secret that its proxies mount."""
+"""The key ring of a fleet: all that is secret of it, in the one Secret that its proxies mount."""
 
 import hashlib
 
@@ -20,19 +20,34 @@ class CallerKey(Struct, frozen=True, kw_only=True):
     expires_at: float | None = None
 
 
+class Certificate(Struct, frozen=True, kw_only=True):
+    """What a listener shows over TLS, as PEM: the chain, its own certificate first, and the private key to it."""
+
+    chain: str
+    key: str
+
+    def __repr__(self) -> str:
+        return "Certificate(…)"
+
+
 class KeyRing(Struct, frozen=True, kw_only=True):
     """`credentials` maps `namespace/provider/credential` to the key. Never logged, reported or put in an error.
 
-    `admin_tokens`: the present bearer token of the admin port first, then the one before it.
+    `admin_tokens`: the present bearer token of the admin port first, then the one before it. `certificates`: by name
+    of listener.
     """
 
     format: int = FORMAT
     credentials: dict[str, str] = field(default_factory=dict)
     callers: tuple[CallerKey, ...] = ()
     admin_tokens: tuple[str, ...] = ()
+    certificates: dict[str, Certificate] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"KeyRing({len(self.credentials)} credentials, {len(self.callers)} callers)"
+        return (
+            f"KeyRing({len(self.credentials)} credentials, {len(self.callers)} callers, "
+            f"{len(self.certificates)} certificates)"
+        )
 
 
 class KeyRingError(Exception):

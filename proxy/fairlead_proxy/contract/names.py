@@ -63,6 +63,16 @@ class Feature(Name):
     STOP = "stop sequences"
 
 
+class MaintenanceState(Name):
+    """Whether a provider takes new calls: as nodes do pods. The last two take none; DRAINING also waits for the end of
+    those that run.
+    """
+
+    ACTIVE = "Active"
+    CORDONED = "Cordoned"
+    DRAINING = "Draining"
+
+
 class Strategy(Name):
     PRIORITY = "Priority"
     WEIGHTED = "Weighted"

@@ -102,7 +102,8 @@ class Refusal(Struct, frozen=True, kw_only=True):
 class ProxyReport(Struct, frozen=True, kw_only=True):
     """Everything that one proxy tells. `sequence` grows with each change; `revision` and `keys` are those in force.
 
-    `started_at` tells lives of a process of the same name apart; `usage` is what this life used today, and is no news.
+    `started_at` tells lives of a process of the same name apart. What is no news: `usage`, what this life used today,
+    and `under_way`, how many attempts run at each provider that is draining, where there are any.
     """
 
     proxy: str
@@ -119,3 +120,4 @@ class ProxyReport(Struct, frozen=True, kw_only=True):
     fragments: dict[str, str] | None = None
     started_at: float = 0.0
     usage: UsageOfDay | None = None
+    under_way: dict[str, int] = {}

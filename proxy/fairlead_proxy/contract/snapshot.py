@@ -12,14 +12,19 @@ import msgspec
 from fairlead_proxy.contract.config import Gateway, Policy, Provider
 from fairlead_proxy.contract.format_1 import read_provider_of_format_1
 from fairlead_proxy.contract.linked import GatewayConfig, Linking
+from fairlead_proxy.contract.names import MaintenanceState
 
-FORMAT = 2
-"""The format that this code writes, and the newest that it reads. 2: prices are whole numbers, and have tiers.
+FORMAT = 3
+"""The format that this code writes, and the newest that it reads. It reads all of those before.
 
-Of format 1 it reads all. A snapshot without a price of format 2 is also one of format 1.
+2: prices are whole numbers, and have tiers. 3: a provider may be in maintenance; whoever does not know that would go on
+calling it. A snapshot that holds neither is also one of format 1.
 """
 
 _FIRST_FORMAT = 1
+_IN_MAINTENANCE = tuple(
+    f'"maintenance":"{state}"'.encode() for state in (MaintenanceState.CORDONED, MaintenanceState.DRAINING)
+)
 _PRICE, _RATES = b'"price":{', b'"rates":'
 """What a body has if, and only if, it has a price, and one of format 2: in a text no quotation mark stands bare."""
 
@@ -173,7 +178,7 @@ def unpack(shards: Iterable[bytes]) -> list[Fragment]:
 
 def least_reader_of(fragments: Iterable[Fragment]) -> int:
     """Return the oldest format whose readers understand all of these fragments."""
-    return FORMAT if any(_RATES in fragment.body for fragment in fragments) else _FIRST_FORMAT
+    return max((_least_reader_of(fragment.body) for fragment in fragments), default=_FIRST_FORMAT)
 
 
 def index_of(revision: str, set_name: str, shards: Sequence[bytes], *, min_reader: int) -> bytes:
@@ -234,6 +239,12 @@ def assemble(revision: str, documents: Iterable[Document], previous: GatewayConf
     for policy in policies:
         linking.add(policy)
     return linking.config()
+
+
+def _least_reader_of(body: bytes) -> int:
+    if any(mark in body for mark in _IN_MAINTENANCE):
+        return 3
+    return 2 if _RATES in body else _FIRST_FORMAT
 
 
 def _blocks(fragments: Iterable[Fragment]) -> Iterable[tuple[Fragment, ...]]:

@@ -57,6 +57,8 @@ def _misfit(linked: LinkedTarget, facts: CallFacts) -> Skip | None:
         return Skip(SkipReason.PROVIDER_MISSING)
     if not linked.permitted:
         return Skip(SkipReason.NOT_PERMITTED)
+    if not provider.takes_calls:
+        return Skip(SkipReason(provider.maintenance))
     if model is None:
         return Skip(SkipReason.MODEL_MISSING)
     dialect = None if linked.sort is None else dialect_of(linked.sort, facts.dialect, facts.operation)

@@ -12,6 +12,8 @@ from fairlead_proxy.contract.names import FailureClass
 class SkipReason(StrEnum):
     PROVIDER_MISSING = "ProviderMissing"
     NOT_PERMITTED = "NotPermitted"
+    CORDONED = "Cordoned"
+    DRAINING = "Draining"
     MODEL_MISSING = "ModelMissing"
     OPERATION_UNSUPPORTED = "OperationUnsupported"
     CAPABILITY_MISSING = "CapabilityMissing"

@@ -36,6 +36,7 @@ class Breakers:
         self._changed = changed
         self._catch_up = catch_up
         self.troubled = False
+        self._closed: frozenset[str] = frozenset()
         self._cells: dict[Cell, CellBreaker] = {}
         self._config: GatewayConfig | None = None
         self._keys: KeyRing | None = None
@@ -45,6 +46,7 @@ class Breakers:
     def adopt(self, config: GatewayConfig) -> None:
         """Take over the health settings of this configuration; forget the cells that are not in it any more."""
         self._config = config
+        self._closed = frozenset(provider.id for provider in config.providers.values() if not provider.takes_calls)
         self._settled = _settled()
         kept: dict[Cell, CellBreaker] = {}
         for cell, breaker in self._cells.items():
@@ -81,6 +83,8 @@ class Breakers:
 
     def admits(self, cell: Cell, now: float) -> bool:
         """Say whether a call would be let through now; takes nothing."""
+        if self._closed and cell.provider in self._closed:
+            return False
         if not self.troubled:
             return True
         breaker = self._cells.get(cell)
@@ -93,7 +97,12 @@ class Breakers:
         return min((max(instant, now) for instant in instants if instant is not None), default=None)
 
     def try_acquire(self, cell: Cell, now: float) -> bool:
-        """Let an attempt through or not; half open admits one. Each one let through must end in one `after`."""
+        """Let an attempt through or not; half open admits one. Each one let through must end in one `after`.
+
+        None begins at a provider that is in maintenance by now, though its call was planned before.
+        """
+        if self._closed and cell.provider in self._closed:
+            return False
         if not self.troubled:
             return True
         breaker = self._cells.get(cell)

@@ -40,6 +40,10 @@ class Wheel:
     def discard(self, entry: Entry) -> None:
         self._entries.discard(entry)
 
+    def entries(self) -> tuple[Entry, ...]:
+        """Return all that stand on it now."""
+        return tuple(self._entries)
+
     def _set(self, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()

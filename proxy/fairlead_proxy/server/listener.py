@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import stat
 from pathlib import Path
 
@@ -16,6 +17,8 @@ ARRIVAL_SECONDS = 1.0
 """How long a connection without a request, or with a part of a head, is waited for when the port closes."""
 
 ARRIVAL_LOOK_SECONDS = 0.02
+HANDSHAKE_SECONDS = 10.0
+"""How long a client may take until TLS is agreed on; a default."""
 CLOSE_SECONDS = 1.0
 """How long answers that are written get to be sent when everything ends; a default."""
 
@@ -23,7 +26,16 @@ CLOSE_SECONDS = 1.0
 class Listener:
     """Takes connections for a ClientServer, and ends those that are too slow."""
 
-    def __init__(self, server: ClientServer, address: Address, *, reuse_port: bool = False) -> None:
+    def __init__(
+        self,
+        server: ClientServer,
+        address: Address,
+        *,
+        reuse_port: bool = False,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        """`context`: connections are taken over TLS, with what it holds when they come."""
+        self._context = context
         self._server = server
         self._address = address
         self._reuse_port = reuse_port
@@ -47,6 +59,8 @@ class Listener:
                     backlog=BACKLOG,
                     reuse_address=True,
                     reuse_port=self._reuse_port or None,
+                    ssl=self._context,
+                    ssl_handshake_timeout=HANDSHAKE_SECONDS if self._context else None,
                 )
                 address = Address(address.host, self._accepting.sockets[0].getsockname()[1])
         except (OSError, OverflowError) as error:
@@ -66,7 +80,7 @@ class Listener:
             waiting = _stop_listening(self._accepting)
             self._accepting.close()
             for connection in waiting:
-                await loop.connect_accepted_socket(self._server.protocol, connection)
+                await loop.connect_accepted_socket(self._server.protocol, connection, ssl=self._context)
         # A request may yet come within this time, of which no event tells.
         while any(each.is_arriving(loop.time(), ARRIVAL_SECONDS) for each in self._server.connections):  # noqa: ASYNC110
             await asyncio.sleep(ARRIVAL_LOOK_SECONDS)

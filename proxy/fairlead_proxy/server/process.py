@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import signal
+import ssl
 import time
 from collections.abc import Coroutine
 from random import Random
@@ -28,6 +29,7 @@ from fairlead_proxy.health.observer import HealthObserver
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.server.address import Address, ListenError
 from fairlead_proxy.server.admin import ADMIN_LIMITS, Admin
+from fairlead_proxy.server.certificates import Certificates
 from fairlead_proxy.server.client_server import ClientServer
 from fairlead_proxy.server.descriptors import fit, raise_descriptor_limit
 from fairlead_proxy.server.limits import Limits
@@ -86,6 +88,7 @@ class Proxy:
         self._complete = asyncio.Event()
         self._told_to_end = asyncio.Event()
         self._told_to_hurry = asyncio.Event()
+        self._certificates = Certificates(name for name, _ in settings.listen_tls)
         self._duties = DutiesHolder()
         self._lines = LineWriter(1)
         self._journal = Journal()
@@ -152,7 +155,14 @@ class Proxy:
         )
         self._day = DayOfUse(self._metrics.used_so_far, self._clock())
         reporter = Reporter(
-            settings.name, self._source, self._serving, self._health, self._news, self._clock, self._day.usage
+            settings.name,
+            self._source,
+            self._serving,
+            self._health,
+            self._news,
+            self._clock,
+            self._day.usage,
+            gear.under_way,
         )
         self._admin = Admin(self._source, self._serving, reporter, self._news, decisions, registry, self._take_duties)
         self._listeners: list[Listener] = []
@@ -186,6 +196,10 @@ class Proxy:
         gc.set_threshold(*GC_THRESHOLDS)
         for address in self._settings.listen:
             listener = await self._listen(self._tenant, address, self._limits, "--listen")
+            self._tenant_listeners.append(listener)
+        for name, address in self._settings.listen_tls:
+            context = self._certificates.context(name)
+            listener = await self._listen(self._tenant, address, self._limits, "--listen-tls", context)
             self._tenant_listeners.append(listener)
         self._prober.start()
         self._serving.listening = True
@@ -225,11 +239,19 @@ class Proxy:
         if self._spool is not None:
             self._spool.close()
 
-    async def _listen(self, service: Service, address: Address, limits: Limits, option: str) -> Listener:
+    async def _listen(
+        self,
+        service: Service,
+        address: Address,
+        limits: Limits,
+        option: str,
+        context: ssl.SSLContext | None = None,
+    ) -> Listener:
         # The admin port answers until the end: of its connections none is told to go.
         serving = self._serving if service is self._tenant else Serving()
         server = ClientServer(service, limits, serving)
-        listener = Listener(server, address, reuse_port=self._settings.reuse_port and not address.path)
+        reuse_port = self._settings.reuse_port and not address.path
+        listener = Listener(server, address, reuse_port=reuse_port, context=context)
         try:
             in_use = await listener.start()
         except ListenError as error:
@@ -251,6 +273,8 @@ class Proxy:
 
     def _swapped(self, loaded: Loaded) -> None:
         self._gateway.adopt(loaded.config, loaded.keys)
+        self._certificates.adopt(loaded.keys)
+        self._serving.lacking = self._certificates.lacking
         self._signers.keep(
             (provider, loaded.keys.credentials.get(f"{provider.id}/{credential.name}", ""))
             for provider in loaded.config.providers.values()

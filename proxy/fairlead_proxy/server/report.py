@@ -46,7 +46,9 @@ class News:
 
 
 class Reporter:
-    """Builds reports. `usage` returns what this process used today; asked for it with each report, it is no news."""
+    """Builds reports. `usage` returns what this process used today, `under_way` how many attempts run at providers that
+    are draining; both are asked for with each report, and are no news.
+    """
 
     def __init__(
         self,
@@ -57,9 +59,10 @@ class Reporter:
         news: News,
         clock: Callable[[], float],
         usage: Callable[[float], UsageOfDay],
+        under_way: Callable[[], dict[str, int]],
     ) -> None:
         self._started_at = clock()
-        self._usage = usage
+        self._usage, self._under_way = usage, under_way
         self._name = name
         self._source = source
         self._serving = serving
@@ -87,4 +90,5 @@ class Reporter:
             fragments=hashes,
             started_at=self._started_at,
             usage=self._usage(now),
+            under_way=self._under_way(),
         )

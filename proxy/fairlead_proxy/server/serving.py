@@ -6,11 +6,14 @@ from fairlead_proxy.config_source import Loaded
 
 
 class Serving:
-    """Shared by the tenants' port, the admin port and the report. `listening`: the tenants' port takes connections."""
+    """Shared by the tenants' port, the admin port and the report. `listening`: the tenants' port takes connections;
+    `lacking`: its listeners that have no certificate to show.
+    """
 
     def __init__(self) -> None:
         self.draining = False
         self.listening = True
+        self.lacking: tuple[str, ...] = ()
         self.in_flight = 0
         self._idle: asyncio.Event | None = None  # made once somebody waits, which is when the process ends
 
@@ -24,6 +27,8 @@ class Serving:
             return "no key ring has been loaded yet"
         if not self.listening:
             return "not listening yet"
+        if self.lacking:
+            return f"no certificate for the listener {', '.join(self.lacking)}"
         return ""
 
     def call_began(self) -> None:

@@ -9,13 +9,15 @@ from fairlead_proxy.server.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`admin` None: no admin port. `drain_delay_seconds`: how long calls are still taken once the end was asked for.
+    """`listen_tls`: name and address of the listeners that show a certificate of the key ring. `admin` None: no admin
+    port. `drain_delay_seconds`: how long calls are still taken once the end was asked for.
 
     `spool` None: attempts are not booked on disk.
     """
 
     config: Path
     listen: tuple[Address, ...]
+    listen_tls: tuple[tuple[str, Address], ...] = ()
     admin: Address | None = None
     name: str = "proxy"
     standalone: bool = False

@@ -11,9 +11,10 @@ from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.outcome import Outcome, cost_of
 from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.upstream.berths import Berth
+from fairlead_proxy.upstream.masking import mask_proof
 from fairlead_proxy.upstream.progress import Clocks, Progress
 from fairlead_proxy.upstream.reply import Reply
-from fairlead_proxy.upstream.signed import send_signed
+from fairlead_proxy.upstream.signed import SignedErrand, send_signed
 from fairlead_proxy.upstream.transport import Errand, Headers
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -353,6 +354,9 @@ class Attempt:
         if on_end is None:
             return
         self._on_end = self._progress = self._errand = None
+        if failure is not None and failure.relayed is not None and self._berth.lane is not None:
+            signed = errand.sent if isinstance(errand, SignedErrand) else ()
+            failure.relayed = mask_proof(failure.relayed, (*self._berth.lane.headers, *signed))
         self._cause = failure
         if self._draining:
             failure = UpstreamFailure(

@@ -32,7 +32,7 @@ class SignedErrand:
     """See Errand. It stands between the transport and the receiver, so that a token which is refused is forgotten.
 
     A call whose token had been kept since another call is sent once more with a new one, before its receiver has heard
-    of anything: that the token does no longer hold is no fault of the key.
+    of anything: that the token does no longer hold is no fault of the key. `sent`: what has proved it, last.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class SignedErrand:
         self._receiver, self._signer, self._unix = receiver, signer, unix
         self._errand: Errand | None = None
         self._signing: asyncio.Task[None] | None = None
-        self._sent: Headers = ()
+        self.sent: Headers = ()
         self._is_last_try = self._paused = self._closed = False
         self.chunk = receiver.chunk
         self.end = receiver.end
@@ -71,7 +71,7 @@ class SignedErrand:
 
     def head(self, status: int, headers: Headers) -> None:
         """See Receiver."""
-        if status == _REJECTED and self._signer.forget(self._sent) and not self._is_last_try:
+        if status == _REJECTED and self._signer.forget(self.sent) and not self._is_last_try:
             self._is_last_try = True
             errand, self._errand = self._errand, None
             if errand is not None:
@@ -138,7 +138,7 @@ class SignedErrand:
             self._receiver.lost(failure)
 
     def _send(self, headers: Headers) -> None:
-        self._sent = headers
+        self.sent = headers
         self._errand = self._transport.send(self._lane, self._body, self, (*self._more, *headers))
         if self._paused:
             self._errand.pause()

@@ -13,10 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import openai
 from cluster.control_plane import ControlPlane
 from cluster.kubectl import Kubectl
 from cluster.mini_node import MiniNode
 from cluster.processes import Child, answers, free_ports, wait_until
+from doubles.processes import ScriptedUpstream
 
 from fairlead_operator.fleet import rbac
 
@@ -207,6 +209,17 @@ def reader_binding(ops: str, namespace: str) -> Json:
     return _binding("RoleBinding", READER, namespace, "ClusterRole", f"{READER}-{ops}", account, ops)
 
 
+def compatible(upstream: ScriptedUpstream) -> Json:
+    """Return the spec of a provider that is this upstream, with a key in the Secret `upstream`."""
+    return {
+        "type": "OpenAICompatible",
+        "endpoint": {"url": upstream.url},
+        "credentials": [{"name": "main", "secretRef": {"name": "upstream", "key": "apiKey"}}],
+        "models": [{"name": "small"}],
+        "health": {"active": {"mode": "None"}},
+    }
+
+
 def chat(address: str, model: str, *, key: str = "", stream: bool = False) -> Json:
     """Return the body of a plain answer and its headers; raise urllib's HTTPError for an error answer."""
     body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "stream": stream}
@@ -216,6 +229,18 @@ def chat(address: str, model: str, *, key: str = "", stream: bool = False) -> Js
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
         return {"body": json.loads(answer.read()), "headers": {k.lower(): v for k, v in answer.headers.items()}}
+
+
+def text_of_stream(address: str, key: str) -> str:
+    """Return what an SDK hears of a streamed answer of the model `smart`."""
+    client = openai.OpenAI(base_url=f"http://{address}/v1", api_key=key, max_retries=0)
+    with (
+        client,
+        client.chat.completions.create(
+            model="smart", messages=[{"role": "user", "content": "Hello"}], stream=True
+        ) as stream,
+    ):
+        return "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
 
 
 def status_of(address: str, model: str, *, key: str = "") -> int:

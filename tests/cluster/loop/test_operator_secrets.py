@@ -5,16 +5,18 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import openai
 import pytest
 import trustme
 from cluster.loop.conftest import KEY
-from cluster.loop.stage import Json, Stage, gateway, policy, reader_binding, status_of
+from cluster.loop.stage import Stage, compatible, gateway, policy, reader_binding, status_of, text_of_stream
 from cluster.processes import wait_until
 from doubles.processes import ScriptedUpstream, scripted_upstream
 
 TENANT_KEY = "key-of-the-tenant-team"
 LIVE_SECONDS = 10.0
+KNOWN_SECONDS = 30.0
+"""How long after it was made a key that expires is good: every proxy must have it before, also on a busy machine."""
+CALLS_THAT_MEET_EVERY_PROXY = 12
 
 
 @pytest.fixture
@@ -34,29 +36,8 @@ def address(stage: Stage, upstream: ScriptedUpstream) -> str:
     return stage.serving()
 
 
-def compatible(upstream: ScriptedUpstream) -> Json:
-    return {
-        "type": "OpenAICompatible",
-        "endpoint": {"url": upstream.url},
-        "credentials": [{"name": "main", "secretRef": {"name": "upstream", "key": "apiKey"}}],
-        "models": [{"name": "small"}],
-        "health": {"active": {"mode": "None"}},
-    }
-
-
 def keys_seen(upstream: ScriptedUpstream) -> list[str]:
     return [request["headers"]["authorization"].removeprefix("Bearer ") for request in upstream.calls()]
-
-
-def text_of_stream(address: str) -> str:
-    client = openai.OpenAI(base_url=f"http://{address}/v1", api_key=KEY, max_retries=0)
-    with (
-        client,
-        client.chat.completions.create(
-            model="smart", messages=[{"role": "user", "content": "Hello"}], stream=True
-        ) as stream,
-    ):
-        return "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
 
 
 def test_rotated_upstream_key_is_used_within_ten_seconds_and_running_streams_go_on(
@@ -65,7 +46,7 @@ def test_rotated_upstream_key_is_used_within_ten_seconds_and_running_streams_go_
     before = stage.restarts()
     upstream.behave("ok", tokens=40, pace=0.2)
     texts: list[str] = []
-    streaming = threading.Thread(target=lambda: texts.append(text_of_stream(address)))
+    streaming = threading.Thread(target=lambda: texts.append(text_of_stream(address, KEY)))
     streaming.start()
     wait_until(lambda: upstream.calls(), what="the stream runs")
     upstream.behave("ok", tokens=5)
@@ -81,21 +62,20 @@ def test_rotated_upstream_key_is_used_within_ten_seconds_and_running_streams_go_
 
 
 def test_caller_key_is_refused_within_ten_seconds_after_it_expired(stage: Stage, address: str) -> None:
-    expiry = datetime.now(UTC) + timedelta(seconds=8)
+    expiry = datetime.now(UTC) + timedelta(seconds=KNOWN_SECONDS)
     stage.secret(
         "short",
         labels={"fairlead.dev/key": "true"},
         key="key-that-lives-shortly",
         expiresAt=expiry.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
-    wait_until(
-        lambda: status_of(address, "smart", key="key-that-lives-shortly") == 200, what="the key is known", seconds=8
-    )
-    wait_until(
-        lambda: status_of(address, "smart", key="key-that-lives-shortly") == 401,
-        what="the key is refused",
-        seconds=8 + LIVE_SECONDS,
-    )
+
+    def statuses() -> set[int]:
+        """What each proxy says; the Service takes them in turn or at random."""
+        return {status_of(address, "smart", key="key-that-lives-shortly") for _ in range(CALLS_THAT_MEET_EVERY_PROXY)}
+
+    wait_until(lambda: statuses() == {200}, what="the key is known everywhere", seconds=KNOWN_SECONDS)
+    wait_until(lambda: statuses() == {401}, what="the key is refused everywhere", seconds=KNOWN_SECONDS + LIVE_SECONDS)
     assert datetime.now(UTC) >= expiry - timedelta(seconds=1)
 
 
