@@ -201,6 +201,18 @@ def test_an_invalid_object_keeps_its_last_good_version_over_a_restart(tmp_path: 
         assert served_by(gateway) == "default/one"
 
 
+def test_a_key_of_the_environment_stays_with_the_process_that_reads_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "objects.yaml"
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: key}\nstringData: {apiKey: '${A_KEY_HANDED_IN}'}\n---\n"
+    path.write_text(secret + ONE + POLICY.format(model="smart", provider="one"))
+    with standalone(tmp_path, "-f", str(path), env={"A_KEY_HANDED_IN": "sk-handed-in"}) as gateway:
+        assert served_by(gateway) == "default/one"
+        children = children_of(gateway)
+        assert children
+        for child in children:
+            assert b"sk-handed-in" not in Path(f"/proc/{child}/environ").read_bytes()
+
+
 def test_an_object_that_is_invalid_at_the_start_harms_only_itself_and_is_told_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "objects.yaml"
     wrong = TWO.replace("type: Simulated", "type: Simulated, nonsense: 1")

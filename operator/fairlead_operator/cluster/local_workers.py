@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from fairlead_operator.cluster.child_environ import child_environ
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +93,10 @@ class LocalWorkers:
         """Run the worker to its end; return its exit code, None where it could not be started."""
         try:
             process = await asyncio.create_subprocess_exec(
-                *worker.command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
+                *worker.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+                env=child_environ(os.environ),
             )
         except OSError as error:
             log.warning("a worker cannot be started", extra={"worker": worker.name, "detail": str(error)})
