@@ -226,6 +226,10 @@ BOMB = gzip.compress(b" " * 2**26, compresslevel=1, mtime=0)
 """64 MiB once it is inflated; made before the first call, so that only the answer counts."""
 
 
+APART_SECONDS = 0.1
+"""Between what is to arrive in two reads of whoever listens, also on a busy machine."""
+
+
 async def bomb(connection: Connection, speaker: Speaker) -> bool:
     await connection.whole(200, BOMB, {"content-encoding": "gzip"})
     return True
@@ -382,6 +386,9 @@ ANY_KINDS: dict[str, Act] = {
 
 async def _error_within(connection: Connection, speaker: Speaker, count: int) -> bool:
     await begin_and_say(connection, speaker, count)
+    if count:
+        # Together in one read, content and error may still lead to a fallback: the caller has seen neither.
+        await asyncio.sleep(APART_SECONDS)
     # What a vendor says in the middle of a stream is what it says of a 500.
     await connection.chunk(speaker.error_frame(500, speaker.turn.behaviour.error))
     await connection.send(LAST_CHUNK)
