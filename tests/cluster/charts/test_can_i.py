@@ -26,6 +26,7 @@ THEIRS = [
     *(("", each) for each in ("pods/exec", "pods/log", "pods/status", "serviceaccounts/token", "events", "endpoints")),
     *(("apps", each) for each in ("deployments", "deployments/scale", "replicasets", "daemonsets", "statefulsets")),
     *(("rbac.authorization.k8s.io", each) for each in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")),
+    ("events.k8s.io", "events"),
     ("networking.k8s.io", "networkpolicies"),
     ("policy", "poddisruptionbudgets"),
     ("coordination.k8s.io", "leases"),

@@ -47,8 +47,9 @@ end
 
 local programmed = condition("Programmed")
 if programmed.reason == "NoGateway" then
-  -- No gateway holds it, and that may be meant so: a sync wave must not hang on it.
-  return health("Suspended", programmed)
+  -- No gateway holds it, and that may be meant so. A sync wave must not hang on it, and only Healthy ends a wave:
+  -- Argo CD waits on Suspended as on Progressing (gitops-engine/pkg/sync/sync_context.go, Sync).
+  return health("Healthy", programmed)
 end
 if programmed.status ~= "True" then
   return health(passing[programmed.reason] and "Progressing" or "Degraded", programmed)
