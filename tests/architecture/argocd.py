@@ -1,8 +1,11 @@
-"""The ConfigMap that teaches Argo CD the health of our objects, made of the scripts that are tested."""
+"""What teaches Argo CD the health of our objects: one script, where Argo CD looks for it, and as a ConfigMap."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-CUSTOMIZATIONS = Path(__file__).parents[2] / "gitops/argocd/resource_customizations/fairlead.dev"
+FOLDER = "gitops/argocd/resource_customizations/fairlead.dev"
+CUSTOMIZATIONS = Path(__file__).parents[2] / FOLDER
+SOURCE = "ModelProvider"
 PATH = "gitops/argocd/argocd-cm.yaml"
 
 _HEAD = """\
@@ -21,11 +24,17 @@ data:
 """
 
 
-def argocd_config_map() -> str:
-    """Return the ConfigMap as YAML."""
+def argocd_files() -> dict[str, str]:
+    """Return path (from the root) → text: Argo CD wants a script for each kind, and one script serves all of ours."""
+    script = (CUSTOMIZATIONS / SOURCE / "health.lua").read_text()
+    kinds = sorted(directory.name for directory in CUSTOMIZATIONS.iterdir())
+    copies = {f"{FOLDER}/{kind}/health.lua": script for kind in kinds if kind != SOURCE}
+    return {PATH: _config_map(kinds, script), **copies}
+
+
+def _config_map(kinds: Iterable[str], script: str) -> str:
     parts = []
-    for directory in sorted(CUSTOMIZATIONS.iterdir()):
-        script = (directory / "health.lua").read_text()
+    for kind in kinds:
         lines = "".join(f"    {line}\n" if line else "\n" for line in script.splitlines())
-        parts.append(f"  resource.customizations.health.fairlead.dev_{directory.name}: |\n{lines}")
+        parts.append(f"  resource.customizations.health.fairlead.dev_{kind}: |\n{lines}")
     return _HEAD + "".join(parts)

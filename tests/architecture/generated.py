@@ -4,8 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from architecture.argocd import PATH as ARGOCD_CONFIG_MAP
-from architecture.argocd import argocd_config_map
+from architecture.argocd import argocd_files
 from architecture.charts import chart_files
 from architecture.translation import translation_page
 
@@ -31,7 +30,7 @@ def generated_files() -> dict[str, str]:
     """Return path (from the root) → text of every generated file."""
     crds = crd_files()
     files = {f"crds/{name}": text for name, text in crds.items()} | chart_files(crds)
-    files[ARGOCD_CONFIG_MAP] = argocd_config_map()
+    files |= argocd_files()
     files["docs/reference/resources.md"] = reference_page()
     files["docs/reference/translation.md"] = translation_page()
     files.update({path: _requirements(arguments) for path, arguments in REQUIREMENTS.items()})

@@ -49,7 +49,8 @@ def main() -> None:
 
 def _names(kind: "Kind", context: typer.Context, incomplete: str) -> list[str]:
     """Return the names that begin so; none where they cannot be read: a completion must not complain."""
-    from fairlead_operator.cli.gathering import GatherRefused, gather
+    from fairlead_operator.cli.gathered import GatherRefused
+    from fairlead_operator.cli.gathering import gather
 
     given = context.params
     where = Where(

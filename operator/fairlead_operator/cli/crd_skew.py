@@ -6,10 +6,10 @@ from typing import Any
 from fairlead_operator.cli.diagnosis import Finding, Level, Unread
 from fairlead_operator.resources.meta import GROUP, VERSION, Kind
 from fairlead_operator.resources.schema import KINDS, crd_of
+from fairlead_operator.status.conditions import listed
 
 Schema = Mapping[str, Any]
 
-SHOWN = 5
 INSTALL = "fairlead crds | kubectl apply --server-side -f -"
 
 
@@ -32,12 +32,12 @@ def check_definition(kind: Kind, served: Schema | Unread | None) -> Finding:
     assert ours is not None
     wanted, there = set(_paths(ours)), set(_paths(theirs))
     if wanted - there:
-        why = f"older than this program: it lacks {_listed(wanted - there)}; what users write there is dropped"
+        why = f"older than this program: it lacks {_outermost(wanted - there)}; what users write there is dropped"
         return Finding(Level.FAIL, what, why, INSTALL)
     if not _is_established(served):
         return Finding(Level.FAIL, what, "it is not established", f"kubectl describe crd {definition_name(kind)}")
     if there - wanted:
-        why = f"newer than this program: it also has {_listed(there - wanted)}"
+        why = f"newer than this program: it also has {_outermost(there - wanted)}"
         return Finding(Level.WARN, what, why, "update this program: pip install --upgrade fairlead")
     return Finding(Level.OK, what, f"serves {VERSION} with every field that this program knows")
 
@@ -85,11 +85,10 @@ def _paths(schema: Schema, path: str = "") -> Iterator[str]:
             yield from _paths(schema[key], path + mark)
 
 
-def _listed(paths: set[str]) -> str:
+def _outermost(paths: set[str]) -> str:
     """Return the outermost paths: a field that is missing is named without what stands in it."""
     outermost = sorted(path for path in paths if not any(_is_within(path, other) for other in paths))
-    more = f" and {len(outermost) - SHOWN} more" if len(outermost) > SHOWN else ""
-    return ", ".join(outermost[:SHOWN]) + more
+    return listed(outermost, ", ")
 
 
 def _is_within(path: str, other: str) -> bool:

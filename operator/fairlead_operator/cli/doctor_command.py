@@ -33,7 +33,7 @@ def doctor(
     """
     from fairlead_operator.cli.diagnosis import Level, diagnosis_answer
     from fairlead_operator.cli.doctor_lookup import examine
-    from fairlead_operator.cli.gathering import GatherRefused
+    from fairlead_operator.cli.gathered import GatherRefused
     from fairlead_operator.cli.telling import tell
 
     try:

@@ -19,7 +19,8 @@ from fairlead_operator.cli.doctor_checks import (
     check_watch_age,
     holder_of,
 )
-from fairlead_operator.cli.gathering import READER, Content, GatherRefused, gather, list_kind, user_access
+from fairlead_operator.cli.gathered import Content, GatherRefused
+from fairlead_operator.cli.gathering import NOT_KNOWN, READER, gather, list_kind, user_access
 from fairlead_operator.cli.pod_request import PodUnreachable, get_from_pod
 from fairlead_operator.cli.rights import Question, Right, check_rights, operator_questions, user_questions
 from fairlead_operator.cluster.kubernetes_access import Access
@@ -134,7 +135,7 @@ class _Examination:
                 resource = path.rpartition("/")[2]
                 return Unread(f"you may not ask: create {resource}.authorization.k8s.io", "ask a cluster administrator")
             except KubernetesError as error:
-                return Unread(f"the API server does not answer: {error}"[:256])
+                return _no_answer(error)
         return bool((answer.get("status") or {}).get("allowed"))
 
     async def _watch_age(self, access: Access, lease: Content | Unread | None) -> float | Unread:
@@ -161,7 +162,7 @@ async def _reach(api: KubernetesApi) -> None:
     try:
         await api.get("/apis")
     except NotKnown as error:
-        raise GatherRefused("the API server does not know you: log in again, or choose another --context") from error
+        raise GatherRefused(NOT_KNOWN) from error
     except Forbidden:
         return  # it answers, and that is all there is to know here
     except KubernetesError as error:
@@ -186,7 +187,7 @@ async def _definition(api: KubernetesApi, kind: Kind) -> Content | Unread | None
     except NotFound:
         return None
     except KubernetesError as error:
-        return Unread(f"the API server does not answer: {error}"[:256])
+        return _no_answer(error)
     return published if published is None or isinstance(published, Unread) else published_definition(kind, published)
 
 
@@ -207,7 +208,7 @@ async def _pods(api: KubernetesApi, gateway: Content) -> Sequence[Content] | Unr
     except Forbidden:
         return _lacking("list pods", namespace)
     except KubernetesError as error:
-        return Unread(f"the API server does not answer: {error}"[:256])
+        return _no_answer(error)
 
 
 async def _read(api: KubernetesApi, path: str, resource: str, namespace: str) -> Json | Unread | None:
@@ -219,7 +220,11 @@ async def _read(api: KubernetesApi, path: str, resource: str, namespace: str) ->
     except Forbidden:
         return _lacking(f"get {resource}", namespace)
     except KubernetesError as error:
-        return Unread(f"the API server does not answer: {error}"[:256])
+        return _no_answer(error)
+
+
+def _no_answer(error: KubernetesError) -> Unread:
+    return Unread(f"the API server does not answer: {error}"[:256])
 
 
 def _lacking(right: str, namespace: str) -> Unread:

@@ -3,12 +3,9 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from fairlead_operator.cli.cluster_options import Where
-from fairlead_operator.cli.staleness import as_stale
+from fairlead_operator.cli.gathered import Content, Gathered, GatherRefused, gather_local
 from fairlead_operator.cli.user_access import UserAccess, find_user_access
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
 from fairlead_operator.cluster.kubernetes_errors import (
@@ -19,39 +16,17 @@ from fairlead_operator.cluster.kubernetes_errors import (
     NotServed,
 )
 from fairlead_operator.cluster.kubernetes_paths import OURS
-from fairlead_operator.cluster.local_state import is_held, read_facts, read_objects
 from fairlead_operator.resources.meta import GROUP, Kind
 
-Json = dict[str, Any]
-Content = Mapping[str, Any]
-
+NOT_KNOWN = "the API server does not know you: log in again, or choose another --context"
 READER = "kubectl-fairlead"
 """The field manager of a client that writes nothing."""
-
-NOBODY_RUNS = "nobody runs on this directory: what was observed is Unknown"
-
-
-class GatherRefused(Exception):
-    """What was asked for cannot be read; the message is one line with the remedy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """Objects as they are now. `notes` are told beside them; `namespace` None: those of every namespace."""
-
-    objects: tuple[Content, ...]
-    namespace: str | None
-    notes: tuple[str, ...] = ()
-
-    def of(self, kind: Kind) -> list[Content]:
-        """Return the objects of one kind, in the order in which an API server lists them."""
-        return [content for content in self.objects if content["kind"] == kind]
 
 
 def gather(kinds: Sequence[Kind], where: Where, environ: Mapping[str, str] = os.environ) -> Gathered:
     """Return the objects of these kinds. Raises GatherRefused."""
     if where.state is not None:
-        return _gather_local(kinds, where, where.state)
+        return gather_local(kinds, where, where.state)
     user = user_access(where, environ)
     namespace = None if where.every else where.namespace or user.namespace
     return asyncio.run(_gather_remote(kinds, user, namespace))
@@ -73,7 +48,7 @@ async def list_kind(api: KubernetesApi, kind: Kind, namespace: str | None) -> li
     try:
         listed = await api.list(resource.path(namespace))
     except NotKnown as error:
-        raise GatherRefused("the API server does not know you: log in again, or choose another --context") from error
+        raise GatherRefused(NOT_KNOWN) from error
     except Forbidden as error:
         raise GatherRefused(missing_right("list", f"{resource.plural}.{GROUP}", namespace)) from error
     except NotServed as error:
@@ -98,21 +73,3 @@ async def _gather_remote(kinds: Sequence[Kind], user: UserAccess, namespace: str
     async with KubernetesApi(user.access, field_manager=READER) as api:
         lists = [await list_kind(api, kind, namespace) for kind in kinds]
     return Gathered(tuple(content for each in lists for content in each), namespace)
-
-
-def _gather_local(kinds: Sequence[Kind], where: Where, state: Path) -> Gathered:
-    if not state.is_dir():
-        raise GatherRefused(
-            f"--state {state}: no such directory; start fairlead run here, or name the directory of one that runs"
-        )
-    held = is_held(state)
-    namespace = None if where.every else where.namespace or "default"
-    objects = tuple(
-        content if held else as_stale(content)
-        for content in read_objects(state, kinds)
-        if namespace in (None, content["metadata"]["namespace"])
-    )
-    if not held:
-        return Gathered(objects, namespace, (NOBODY_RUNS,))
-    problems = tuple(f"not in force: {line}" for line in read_facts(state).get("problems", []))
-    return Gathered(objects, namespace, problems)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fairlead_operator.cli.options import DEFAULT_STATE, FINDINGS, State, refuse
+from fairlead_operator.cli.options import DEFAULT_STATE, State, refuse
 
 
 class Shape(StrEnum):
@@ -26,37 +26,27 @@ def get(
     state: State = DEFAULT_STATE,
 ) -> None:
     """Show objects with their live status. Without a run that holds the directory, what was observed is Unknown."""
-    import sys
     import time
 
+    from fairlead_operator.cli.cluster_options import Where
+    from fairlead_operator.cli.gathered import GatherRefused, gather_local
     from fairlead_operator.cli.listing import KindUnknown, kinds_of, render_objects, render_tables
-    from fairlead_operator.cli.staleness import as_stale
-    from fairlead_operator.cluster.local_state import is_held, read_facts, read_objects
+    from fairlead_operator.cli.telling import fail_absent, tell_notes, tell_nothing
 
     try:
         wanted = kinds_of(kinds)
-    except KindUnknown as unknown:
-        refuse(str(unknown))
-    if not state.is_dir():
-        refuse(f"--state {state}: no such directory; start fairlead run here, or name the directory of one that runs")
-    held = is_held(state)
-    objects = [
-        content if held else as_stale(content)
-        for content in read_objects(state, wanted)
-        if (every or content["metadata"]["namespace"] == namespace)
-        and (name is None or content["metadata"]["name"] == name)
-    ]
-    for line in read_facts(state).get("problems", []) if held else []:
-        print(f"not in force: {line}", file=sys.stderr)
-    if not held:
-        print("nobody runs on this directory: what was observed is Unknown", file=sys.stderr)
+        found = gather_local(wanted, Where(namespace, every), state)
+    except (KindUnknown, GatherRefused) as refused:
+        refuse(str(refused))
+    objects = found.named(name)
+    if not objects and name is None and output in (Shape.TABLE, Shape.WIDE):
+        tell_nothing(found)
+        return
+    tell_notes(found.notes)
     if not objects and name is not None:
-        print(f'Error from fairlead: {wanted[0].lower()} "{name}" not found', file=sys.stderr)
-        raise typer.Exit(FINDINGS)
+        fail_absent(wanted[0], name)
     if output in (Shape.YAML, Shape.JSON):
         print(render_objects(objects, as_json=output is Shape.JSON, single=name is not None), end="")
-    elif objects:
+    else:
         wide = output is Shape.WIDE
         print(render_tables(wanted, objects, now=time.time(), wide=wide, namespaces=every), end="")
-    else:
-        print("No resources found" if every else f"No resources found in {namespace} namespace.", file=sys.stderr)

@@ -15,7 +15,6 @@ from fairlead_operator.cli.cluster_options import (
     Where,
 )
 from fairlead_operator.cli.completion import provider_names
-from fairlead_operator.cli.options import refuse
 
 
 def providers(
@@ -32,19 +31,15 @@ def providers(
     """Show each provider's state, since when, which credentials and models are down, until when, and who uses it."""
     import time
 
-    from fairlead_operator.cli.gathering import GatherRefused, gather
     from fairlead_operator.cli.provider_view import provider_answer
-    from fairlead_operator.cli.telling import fail_absent, tell, tell_nothing
+    from fairlead_operator.cli.showing import show
     from fairlead_operator.resources.meta import Kind
 
-    try:
-        found = gather([Kind.MODEL_PROVIDER], Where(namespace, every, context, kubeconfig, state))
-    except GatherRefused as refused:
-        refuse(str(refused))
-    wanted = [content for content in found.objects if name in (None, content["metadata"]["name"])]
-    if name is not None and not wanted:
-        fail_absent(Kind.MODEL_PROVIDER, name)
-    if not wanted and output is Shape.TABLE:
-        tell_nothing(found, notes=found.notes)
-        return
-    tell(provider_answer(wanted, now=time.time(), namespaces=every), output, notes=found.notes)
+    where = Where(namespace, every, context, kubeconfig, state)
+    show(
+        Kind.MODEL_PROVIDER,
+        where,
+        output,
+        lambda found: provider_answer(found, now=time.time(), namespaces=every),
+        name=name,
+    )

@@ -7,6 +7,7 @@ from typing import Any
 from fairlead_operator.cli.diagnosis import Finding, Level, Unread
 from fairlead_operator.fleet import rbac
 from fairlead_operator.resources.meta import GROUP
+from fairlead_operator.status.conditions import listed
 
 SHOWN = 6
 
@@ -80,8 +81,7 @@ def check_rights(question: Question, answers: Mapping[Right, bool | Unread]) -> 
     """Return what is missing; unknown where one of the rights could not be asked for, and none is missing."""
     missing = [right.text for right in question.rights if answers[right] is False]
     if missing:
-        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-        return Finding(question.level, question.what, "missing: " + ", ".join(missing[:SHOWN]) + more, question.remedy)
+        return Finding(question.level, question.what, f"missing: {listed(missing, ', ', shown=SHOWN)}", question.remedy)
     unread = next((answer for right in question.rights if isinstance(answer := answers[right], Unread)), None)
     if unread is not None:
         return Finding.unread(question.what, unread)

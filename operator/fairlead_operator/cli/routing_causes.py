@@ -18,11 +18,9 @@ class FoundCause:
 
     def of_offer(self, offer: Offer, policy: str) -> str:
         ref = _ref(Kind.ROUTE_POLICY, policy)
-        verdict = self.new.compilation.verdicts.get(ref)
-        if verdict is None:
-            return f"{ref} is gone"
-        if verdict.accepted.truth is not Truth.TRUE:
-            return f"{ref} is {verdict.accepted.reason}: {_problem(self.new.objects.found[ref], verdict)}"
+        verdict = self._accepted(ref)
+        if isinstance(verdict, str):
+            return verdict
         if verdict.resolved_refs.reason is Reason.GATEWAY_NOT_FOUND:
             return verdict.resolved_refs.message
         spec = self.new.objects.found[ref].spec
@@ -38,11 +36,9 @@ class FoundCause:
         if not self._names(policy, target):
             return ""
         ref = _ref(Kind.MODEL_PROVIDER, provider)
-        verdict = self.new.compilation.verdicts.get(ref)
-        if verdict is None:
-            return f"{ref} is gone"
-        if verdict.accepted.truth is not Truth.TRUE:
-            return f"{ref} is {verdict.accepted.reason}: {_problem(self.new.objects.found[ref], verdict)}"
+        verdict = self._accepted(ref)
+        if isinstance(verdict, str):
+            return verdict
         gateway = self.new.compilation.gateways.get(offer.gateway)
         held = next((each for each in gateway.providers if each.id == provider), None) if gateway else None
         if held is None:
@@ -50,6 +46,15 @@ class FoundCause:
         if not held.consumers.admits(held.namespace, offer.namespace):
             return f"{ref} does not admit the namespace {offer.namespace}: see its consumers"
         return "" if held.model(model) else f"{ref} has no model {model}"
+
+    def _accepted(self, ref: ObjectRef) -> Verdict | str:
+        """Return the verdict on an object that is there and valid; else what is the matter with it."""
+        verdict = self.new.compilation.verdicts.get(ref)
+        if verdict is None:
+            return f"{ref} is gone"
+        if verdict.accepted.truth is not Truth.TRUE:
+            return f"{ref} is {verdict.accepted.reason}: {_problem(self.new.objects.found[ref], verdict)}"
+        return verdict
 
     def _names(self, policy: str, target: str) -> bool:
         """Say whether the policy, as it is written now, still asks for this target."""

@@ -10,7 +10,6 @@ from fairlead_operator.cli.cluster_options import (
     StateOption,
     Where,
 )
-from fairlead_operator.cli.options import refuse
 
 
 def status(
@@ -24,15 +23,12 @@ def status(
     """Show gateways, providers by state, policies that are not well, and what was used today."""
     import time
 
-    from fairlead_operator.cli.gathering import GatherRefused, gather
+    from fairlead_operator.cli.showing import gather_or_refuse
     from fairlead_operator.cli.status_view import status_answer
     from fairlead_operator.cli.telling import tell
     from fairlead_operator.resources.meta import Kind
 
-    try:
-        found = gather(tuple(Kind), Where(namespace, every, context, kubeconfig, state))
-    except GatherRefused as refused:
-        refuse(str(refused))
+    found = gather_or_refuse(tuple(Kind), Where(namespace, every, context, kubeconfig, state))
     answer = status_answer(
         found.of(Kind.MODEL_GATEWAY),
         found.of(Kind.MODEL_PROVIDER),

@@ -7,21 +7,25 @@ import typer
 
 from fairlead_operator.cli.answer import Answer
 from fairlead_operator.cli.cluster_options import Shape
-from fairlead_operator.cli.gathering import Gathered
+from fairlead_operator.cli.gathered import Gathered
 from fairlead_operator.cli.options import FINDINGS
 from fairlead_operator.resources.meta import Kind
 
 
 def tell(answer: Answer, shape: Shape, *, notes: Iterable[str] = ()) -> None:
-    for note in notes:
-        print(note, file=sys.stderr)
+    tell_notes(notes)
     print(answer.render(shape), end="")
 
 
-def tell_nothing(found: Gathered, *, notes: Iterable[str] = ()) -> None:
-    """Say that no object is there, as kubectl says it."""
+def tell_notes(notes: Iterable[str]) -> None:
+    """Print what stands beside an answer."""
     for note in notes:
         print(note, file=sys.stderr)
+
+
+def tell_nothing(found: Gathered) -> None:
+    """Say that no object is there, as kubectl says it."""
+    tell_notes(found.notes)
     where = "" if found.namespace is None else f" in {found.namespace} namespace."
     print(f"No resources found{where}", file=sys.stderr)
 

@@ -15,7 +15,6 @@ from fairlead_operator.cli.cluster_options import (
     StateOption,
     Where,
 )
-from fairlead_operator.cli.options import refuse
 
 
 class Of(StrEnum):
@@ -37,22 +36,12 @@ def top(
     """Show tokens and cost of today, the most expensive first, from what status tells."""
     import time
 
-    from fairlead_operator.cli.gathering import GatherRefused, gather
-    from fairlead_operator.cli.telling import tell, tell_nothing
+    from fairlead_operator.cli.showing import show
     from fairlead_operator.cli.top_view import top_providers, top_teams
     from fairlead_operator.resources.meta import Kind
 
-    kind = Kind.MODEL_PROVIDER if of is Of.PROVIDERS else Kind.ROUTE_POLICY
-    try:
-        found = gather([kind], Where(namespace, every, context, kubeconfig, state))
-    except GatherRefused as refused:
-        refuse(str(refused))
-    if not found.objects and output is Shape.TABLE:
-        tell_nothing(found, notes=found.notes)
-        return
-    now = time.time()
+    where, now = Where(namespace, every, context, kubeconfig, state), time.time()
     if of is Of.PROVIDERS:
-        answer = top_providers(found.objects, now=now, namespaces=every)
+        show(Kind.MODEL_PROVIDER, where, output, lambda found: top_providers(found, now=now, namespaces=every))
     else:
-        answer = top_teams(found.objects, now=now)
-    tell(answer, output, notes=found.notes)
+        show(Kind.ROUTE_POLICY, where, output, lambda found: top_teams(found, now=now))

@@ -35,7 +35,7 @@ def trace(
     """
     import sys
 
-    from fairlead_operator.cli.gathering import GatherRefused
+    from fairlead_operator.cli.gathered import GatherRefused
     from fairlead_operator.cli.telling import tell
     from fairlead_operator.cli.trace_lookup import DecisionUnknown, find_decision
     from fairlead_operator.cli.trace_view import trace_answer

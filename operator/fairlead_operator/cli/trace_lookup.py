@@ -12,14 +12,8 @@ from urllib.parse import quote
 import aiohttp
 
 from fairlead_operator.cli.cluster_options import Where
-from fairlead_operator.cli.gathering import (
-    READER,
-    Content,
-    GatherRefused,
-    list_kind,
-    missing_right,
-    user_access,
-)
+from fairlead_operator.cli.gathered import Content, GatherRefused
+from fairlead_operator.cli.gathering import READER, list_kind, missing_right, user_access
 from fairlead_operator.cli.pod_request import PodUnreachable, get_from_pod
 from fairlead_operator.cluster.admin_tokens import AdminTokens
 from fairlead_operator.cluster.kubernetes_access import Access

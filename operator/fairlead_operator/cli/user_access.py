@@ -1,7 +1,5 @@
 """A user's own way to a cluster: kubeconfigs merged as kubectl merges them, one context, and plugins that log in."""
 
-import base64
-import binascii
 import json
 import os
 import subprocess
@@ -13,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from fairlead_operator.cluster.kubernetes_access import SERVICE_ACCOUNT, Access, in_cluster
+from fairlead_operator.cluster.kubernetes_access import SERVICE_ACCOUNT, Access, in_cluster, pem_in, read_text
 from fairlead_operator.cluster.kubernetes_errors import AccessError
 
 Section = Mapping[str, Any]
@@ -64,7 +62,7 @@ def find_user_access(kubeconfig: str | None, context: str | None, environ: Mappi
     if "KUBERNETES_SERVICE_HOST" in environ and (SERVICE_ACCOUNT / "token").exists():
         if context:
             raise AccessError(f"--context {context}: there is no kubeconfig here; leave it out, or give --kubeconfig")
-        return UserAccess(in_cluster(environ, SERVICE_ACCOUNT), _read(SERVICE_ACCOUNT / "namespace").strip())
+        return UserAccess(in_cluster(environ, SERVICE_ACCOUNT), read_text(SERVICE_ACCOUNT / "namespace").strip())
     raise AccessError(
         "no cluster: neither $KUBECONFIG nor ~/.kube/config leads to one, and this is not a pod; "
         "use --kubeconfig PATH, or --state DIR for a standalone run"
@@ -83,7 +81,7 @@ def _merge(files: Sequence[Path]) -> _Merged:
     merged = _Merged()
     for file in files:
         try:
-            content = yaml.safe_load(_read(file)) or {}
+            content = yaml.safe_load(read_text(file)) or {}
             merged.current = merged.current or str(content.get("current-context") or "")
             for section, key, into in (
                 ("contexts", "context", merged.contexts),
@@ -122,7 +120,7 @@ def _access_of(merged: _Merged, context: str | None, environ: Mapping[str, str],
     login = _log_in(user, cluster, environ) if "exec" in user.content else _login_in(user)
     access = Access(
         server=str(cluster.content["server"]).rstrip("/"),
-        ca=_pem(cluster, "certificate-authority"),
+        ca=pem_in(cluster.content, "certificate-authority", cluster.file),
         insecure=bool(cluster.content.get("insecure-skip-tls-verify", False)),
         token=login.token,
         token_file=login.token_file,
@@ -147,8 +145,8 @@ def _login_in(user: _Entry) -> _Login:
     return _Login(
         token=user.content.get("token"),
         token_file=user.file.parent / str(file) if file else None,
-        certificate=_pem(user, "client-certificate"),
-        private_key=_pem(user, "client-key"),
+        certificate=pem_in(user.content, "client-certificate", user.file),
+        private_key=pem_in(user.content, "client-key", user.file),
     )
 
 
@@ -194,25 +192,6 @@ def _log_in(user: _Entry, cluster: _Entry, environ: Mapping[str, str]) -> _Login
         certificate=status.get("clientCertificateData"),
         private_key=status.get("clientKeyData"),
     )
-
-
-def _pem(entry: _Entry, name: str) -> str | None:
-    data = entry.content.get(f"{name}-data")
-    if data:
-        try:
-            return base64.b64decode(data).decode()
-        except (binascii.Error, UnicodeDecodeError, TypeError) as error:
-            raise AccessError(f"{entry.file}: {name}-data is not base64 of PEM") from error
-    file = entry.content.get(name)
-    return _read(entry.file.parent / str(file)) if file else None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not text"
-        raise AccessError(f"cannot read {path}: {reason}") from error
 
 
 def _names(entries: Mapping[str, _Entry]) -> str:

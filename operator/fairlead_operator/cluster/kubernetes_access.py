@@ -36,7 +36,7 @@ class Access:
         """Return the bearer token of now; raise AccessError where its file cannot be read."""
         if self.token_file is None:
             return self.token
-        return _read(self.token_file).strip()
+        return read_text(self.token_file).strip()
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return the context for this server; raise AccessError for certificates that cannot be used."""
@@ -79,13 +79,13 @@ def in_cluster(environment: Mapping[str, str], directory: Path) -> Access:
     host = environment["KUBERNETES_SERVICE_HOST"]
     port = environment.get("KUBERNETES_SERVICE_PORT", "443")
     host = f"[{host}]" if ":" in host else host
-    return Access(f"https://{host}:{port}", ca=_read(directory / "ca.crt"), token_file=directory / "token")
+    return Access(f"https://{host}:{port}", ca=read_text(directory / "ca.crt"), token_file=directory / "token")
 
 
 def from_kubeconfig(path: Path) -> Access:
     """Return the access of the current context; raise AccessError where a part of it is missing or not supported."""
     try:
-        config = yaml.safe_load(_read(path))
+        config = yaml.safe_load(read_text(path))
         current = config["current-context"]
         context = _named(config["contexts"], current)["context"]
         cluster = _named(config["clusters"], context["cluster"])["cluster"]
@@ -98,12 +98,12 @@ def from_kubeconfig(path: Path) -> Access:
     token_file = user.get("tokenFile")
     return Access(
         server=str(cluster["server"]).rstrip("/"),
-        ca=_pem(cluster, "certificate-authority", path),
+        ca=pem_in(cluster, "certificate-authority", path),
         insecure=bool(cluster.get("insecure-skip-tls-verify", False)),
         token=user.get("token"),
         token_file=path.parent / token_file if token_file else None,
-        certificate=_pem(user, "client-certificate", path),
-        private_key=_pem(user, "client-key", path),
+        certificate=pem_in(user, "client-certificate", path),
+        private_key=pem_in(user, "client-key", path),
     )
 
 
@@ -114,18 +114,20 @@ def _named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
     raise KeyError(name)
 
 
-def _pem(section: Mapping[str, Any], name: str, path: Path) -> str | None:
+def pem_in(section: Mapping[str, Any], name: str, path: Path) -> str | None:
+    """Return what a section of this kubeconfig holds as `name-data`, or names as a file; raise AccessError."""
     data = section.get(f"{name}-data")
     if data:
         try:
             return base64.b64decode(data).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except (binascii.Error, UnicodeDecodeError, TypeError) as error:
             raise AccessError(f"{path}: {name}-data is not base64 of PEM") from error
     file = section.get(name)
-    return _read(path.parent / file) if file else None
+    return read_text(path.parent / file) if file else None
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Raises AccessError, one line that names the file and why."""
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:

@@ -258,15 +258,15 @@ class LocalCluster:
         if spec is None or self._settings.listen is not None or not self._listen:
             return []
         wanted, taken = [listener.port for listener in spec.listeners], [address.port for address in self._listen]
-        if wanted == taken and self._wanted_tls() == self._tls:
-            return []
-        if wanted == taken:
+        if wanted != taken:
+            return [
+                f"ModelGateway {self.gateway}: spec.listeners: ports {wanted}, but this run has {taken}; start it again"
+            ]
+        if self._wanted_tls() != self._tls:
             return [
                 f"ModelGateway {self.gateway}: spec.listeners: tls has changed since this run began; start it again"
             ]
-        return [
-            f"ModelGateway {self.gateway}: spec.listeners: ports {wanted}, but this run has {taken}; start it again"
-        ]
+        return []
 
     def _room_not_taken(self) -> list[str]:
         """Return a line if the spool's size has changed since the start: workers are told it once."""

@@ -101,8 +101,7 @@ def _compile(inputs: ProviderInputs) -> ProviderResult:
         held = _held(documents, {}, withheld=True)
         return ProviderResult(Verdict.on(found, ACCEPTED, resolved, withdrawn=True), held, withheld=True)
     verdict = Verdict.on(found, ACCEPTED, resolved, _hashes(documents))
-    draining = inputs.spec.maintenance.state is MaintenanceState.DRAINING
-    return ProviderResult(replace(verdict, draining=draining), _held(documents, keys), keys)
+    return ProviderResult(replace(verdict, draining=_is_draining(documents)), _held(documents, keys), keys)
 
 
 def _last_good(found: Found[ModelProviderSpec], accepted: Ruling, scope: Scope) -> ProviderResult:
@@ -124,8 +123,7 @@ def _last_good(found: Found[ModelProviderSpec], accepted: Ruling, scope: Scope) 
     keys, missing = _sorted_out(found.ref.id, _keys_of(found, newest.type, secrets, scope))
     resolved = resolution(missing, serves=bool(keys)) if missing else NOT_LOOKED_AT
     verdict = Verdict.on(found, accepted, resolved, _hashes(documents), rolled_back_to=fragment.header.generation)
-    draining = newest.maintenance is MaintenanceState.DRAINING
-    return ProviderResult(replace(verdict, draining=draining), _held(documents, keys), keys)
+    return ProviderResult(replace(verdict, draining=_is_draining(documents)), _held(documents, keys), keys)
 
 
 def _gateways_of(
@@ -177,6 +175,10 @@ def _held(
         gateway: (HeldProvider.of(document, keyless=needed and not keys and not withheld, withheld=withheld), fragment)
         for gateway, (document, fragment) in documents.items()
     }
+
+
+def _is_draining(documents: Mapping[str, tuple[Provider, Fragment]]) -> bool:
+    return any(document.maintenance is MaintenanceState.DRAINING for document, _ in documents.values())
 
 
 def _hashes(documents: Mapping[str, tuple[Provider, Fragment]]) -> dict[str, str]:

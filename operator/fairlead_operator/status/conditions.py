@@ -70,6 +70,12 @@ def carried_over(kind: ConditionType, previous: Status, generation: int) -> Cond
     return Condition(kind, Truth(before["status"]), before["reason"], before.get("message", ""))
 
 
+def listed(items: Sequence[str], separator: str, *, shown: int = 5) -> str:
+    """Return the first few, and how many more there are."""
+    more = f" and {len(items) - shown} more" if len(items) > shown else ""
+    return separator.join(items[:shown]) + more
+
+
 def timestamp(instant: float) -> str:
     """Return Unix seconds as RFC 3339 in UTC; part of a second is cut off."""
     return datetime.fromtimestamp(int(instant), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

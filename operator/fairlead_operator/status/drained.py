@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fairlead_operator.status.programmed import listed
+from fairlead_operator.status.conditions import listed
 from fairlead_operator.status.proxies import FleetView
 from fairlead_operator.verdict import Reason, Ruling, Truth, Verdict
 
@@ -21,6 +21,10 @@ def rule_drained(verdict: Verdict, fleets: Mapping[str, FleetView]) -> Ruling | 
         return Ruling(Truth.UNKNOWN, Reason.NO_PROXIES, "no proxy tells whether a call is under way")
     if any(fleet.ready and not fleet.serves_everywhere(key, digest) for fleet, digest in holding):
         return Ruling(Truth.FALSE, Reason.PENDING, "not every proxy knows of it yet; Programmed names them")
+    unaware = [name for fleet, _ in holding for name in fleet.unaware]
+    if unaware:
+        why = f"proxies on their way out may hold calls, and do not know of it: {listed(unaware, ', ')}"
+        return Ruling(Truth.FALSE, Reason.PENDING, why)
     calling = sum(len(fleet.calling.get(verdict.ref.id, ())) for fleet, _ in holding)
     if calling:
         return Ruling(Truth.FALSE, Reason.IN_FLIGHT, f"calls are under way at {calling} of {proxies} proxies")

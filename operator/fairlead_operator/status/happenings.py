@@ -28,9 +28,9 @@ def happenings(before: Status, after: Status) -> tuple[Happening, ...]:
                 found.append(_happening(kind, now, bad=True))
         elif _is_bad(was) and now.get("status") == Truth.TRUE:
             found.append(_happening(kind, now, bad=False))
-    drained = new.get(ConditionType.DRAINED, {})
-    if drained.get("status") == Truth.TRUE != old.get(ConditionType.DRAINED, {}).get("status"):
-        found.append(_happening(ConditionType.DRAINED, drained, bad=False))
+    was, now = old.get(ConditionType.DRAINED, {}), new.get(ConditionType.DRAINED, {})
+    if now.get("status") == Truth.TRUE and was.get("status") != Truth.TRUE:
+        found.append(_happening(ConditionType.DRAINED, now, bad=False))
     return tuple(found)
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from fairlead_operator.status.conditions import listed
 from fairlead_operator.status.proxies import FleetView, ReadyProxy
 from fairlead_operator.verdict import Reason, Ruling, Truth, Verdict
 
 PENDING_AFTER_SECONDS = 1.0
 LAGGING_AFTER_SECONDS = 3.0
-_SHOWN = 5
 PROGRAMMED = Ruling(Truth.TRUE, Reason.PROGRAMMED)
 
 
@@ -115,9 +115,3 @@ def _is_behind_for_long(fleet: FleetView, proxy: ReadyProxy, now: float) -> bool
     if not proxy.revision:
         return now - proxy.since >= LAGGING_AFTER_SECONDS
     return now - fleet.behind_since >= PENDING_AFTER_SECONDS
-
-
-def listed(items: Sequence[str], separator: str) -> str:
-    """Return the first few, and how many more there are."""
-    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-    return separator.join(items[:_SHOWN]) + more

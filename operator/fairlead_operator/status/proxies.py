@@ -55,7 +55,8 @@ class FleetView:
     `silenced`: proxies that were heard in the last minute and now have gone, or say nothing. `unknown`: the ready ones
     on a revision that we did not publish, or no longer remember: they must be asked what they have in force.
     `calling`: by provider that is draining, the proxies where attempts are under way; `unheard`: those of which that is
-    not known, as they say nothing. `usage`: what the fleet used today.
+    not known, as they say nothing; `unaware`: those on their way out that serve their last calls by another revision,
+    and so do not count what is draining by this one. `usage`: what the fleet used today.
     """
 
     gateway: str
@@ -71,6 +72,7 @@ class FleetView:
     unknown: tuple[str, ...] = ()
     calling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unheard: tuple[str, ...] = ()
+    unaware: tuple[str, ...] = ()
     usage: FleetUsage = field(default_factory=FleetUsage, repr=False, compare=False)
     _everywhere: frozenset[str] = field(init=False, repr=False, compare=False)
     _refused: frozenset[str] = field(init=False, repr=False, compare=False)
@@ -141,6 +143,7 @@ class FleetLog:
                 for proxy in proxies
                 if (proxy.ready or proxy.report is not None) and not heard_within(proxy, FRESH_SECONDS, now)
             ),
+            unaware=tuple(proxy.name for proxy in proxies if self._is_unaware(proxy)),
             usage=self._usage.view(proxies, now),
         )
 
@@ -158,6 +161,10 @@ class FleetLog:
         if report is None or not report.revision or report.fragments is not None:
             return False
         return report.revision not in self._hashes
+
+    def _is_unaware(self, proxy: HeardProxy) -> bool:
+        report = proxy.report
+        return not proxy.ready and report is not None and report.in_flight > 0 and report.revision != self._revision
 
     def _ready(self, proxy: HeardProxy) -> ReadyProxy:
         report = proxy.report
