@@ -63,7 +63,7 @@ def python_environment(*requirements: Path, wheel: Path | None = None) -> Path:
 
 def compiled_wheel() -> Path:
     """Return a wheel of this tree as images hold it: with the hot path compiled, for the targets' interpreter."""
-    sources = [path for house in ("proxy", "operator") for path in sorted((ROOT / house).glob("**/*.py"))]
+    sources = [path for house in ("proxy", "ledger", "operator") for path in sorted((ROOT / house).glob("**/*.py"))]
     python = interpreter()
     digest = _digest(*sources, ROOT / "pyproject.toml", ROOT / "hatch_build.py", extra=f"{python}{_version_of(python)}")
     directory = cache_directory(f"wheel-{digest}")

@@ -1,8 +1,11 @@
 """A request to a pod's port through the API server: what is sent, what is understood, and every way to fail."""
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
+import trustme
 from doubles.forwarding_api import Forwarding, forwarding
 
 from fairlead_operator.cli.pod_request import PodUnreachable, get_from_pod
@@ -40,6 +43,16 @@ async def test_the_user_speaks_to_the_api_server_and_the_admin_token_to_the_pod(
     assert request.startswith(b"GET /debug/decisions/x HTTP/1.1\r\n")
     assert b"authorization: Bearer admin\r\n" in request
     assert b"user-token" not in request
+
+
+@pytest.mark.parametrize("answers", [[WHOLE], [WHOLE[:50]]], ids=["whole", "broken off"])
+async def test_no_connection_outlives_the_program(answers: list[bytes]) -> None:
+    async with forwarding(trustme.CA()) as server:
+        server.answers = answers
+        program = asyncio.to_thread(asyncio.run, ask(server.access))
+        [told] = await asyncio.gather(program, return_exceptions=True)
+        assert told == (200, b'{"call": 1}') or isinstance(told, PodUnreachable)
+    gc.collect()  # What was left open is told of here, and fails the test.
 
 
 @pytest.mark.parametrize("size", [1, 7, 50])

@@ -5,10 +5,12 @@ Source of the frames: k8s.io/kubelet, pkg/cri/streaming/portforward/websocket.go
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import trustme
 from aiohttp import web
 
 from fairlead_operator.cluster.kubernetes_access import Access
@@ -53,15 +55,20 @@ class Forwarding:
 
 
 @asynccontextmanager
-async def forwarding() -> AsyncIterator[Forwarding]:
-    """Run one on loopback; its `access` says how to reach it."""
+async def forwarding(authority: trustme.CA | None = None) -> AsyncIterator[Forwarding]:
+    """Run one on loopback, over TLS where an authority is given; its `access` says how to reach it."""
     server = Forwarding()
     app = web.Application()
     app.router.add_get("/{path:.*}", server.handle)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.access = Access(f"http://127.0.0.1:{runner.addresses[0][1]}", token="user-token")
+    scheme, ca, context = "http", None, None
+    if authority is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        scheme, ca = "https", authority.cert_pem.bytes().decode()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    server.access = Access(f"{scheme}://127.0.0.1:{runner.addresses[0][1]}", token="user-token", ca=ca)
     try:
         yield server
     finally:

@@ -6,7 +6,7 @@ from fairlead_proxy.contract.config import Target
 from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import FailureClass, Operation
 from fairlead_proxy.contract.price import NANO, Price, Rates
-from fairlead_proxy.exchange.outcome import Outcome, cost_of
+from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.exchange.usage import Usage
 
@@ -25,7 +25,7 @@ def outcome_at(name: str, price: Price | None, failure: FailureClass | None = No
     one = provider(name, price=price)
     step = Step.of(Target(provider=one.id, model="m"), one, one.models[0], one.credentials[0])
     usage = Usage(1_000_000, 0)
-    return Outcome(step, step.plain_cell, Operation.CHAT, 0.0, 1.0, failure, usage=usage, cost=cost_of(usage, price))
+    return Outcome(step, step.plain_cell, Operation.CHAT, 0.0, 1.0, failure, usage=usage, cost=usage.cost(price))
 
 
 def test_attempts_are_told_in_the_order_in_which_they_ended() -> None:

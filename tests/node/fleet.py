@@ -83,6 +83,12 @@ class Fleet:
         return proxies
 
 
+def restricted_namespace(name: str) -> Json:
+    """Return a namespace in which pod security `restricted` is enforced."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
 @contextmanager
 def installed(node: Node, helm: Helm) -> Iterator[Fleet]:
     """Install a release into a namespace of its own, and take both away afterwards."""
@@ -97,7 +103,8 @@ def installed(node: Node, helm: Helm) -> Iterator[Fleet]:
     }
     settings = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
     chart = str(ROOT / "charts" / "fairlead")
-    helm("install", "fairlead", chart, "-n", namespace, "--create-namespace", "--wait", "--timeout=120s", *settings)
+    node.kubectl.apply(restricted_namespace(namespace))
+    helm("install", "fairlead", chart, "-n", namespace, "--wait", "--timeout=120s", *settings)
     try:
         node.kubectl(
             *("wait", "modelgateway/main", "-n", namespace, "--for=condition=Programmed", "--timeout=120s"),

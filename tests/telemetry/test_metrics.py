@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from fairlead_proxy.contract.names import Operation
 from fairlead_proxy.contract.price import NANO, Price, Rates, Tier
 from fairlead_proxy.decision.plan import Plan
-from fairlead_proxy.exchange.outcome import Outcome, cost_of
+from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.resilience.breaker import Breakers
@@ -118,7 +118,7 @@ def test_what_is_shown_is_what_each_call_by_itself_comes_to(calls: list[tuple[st
         record.plan = Plan(route, (), ())
         step = steps[f"team/{name}"]
         record.attempted(
-            Outcome(step, step.plain_cell, Operation.CHAT, EPOCH, EPOCH, usage=usage, cost=cost_of(usage, PRICED[name]))
+            Outcome(step, step.plain_cell, Operation.CHAT, EPOCH, EPOCH, usage=usage, cost=usage.cost(PRICED[name]))
         )
         metrics.count([record])
         costs[name].append(usage.cost(PRICED[name]))

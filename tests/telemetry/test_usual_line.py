@@ -12,7 +12,7 @@ from fairlead_proxy.contract.names import FailureClass, Mode, Operation
 from fairlead_proxy.contract.price import NANO, Price, Rates, Tier
 from fairlead_proxy.decision.facts import CallFacts
 from fairlead_proxy.decision.plan import Plan
-from fairlead_proxy.exchange.outcome import Outcome, cost_of
+from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.telemetry.access_log import line_of
@@ -54,7 +54,7 @@ def record_of(
             failure,
             first_token_at=first_token_at,
             usage=usage,
-            cost=cost_of(usage, price),
+            cost=None if usage is None else usage.cost(price),
         )
     )
     return record

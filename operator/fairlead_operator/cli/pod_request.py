@@ -62,14 +62,22 @@ async def _get(access: Access, forward: str, port: int, path: str, headers: Mapp
     connector = aiohttp.TCPConnector(limit=1, ssl=access.ssl_context() if secure else True)
     lines = [f"GET {path} HTTP/1.1", "host: pod", "connection: close", *(f"{k}: {v}" for k, v in headers.items())]
     request = ("\r\n".join(lines) + "\r\n\r\n").encode()
-    async with (
-        aiohttp.ClientSession(connector=connector, trust_env=False) as session,
-        session.ws_connect(
-            f"{access.server}{forward}?ports={port}", protocols=[PROTOCOL], headers=own, max_msg_size=0
-        ) as socket,
-    ):
-        await socket.send_bytes(bytes([_DATA]) + request)
-        return await _read(socket, port)
+    async with aiohttp.ClientSession(connector=connector, trust_env=False) as session:
+        socket = await session.ws_connect(
+            f"{access.server}{forward}?ports={port}",
+            protocols=[PROTOCOL],
+            headers=own,
+            max_msg_size=0,
+            autoclose=False,
+        )
+        try:
+            await socket.send_bytes(bytes([_DATA]) + request)
+            return await _read(socket, port)
+        finally:
+            # The session first: it waits until the connection is gone. A WebSocket that is closed before it leaves a
+            # TLS connection behind that is still saying goodbye, and Python warns of it when the program ends.
+            await session.close()
+            await socket.close()
 
 
 async def _read(socket: aiohttp.ClientWebSocketResponse, port: int) -> tuple[int, bytes]:

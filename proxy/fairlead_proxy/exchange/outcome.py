@@ -3,7 +3,6 @@
 from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
-from fairlead_proxy.contract.price import HALF, MILLION, Price
 from fairlead_proxy.exchange.usage import Usage
 
 
@@ -12,8 +11,8 @@ class Outcome:
 
     `cell` is the step's own, in the call's mode. `first_byte_at` is the first byte of the answer's body,
     `first_token_at` its first content (streams only). `committed`: something of this attempt reached the client.
-    `cost`: what `cost_of` says of `usage`, in nano-units of `currency`. `lost`: what of the request this target was not
-    told, for want of words in its dialect.
+    `cost`: of `usage`, in nano-units of `currency`; None where a price that is needed is unknown. `cached`: what
+    `is_cached` says of `usage`. `lost`: what of the request this target was not told, for want of words in its dialect.
     """
 
     __slots__ = (
@@ -38,7 +37,9 @@ class Outcome:
         usage: Usage | None = None,
         cost: int | None = None,
         lost: tuple[str, ...] = (),
+        cached: bool | None = None,
     ) -> None:
+        """`cached`: omitted, it is looked up in `usage`."""
         self.step = step
         self.cell = cell
         self.operation = operation
@@ -52,10 +53,7 @@ class Outcome:
         self.retry_after_seconds = retry_after_seconds
         self.committed = committed
         self.usage = usage
-        self.cached = usage is not None and (
-            usage.cached_input_tokens > 0 or usage.cache_write_tokens > 0 or usage.cache_write_long_tokens > 0
-        )
-        """Whether a cache had to do with its input: nearly no attempt's, and whoever books them asks this of each."""
+        self.cached: bool = is_cached(usage) if cached is None else cached
         self.cost = cost
         self.lost = lost
 
@@ -77,12 +75,8 @@ class Outcome:
         return "" if price is None else price.currency
 
 
-def cost_of(usage: Usage | None, price: Price | None) -> int | None:
-    """Return what so much costs, in nano-units; None where nothing was used, or a price that is needed is unknown."""
-    if usage is None or price is None:
-        return None
-    if not (usage.cached_input_tokens or usage.cache_write_tokens or usage.cache_write_long_tokens or price.tiers):
-        rates, read, output = price.rates, usage.input_tokens, usage.output_tokens
-        if rates.input is not None and rates.output is not None and read >= 0 and output >= 0:
-            return (read * rates.input + output * rates.output + HALF) // MILLION  # as nearly every call ends
-    return usage.cost(price)
+def is_cached(usage: Usage | None) -> bool:
+    """Say whether a cache had to do with the prompt: with nearly none, and whoever books attempts asks this of each."""
+    return usage is not None and (
+        usage.cached_input_tokens > 0 or usage.cache_write_tokens > 0 or usage.cache_write_long_tokens > 0
+    )

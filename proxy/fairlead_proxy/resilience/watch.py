@@ -1,12 +1,15 @@
 """Stands over one attempt: its four deadlines (total, per try, first token, idle), and whether it is overdue."""
 
 from collections.abc import Callable
+from typing import Final
 
 from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.config import Timeouts
 from fairlead_proxy.contract.names import FailureClass, Mode, Operation
 from fairlead_proxy.resilience.breaker import Breakers
 from fairlead_proxy.resilience.wheel import Wheel
+
+_STREAM: Final = Mode.STREAM
 
 Due = tuple[float, FailureClass]
 """When an attempt fails unless something happens first, and as what."""
@@ -67,7 +70,7 @@ class Watch:
         self.started_at = self.heard_at = self.look_at = 0.0
         self._total_at = total_at
         self._try_at = timeouts.per_try_seconds
-        self._first_token_at = timeouts.first_token_seconds if cell.mode is Mode.STREAM else _NEVER
+        self._first_token_at = timeouts.first_token_seconds if cell.mode is _STREAM else _NEVER
         self._idle_seconds = timeouts.idle_seconds
         self._overdue_at = _NEVER
         self._committed = self._paused = self._waits = False

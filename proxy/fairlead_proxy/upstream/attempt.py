@@ -1,6 +1,7 @@
 """One attempt: a call sent to one target, its answer relayed to the caller, or the failure that it ended in."""
 
 from collections.abc import Callable
+from typing import Final
 
 from fairlead_proxy.contract.names import FailureClass, Mode
 from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES, CallerDialect, InvalidCall, Passage, ReadRequest, Relay
@@ -8,7 +9,7 @@ from fairlead_proxy.dialects.registry import follow
 from fairlead_proxy.dialects.telling import Sequel, sum_of
 from fairlead_proxy.dialects.translated import telling_of
 from fairlead_proxy.exchange.errors import UpstreamFailure
-from fairlead_proxy.exchange.outcome import Outcome, cost_of
+from fairlead_proxy.exchange.outcome import Outcome, is_cached
 from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.upstream.berths import Berth
 from fairlead_proxy.upstream.masking import mask_proof
@@ -16,6 +17,9 @@ from fairlead_proxy.upstream.progress import Clocks, Progress
 from fairlead_proxy.upstream.reply import Reply
 from fairlead_proxy.upstream.signed import SignedErrand, send_signed
 from fairlead_proxy.upstream.transport import Errand, Headers
+
+_STREAM: Final = Mode.STREAM
+_PLAIN: Final = Mode.PLAIN
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """A plain answer is held whole before its head is sent; a longer one is refused."""
@@ -32,6 +36,7 @@ class Attempt:
         "_asks_usage",
         "_berth",
         "_body",
+        "_cached",
         "_cause",
         "_clocks",
         "_cost",
@@ -85,6 +90,7 @@ class Attempt:
         self.relay: Relay | None = None
         self._answered: Usage | None = None
         self._cost: int | None = None
+        self._cached: bool | None = None
         self._status: int | None = None
         self._headers: Headers = ()
         self._lost: tuple[str, ...] = ()
@@ -104,7 +110,7 @@ class Attempt:
         """Send the call; `progress` is told of it."""
         self._progress = progress
         try:
-            self._send(asks_usage=self._request.mode is Mode.STREAM and self._berth.target not in self._refusing)
+            self._send(asks_usage=self._request.mode is _STREAM and self._berth.target not in self._refusing)
         except UpstreamFailure as failure:
             self._end(failure)
         except Exception as fault:  # one call's fault must not become the connection's, or the process's
@@ -127,7 +133,7 @@ class Attempt:
         """See Receiver."""
         self._status = status
         self._headers = headers
-        if self._request.mode is Mode.STREAM and self._passage.is_stream(status, headers):
+        if self._request.mode is _STREAM and self._passage.is_stream(status, headers):
             reply, request, now = self._reply, self._request, self._reply.record.started_at
             self.relay = self._passage.open_relay(request, include_usage=self._asks_usage, now=now)
             if self._berth.follows:
@@ -161,7 +167,7 @@ class Attempt:
         try:
             if self.relay is not None:
                 self._pass_on(self.relay.finish())
-            elif self._request.mode is Mode.PLAIN and self._status == 200:
+            elif self._request.mode is _PLAIN and self._status == 200:
                 self._answer()
             else:
                 self._read_error()
@@ -172,7 +178,7 @@ class Attempt:
 
     def lost(self, failure: UpstreamFailure) -> None:
         """See Receiver. An error's body that breaks off is as good as what came of it."""
-        answers = self.relay is not None or (self._request.mode is Mode.PLAIN and self._status == 200)
+        answers = self.relay is not None or (self._request.mode is _PLAIN and self._status == 200)
         if self._status is None or answers:
             self._end(failure)
         else:
@@ -185,6 +191,8 @@ class Attempt:
         cause = self._cause
         estimate = cause is None or cause.failure is FailureClass.CLIENT_GONE or self.committed
         usage = self._usage(estimate=estimate)
+        if failure is not None:
+            self._reckon(usage)
         return Outcome(
             step,
             self._berth.cell,
@@ -199,8 +207,9 @@ class Attempt:
             None if failure is None else failure.retry_after_seconds,
             self.committed,
             usage,
-            self._cost if failure is None else cost_of(usage, self._berth.price),
+            self._cost,
             self._lost,
+            self._cached,
         )
 
     @property
@@ -255,7 +264,7 @@ class Attempt:
         """Keep a piece of a plain answer, or of an error: of that no more than tells what it means."""
         self._body.append(data)
         self._size += len(data)
-        if self._request.mode is Mode.PLAIN and self._status == 200:
+        if self._request.mode is _PLAIN and self._status == 200:
             if self._size > MAX_ANSWER_BYTES:
                 raise UpstreamFailure(FailureClass.MALFORMED_RESPONSE, "the answer is longer than 32 MiB")
         elif self._size >= MAX_ERROR_BYTES:
@@ -371,8 +380,12 @@ class Attempt:
         on_end()
 
     def _reckon(self, usage: Usage | None) -> int | None:
-        """Return what the answer cost, now that it is whole; it is not reckoned again."""
-        self._cost = None if self._berth.counts else cost_of(usage, self._berth.price)
+        """Return what so much cost. Of an answer that is whole it is not reckoned again."""
+        if usage is None or self._berth.counts:
+            self._cost = self._cached = None
+        else:
+            cached = is_cached(usage)
+            self._cost, self._cached = self._berth.cost_of(usage, cached=cached), cached
         return self._cost
 
     def _usage(self, *, estimate: bool) -> Usage | None:

@@ -1,6 +1,6 @@
 """What of a step is the same for every call: the lane its requests take, and the lines that name who answered."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.config import ANONYMOUS, Provider, Rule
@@ -8,14 +8,18 @@ from fairlead_proxy.contract.dialects import dialect_of_step
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import Step
 from fairlead_proxy.contract.names import DialectName, Mode, Operation, ProviderType, WhenBroken
+from fairlead_proxy.contract.price import MILLION
 from fairlead_proxy.dialects.dialect import CallerDialect, Passage
 from fairlead_proxy.dialects.framing import FRAMINGS, call_headers
 from fairlead_proxy.dialects.registry import passage_of, sequel_passage
 from fairlead_proxy.dialects.telling import Sequel
 from fairlead_proxy.exchange.errors import UpstreamFailure
 from fairlead_proxy.exchange.header_lines import encode_lines
+from fairlead_proxy.exchange.usage import Usage
 from fairlead_proxy.upstream.signing.signer import Signer
 from fairlead_proxy.upstream.transport import Lane, Transport
+
+_STREAM: Final = Mode.STREAM
 
 MAX_CONNECT_SECONDS = 10.0
 """DNS, connect and TLS together. A default; a shorter `perTry` shortens it."""
@@ -35,6 +39,9 @@ class SignerChoice(Protocol):
 
 TOLD_CURRENCY = "USD"
 
+_MILLION: Final = MILLION
+_HALF: Final = MILLION // 2
+
 
 class Berth:
     """A step in one mode, for callers of one dialect, made ready. `lane` is None where its key cannot be sent:
@@ -47,8 +54,9 @@ class Berth:
     """
 
     __slots__ = (
-        "caller", "cell", "counts", "dialect", "follows", "lane", "lines", "made_by", "mode", "passage", "price",
-        "refusal", "signer", "step", "target", "tells_cost", "translates", "transport", "upstream_model",
+        "_input_rate", "_output_rate", "_price", "caller", "cell", "counts", "dialect", "follows", "lane", "lines",
+        "made_by", "mode", "passage", "refusal", "signer", "step", "target", "tells_cost", "translates", "transport",
+        "upstream_model",
     )  # fmt: skip
 
     def __init__(
@@ -81,10 +89,26 @@ class Berth:
         self.lane = lane
         self.refusal = refusal
         self.transport = transport
-        self.price = step.model.price
-        self.tells_cost = self.price is not None and self.price.currency == TOLD_CURRENCY and not self.counts
+        price = self._price = step.model.price
+        self.tells_cost = price is not None and price.currency == TOLD_CURRENCY and not self.counts
+        self._input_rate: int = -1
+        self._output_rate: int = -1
+        if price is not None and not price.tiers and price.rates.input is not None and price.rates.output is not None:
+            self._input_rate, self._output_rate = price.rates.input, price.rates.output
         self.target = (step.provider.id, step.model.name)
         self.upstream_model = step.model.upstream_name
+
+    def cost_of(self, usage: Usage, *, cached: bool) -> int | None:
+        """Return what an attempt here costs, in nano-units; None where a price that is needed is unknown.
+
+        `cached`: of this usage. Without it, and without tiers, there are two rates, which are looked up once.
+        """
+        rate = self._input_rate
+        if rate >= 0 and not cached:
+            read, output = usage.input_tokens, usage.output_tokens
+            if read >= 0 and output >= 0:
+                return (read * rate + output * self._output_rate + _HALF) // _MILLION
+        return usage.cost(self._price)
 
     def sequel_passage(self, sequel: Sequel) -> Passage:
         """Return the way of the rest of an answer that another target began."""
@@ -109,7 +133,7 @@ class Berths:
 
     def of(self, step: Step, mode: Mode, rule: Rule, caller: CallerDialect) -> Berth:
         """Return the berth of a step of this rule, for a call that came in this dialect."""
-        shelf, streams = step.shelf, mode is Mode.STREAM
+        shelf, streams = step.shelf, mode is _STREAM
         berth = shelf.stream_berth if streams else shelf.plain_berth
         if isinstance(berth, Berth) and berth.made_by is self._mark:
             if berth.caller is caller:

@@ -1,5 +1,7 @@
 """What the caller is told beside the provider's own bytes: headers of ours, and errors of ours in its dialect."""
 
+from typing import Final
+
 from fairlead_proxy.contract.names import DialectName, FailureClass, Mode
 from fairlead_proxy.contract.price import NANO
 from fairlead_proxy.dialects.dialect import CallerDialect
@@ -10,6 +12,8 @@ from fairlead_proxy.exchange.header_lines import encode_lines
 from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.upstream.berths import TOLD_CURRENCY, Berth
 from fairlead_proxy.upstream.transport import Headers
+
+_ANTHROPIC: Final = DialectName.ANTHROPIC
 
 PASSED_HEADERS = frozenset({"openai-processing-ms", "openai-version"})
 """What of a provider's answer head goes to the caller, beside its content type."""
@@ -46,27 +50,26 @@ class Reply:
     def relay_answer(self, status: int, content_type: str, upstream: Headers, body: bytes, cost: int | None) -> None:
         """Send a provider's whole answer; `cost`: of this attempt, in nano-units of its price's currency."""
         self.record.close(status, "ok")
-        lines, cost = self._relayed_lines(content_type, upstream), self._cost_usd(cost)
-        if cost is not None:
-            lines += b"x-fairlead-cost-usd: %d.%09d\r\n" % divmod(cost, NANO)
-        self.sink.answer(status, lines, body)
+        cost = self._cost_usd(cost)
+        line = b"" if cost is None else b"x-fairlead-cost-usd: %b\r\n" % _in_usd(cost)
+        self.sink.answer(status, self._relayed_lines(content_type, upstream, line), body)
 
     def relay_head(self, status: int, content_type: str, upstream: Headers) -> None:
         """Begin a provider's streamed answer."""
         self.record.close(status, "ok")
-        lines = self._relayed_lines(content_type, upstream)
-        self.sink.head(status, lines + _UNCACHED if content_type.startswith(_EVENT_STREAM) else lines)
+        more = _UNCACHED if content_type.startswith(_EVENT_STREAM) else b""
+        self.sink.head(status, self._relayed_lines(content_type, upstream, more))
 
     def answer(self, answer: Answer) -> None:
         """Send an answer of our own."""
         self.record.close(answer.status, answer.code)
-        lines = _type_line(_JSON) + self._own_lines(0) + encode_lines(answer.headers)
+        lines = self._lines(_JSON, 0, encode_lines(answer.headers))
         self.sink.answer(answer.status, lines, self.dialect.render_error(answer))
 
     def last_comment(self, cost: int | None) -> bytes:
         """Return what is said at a stream's end, after the provider's last word; `cost` as for `relay_answer`."""
         cost = None if self.dialect.name in _WITHOUT_COMMENTS else self._cost_usd(cost)
-        return b"" if cost is None else b": x-fairlead-cost-usd: %d.%09d\n\n" % divmod(cost, NANO)
+        return b"" if cost is None else b": x-fairlead-cost-usd: %b\n\n" % _in_usd(cost)
 
     def mark_continued(self) -> None:
         """Say in the stream that from here on another target speaks: a comment, which no client takes for content."""
@@ -80,8 +83,7 @@ class Reply:
     def relay_refusal(self, relayed: Relayed, reason: str) -> None:
         """Send the provider's own word on a call that is at fault itself."""
         self.record.close(relayed.status, reason)
-        lines = _type_line(relayed.content_type or _JSON) + self._own_lines(0)
-        self.sink.answer(relayed.status, lines, relayed.body)
+        self.sink.answer(relayed.status, self._lines(relayed.content_type or _JSON, 0), relayed.body)
 
     def note(self, failure: UpstreamFailure) -> None:
         """Keep what a provider said of the call itself, as long as nothing else has gone wrong since."""
@@ -156,26 +158,36 @@ class Reply:
         self.sink.write(self.rest + self.dialect.render_stream_error(error))
         self.sink.end()
 
-    def _relayed_lines(self, content_type: str, upstream: Headers) -> bytes:
-        lines = _type_line(content_type) + self._own_lines(1)
+    def _relayed_lines(self, content_type: str, upstream: Headers, more: bytes) -> bytes:
         for name, _ in upstream:
             if name in PASSED_HEADERS:
-                return lines + encode_lines([header for header in upstream if header[0] in PASSED_HEADERS])
-        return lines
+                more += encode_lines([header for header in upstream if header[0] in PASSED_HEADERS])
+                break
+        return self._lines(content_type, 1, more)
 
-    def _own_lines(self, under_way: int) -> bytes:
-        """`under_way`: 1 while an attempt has not been booked yet, else 0."""
+    def _lines(self, content_type: str, under_way: int, more: bytes = b"") -> bytes:
+        """Return what every answer tells, and `more`. `under_way`: 1 while an attempt is not booked yet, else 0."""
         record, berth = self.record, self.berth
-        call, asked = record.call.encode(), record.request_id.encode() if record.request_id else None
-        lines = b"x-fairlead-decision: %b\r\nx-request-id: %b\r\n" % (call, asked or call)
-        if self.dialect.name is DialectName.ANTHROPIC:
-            lines += b"request-id: %b\r\n" % (asked or call)  # where its SDK looks for it
+        call = record.call.encode()
+        request_id = record.request_id.encode() if record.request_id else call
+        lines = _KNOWN_TYPES.get(content_type) or encode_lines([("content-type", content_type)])
+        attempts = b""
         if record.plan is not None:
-            lines += b"x-fairlead-attempts: %d\r\n" % (record.attempts + under_way)
+            number = record.attempts + under_way
+            attempts = b"x-fairlead-attempts: 1\r\n" if number == 1 else b"x-fairlead-attempts: %d\r\n" % number
+        if self.dialect.name is _ANTHROPIC:
+            attempts += b"request-id: %b\r\n" % request_id  # where its SDK looks for it
         if berth is not None:
-            return lines + berth.lines
-        return lines + encode_lines([("x-fairlead-rule", record.rule)]) if record.rule else lines
+            target = berth.lines
+        else:
+            target = encode_lines([("x-fairlead-rule", record.rule)]) if record.rule else b""
+        return b"".join(
+            (
+                lines, b"x-fairlead-decision: ", call, b"\r\nx-request-id: ", request_id, b"\r\n",
+                attempts, target, more,
+            )
+        )  # fmt: skip
 
 
-def _type_line(content_type: str) -> bytes:
-    return _KNOWN_TYPES.get(content_type) or encode_lines([("content-type", content_type)])
+def _in_usd(nano: int) -> bytes:
+    return b"0.%09d" % nano if nano < NANO else b"%d.%09d" % divmod(nano, NANO)

@@ -1,5 +1,7 @@
 """Reading a chat request of OpenAI's form, and rewriting it for a target without touching what is not ours."""
 
+from typing import Final
+
 import msgspec
 from msgspec import UNSET, Raw
 
@@ -21,6 +23,9 @@ from fairlead_proxy.dialects.openai.request_usual import read_usual
 from fairlead_proxy.dialects.raw_values import whole_number
 from fairlead_proxy.dialects.refusing import REFUSED, check_utf8, given_twice, locate_members, refusal_of
 from fairlead_proxy.exchange.call import Named
+
+_STREAM: Final = Mode.STREAM
+_PLAIN: Final = Mode.PLAIN
 
 MODEL = "model"
 STREAM_OPTIONS = "stream_options"
@@ -69,7 +74,7 @@ def read_any(body: bytes, members: dict[str, Raw] | None) -> ReadRequest:
     found = _locate(body, written)
     return ReadRequest(
         peek.model,
-        Mode.STREAM if peek.stream else Mode.PLAIN,
+        _STREAM if peek.stream else _PLAIN,
         body,
         bool(peek.stream and peek.stream_options and peek.stream_options.include_usage),
         needs,
@@ -90,7 +95,7 @@ def rewrite_chat_request(request: ReadRequest, *, model: str, include_usage: boo
         if FOREIGN not in cleaned:
             return rewrite_chat_request(read_any(cleaned, None), model=model, include_usage=include_usage)
     name = msgspec.json.encode(model)
-    if request.mode is Mode.STREAM:
+    if request.mode is _STREAM:
         if request.has_stream_options:
             if not (include_usage and request.wants_usage):
                 return splice(body, [(start, end, name), _usage_edit(body, include_usage)])

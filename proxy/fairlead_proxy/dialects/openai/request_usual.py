@@ -1,5 +1,7 @@
 """The short way to read a chat request: for the form in which nearly everybody writes one, and for nothing else."""
 
+from typing import Final
+
 import msgspec
 from msgspec import Raw
 
@@ -8,6 +10,9 @@ from fairlead_proxy.dialects.dialect import ReadRequest
 from fairlead_proxy.dialects.openai.conversation import read_chat_conversation
 from fairlead_proxy.dialects.openai.prompt import CONTENTS, NO_NEEDS, count_text_bytes
 from fairlead_proxy.dialects.raw_values import whole_number
+
+_STREAM: Final = Mode.STREAM
+_PLAIN: Final = Mode.PLAIN
 
 _MESSAGES_KEY, _MODEL_KEY, _CONTENT_KEY = b'"messages":', b'"model":', b'"content":'
 _NEEDY = frozenset(("tools", "functions", "response_format", "reasoning_effort", "reasoning", "modalities", "audio"))
@@ -68,7 +73,7 @@ def read_usual(body: bytes, members: dict[str, Raw]) -> ReadRequest | None:
         return None
     return ReadRequest(
         quoted[1:-1].decode(),
-        Mode.STREAM if streamed else Mode.PLAIN,
+        _STREAM if streamed else _PLAIN,
         body,
         streamed and options is not None,
         NO_NEEDS,

@@ -1,0 +1,87 @@
+"""A stranger's Monday on a real node: installed by the documents, looked at, and taken away in any order."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from cluster.binaries import locate
+from cluster.crds import install_crds
+from cluster.helm import Helm
+from cluster.processes import wait_until
+from doubles.figures import Figures
+from node.installation import (
+    NAMESPACE,
+    README,
+    Ground,
+    Step,
+    delete_definitions,
+    delete_namespace,
+    delete_what_belongs_to_no_namespace,
+    uninstall,
+    uninstall_definitions,
+)
+from node.node import Node
+
+ORDERS: dict[str, Sequence[Step]] = {
+    "as the README says": README,
+    "the definitions first": (delete_definitions, uninstall_definitions, uninstall, delete_namespace),
+    "the namespace first": (delete_namespace, delete_what_belongs_to_no_namespace, delete_definitions),
+}
+REMOVAL_SECONDS = 30.0
+
+
+@pytest.fixture
+def ground(node: Node, tmp_path: Path) -> Iterator[Ground]:
+    """The node as a stranger finds it, without anything of ours."""
+    ground = Ground(node, Helm(locate("helm")["helm"], node.kubectl.kubeconfig), tmp_path)
+    remove(ground, ORDERS["the definitions first"])
+    try:
+        yield ground
+    finally:
+        remove(ground, ORDERS["the definitions first"])
+        install_crds(node.kubectl)
+
+
+def remove(ground: Ground, order: Sequence[Step]) -> float:
+    """Take all of it away; return the seconds until nothing was left, neither of ours nor on its way out."""
+    began = time.monotonic()
+    for step in order:
+        step(ground)
+    wait_until(lambda: not (ground.ours() or ground.ending()), what="nothing is left", seconds=3 * REMOVAL_SECONDS)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_what_helm_installed_is_gone_whatever_the_order(
+    ground: Ground, order: Sequence[Step], figures: Figures, request: pytest.FixtureRequest
+) -> None:
+    ground.by_helm()
+    assert ground.first_answer()["object"] == "chat.completion"
+    seconds = remove(ground, order)
+    name = request.node.callspec.id
+    figures.hold(f"removed, {name}: nothing left, nothing Terminating", seconds, bound=REMOVAL_SECONDS)
+
+
+def test_what_argocd_would_apply_serves_and_is_healthy_and_goes(ground: Ground, figures: Figures) -> None:
+    ground.by_argocd()
+    assert ground.first_answer()["object"] == "chat.completion"
+    seconds = remove(ground, ORDERS["the namespace first"])
+    figures.hold("removed, as Argo CD had applied it", seconds, bound=REMOVAL_SECONDS)
+
+
+def test_the_programs_commands_tell_how_it_is(ground: Ground) -> None:
+    ground.by_helm()
+    ground.first_answer()
+    looked = ground.fairlead("doctor")
+    assert (looked.returncode, looked.stderr) == (0, ""), looked.stdout
+    shown = ground.fairlead("status", "-A")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert {f"{NAMESPACE}/main", f"{NAMESPACE}/quickstart"} <= names(shown.stdout)
+    assert ground.fairlead("providers", "-A").returncode == 0
+
+
+def names(table: str) -> set[str]:
+    """Return `namespace/name` of every object in what `-A` prints."""
+    lines = [line.split() for line in table.splitlines()]
+    return {f"{words[0]}/{words[1].rpartition('/')[2]}" for words in lines if len(words) > 1}
