@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 
-.PHONY: help check lint test test-compiled generate failures changelog lock bench profile soak billing
+.PHONY: help check lint test test-compiled generate failures changelog lock bench profile soak billing sbom
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -38,6 +38,10 @@ bench:  ## measure beside other gateways (about an hour), and write docs/referen
 
 soak:  ## half an hour of load and random faults, and write docs/reference/soak.md
 	bench/run soak --minutes 30 --seed 1 --page docs/reference/soak.md
+
+sbom:  ## dist/sbom: CycloneDX of what each kind of installation holds
+	$(PYTHON) -m hatchling build --target wheel --directory dist
+	packaging/release/build-sboms $(PYTHON) dist/*.whl dist/sbom
 
 billing:  ## ten thousand calls, faults and kills; the ledger beside the invoices, and docs/reference/billing.md
 	bench/run billing --calls 10000 --seed 1 --page docs/reference/billing.md

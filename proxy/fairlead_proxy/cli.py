@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import resource
 import sys
 from collections.abc import Sequence
 
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if told.command is None:
         _parser().print_usage(sys.stderr)
         return USAGE_EXIT
+    _forbid_core_dumps()
     return _serve(told)
 
 
@@ -76,6 +78,17 @@ def _serve(told: argparse.Namespace) -> int:
     except StartRefused as refused:
         return _refuse(str(refused))
     return 0
+
+
+def _forbid_core_dumps() -> None:
+    """Keep this process, and all that it starts, from leaving its memory behind: keys are in it.
+
+    Linux writes no file below a page, but hands a dump of whatever limit to a program if the node names one, except at
+    exactly 1, which is kept for such programs themselves. Source: fs/coredump.c of Linux, do_coredump.
+    """
+    _, highest = resource.getrlimit(resource.RLIMIT_CORE)
+    limit = 0 if highest == 0 else 1
+    resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 
 
 def _parser() -> argparse.ArgumentParser:

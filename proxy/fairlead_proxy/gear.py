@@ -155,6 +155,25 @@ class Gear:
         self.loop.call_later(DRAIN_SECONDS, abandon, CALLER_LEFT)
         return True
 
+    def begin_probe(self, cell: Cell, now: float) -> bool:
+        """See ProbeBooks. Whether a breaker lets it through is known only once the calls that ended before are."""
+        self._journal.catch_up()
+        if not self.breakers.acquire_for_probe(cell, now):
+            return False
+        if self._booking is not None:
+            self._booking.began()
+        return True
+
+    def end_probe(self, record: CallRecord, outcome: Outcome) -> None:
+        """See ProbeBooks. It is booked as an attempt, but it is nobody's call: of these there is none more."""
+        record.attempted(outcome)
+        self._journal.catch_up()
+        self.breakers.after(outcome)
+        self._health.record(outcome)
+        self._metrics.count_probe(record, outcome)
+        if self._booking is not None:
+            self._booking.book((record,))
+
     def call_began(self) -> None:
         self._metrics.in_flight += 1
 

@@ -1,14 +1,14 @@
-"""The generated files of the charts: the definitions as templates, and the gateway's spec in the schema of values."""
+"""The generated files of the charts: the definitions as templates, schemas of values, READMEs' tables, Chart.yaml."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
+from architecture.chart_facts import chart_file
+from architecture.values import Chart, CrdChart
+from architecture.values_schema import values_schema, values_table
 
 CHARTS = Path(__file__).resolve().parents[2] / "charts"
-SCHEMA = CHARTS / "fairlead" / "values.schema.json"
 
 _HEAD = "metadata:\n  name: "
 _MORE = """\
@@ -18,13 +18,21 @@ _MORE = """\
   labels:
     {{- include "fairlead-crds.labels" . | nindent 4 }}
 """
+_TABLE_BEGINS = "<!-- values begin: make generate -->\n"
+_TABLE_ENDS = "<!-- values end -->\n"
 
 
 def chart_files(crds: Mapping[str, str]) -> dict[str, str]:
     """Return path (from the root) → text; `crds` are the definitions, file name → YAML."""
     files = {f"charts/fairlead-crds/templates/{name}": crd_template(text) for name, text in crds.items()}
     gateway = yaml.safe_load(crds["modelgateways.fairlead.dev.yaml"])
-    files["charts/fairlead/values.schema.json"] = values_schema(SCHEMA.read_text(), gateway)
+    files["charts/fairlead/values.schema.json"] = values_schema("fairlead", Chart, gateway)
+    files["charts/fairlead-crds/values.schema.json"] = values_schema("fairlead-crds", CrdChart)
+    files["charts/fairlead/README.md"] = with_table(
+        (CHARTS / "fairlead" / "README.md").read_text(), values_table(Chart)
+    )
+    for name in ("fairlead", "fairlead-crds"):
+        files[f"charts/{name}/Chart.yaml"] = chart_file(name, crds)
     return files
 
 
@@ -36,24 +44,10 @@ def crd_template(definition: str) -> str:
     return f"{before}{_HEAD}{name}\n{_MORE}{rest}"
 
 
-def values_schema(written: str, gateway: Mapping[str, Any]) -> str:
-    """Return the schema as it is written by hand, with the spec of the gateway taken from its definition."""
-    schema = json.loads(written)
-    root = gateway["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    schema["definitions"]["modelGatewaySpec"] = _closed(root["properties"]["spec"])
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def _closed(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a structural schema as JSON schema: without Kubernetes' own words, and refusing unknown fields."""
-    kept = {
-        word: value
-        for word, value in schema.items()
-        if not word.startswith("x-kubernetes-") and word not in ("default", "properties", "items")
-    }
-    if "properties" in schema:
-        kept["properties"] = {name: _closed(each) for name, each in schema["properties"].items()}
-        kept["additionalProperties"] = False
-    if "items" in schema:
-        kept["items"] = _closed(schema["items"])
-    return kept
+def with_table(page: str, table: str) -> str:
+    """Return a page with this table between its two marks; raise ValueError where they are not there."""
+    before, begins, after = page.partition(_TABLE_BEGINS)
+    _, ends, rest = after.partition(_TABLE_ENDS)
+    if not (begins and ends):
+        raise ValueError(f"the page holds no place for the table: put {_TABLE_BEGINS!r} and {_TABLE_ENDS!r}")
+    return f"{before}{begins}\n{table}\n{ends}{rest}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from architecture.argocd import argocd_files
 from architecture.charts import chart_files
+from architecture.dashboards import dashboard_files
 from architecture.translation import translation_page
 
 from fairlead_operator.resources.reference import reference_page
@@ -16,13 +17,14 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = {
     "requirements/run.txt": ["--no-dev", "--group", "build", "--extra", "prices"],
     "requirements/proxy.txt": ["--no-dev"],
-    "requirements/operator.txt": ["--no-dev", "--group", "build", "--extra", "operator"],
+    "requirements/operator.txt": ["--no-dev", "--extra", "operator"],
+    "requirements/build.txt": ["--only-group", "build", "--only-group", "sbom"],
     "requirements/compile.txt": ["--only-group", "build", "--only-group", "compile"],
     "requirements/dev.txt": ["--all-extras", "--group", "build"],
 }
 """What `uv export` is asked for; the group build lets pip install this project without fetching anything more.
 
-What an image runs on holds nothing that builds: the proxy's comes to it as a wheel.
+What an image runs on holds nothing that builds: ours comes to it as a wheel.
 """
 
 
@@ -30,7 +32,7 @@ def generated_files() -> dict[str, str]:
     """Return path (from the root) → text of every generated file."""
     crds = crd_files()
     files = {f"crds/{name}": text for name, text in crds.items()} | chart_files(crds)
-    files |= argocd_files()
+    files |= argocd_files() | dashboard_files()
     files["docs/reference/resources.md"] = reference_page()
     files["docs/reference/translation.md"] = translation_page()
     files.update({path: _requirements(arguments) for path, arguments in REQUIREMENTS.items()})

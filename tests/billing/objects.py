@@ -98,6 +98,17 @@ def objects(port: int, backup_url: str) -> str:
     return yaml.safe_dump_all(documents)
 
 
+def probed_objects(port: int) -> str:
+    """Return the providers alone, each probed by real calls as often as may be, in place of policies a gateway."""
+    documents = [each for each in yaml.safe_load_all(manifests(port)) if each["kind"] != "RoutePolicy"]
+    for each in documents:
+        if each["kind"] == "ModelProvider":
+            each["spec"]["health"] = {"active": {"mode": "Chat", "interval": "1s", "maxCostPerDay": "1"}}
+            if each["metadata"]["name"] in PROVIDERS:
+                each["spec"]["models"][0]["price"] = price_of(each["metadata"]["name"])
+    return yaml.safe_dump_all([*documents, _gateway()])
+
+
 def _like(provider: dict[str, Any], name: str, price: dict[str, Any] | None, *, url: str = "") -> dict[str, Any]:
     spec = dict(provider["spec"])
     model = {key: value for key, value in spec["models"][0].items() if key != "price"}

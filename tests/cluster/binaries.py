@@ -1,10 +1,11 @@
 """Finds the Kubernetes programs the tests start, and builds them from their Go modules where they are not there yet.
 
 Looked up in this order: the directory `KUBEBUILDER_ASSETS` (as `setup-envtest` fills it); a cache under
-`${XDG_CACHE_HOME:-~/.cache}/fairlead/kubernetes`, keyed by the module files, the version of Go and the flags; otherwise
-they are built, once, under a file lock. Standard library only, so that a build can start before anything is installed:
+`${XDG_CACHE_HOME:-~/.cache}/fairlead/kubernetes`, keyed, build by build, by the module's files, the version of Go and
+the flags; otherwise they are built, once, under a file lock. Standard library only, so that a build can start before
+anything is installed:
 
-    python3 tests/cluster/binaries.py control-plane node helm --marker-dir DIR
+    python3 tests/cluster/binaries.py control-plane helm --marker-dir DIR
 """
 
 import argparse
@@ -19,6 +20,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 MODULES = Path(__file__).parent / "kubernetes"
@@ -37,65 +39,72 @@ class Build:
     packages: Mapping[str, str]
     """Program name to Go package."""
     stamp: str = ""
-    """Which `version_stamp` the programs carry; empty: none."""
+    """The Go module whose version the programs tell as their own; empty: they tell none."""
 
 
-_KUBERNETES = "k8s.io/kubernetes/cmd/"
+_KUBERNETES = "k8s.io/kubernetes"
+_HELM_3 = "helm.sh/helm/v3"
+_HELM_4 = "helm.sh/helm/v4"
+_HELM_ASSUMES = {_HELM_3: ("pkg/lint/rules", "pkg/chartutil"), _HELM_4: ("pkg/chart/v2/lint/rules", "pkg/chart/common")}
+"""The packages of Helm that are told which Kubernetes to assume."""
 TIERS: Mapping[str, tuple[Build, ...]] = {
     "control-plane": (
         Build("control-plane", {"etcd": "go.etcd.io/etcd/server/v3"}),
         Build(
             "control-plane",
-            {name: _KUBERNETES + name for name in ("kube-apiserver", "kubectl", "kube-controller-manager")},
-            stamp="kubernetes",
+            {name: f"{_KUBERNETES}/cmd/{name}" for name in ("kube-apiserver", "kubectl", "kube-controller-manager")},
+            stamp=_KUBERNETES,
         ),
     ),
     "node": (
         Build(
             "control-plane",
-            {name: _KUBERNETES + name for name in ("kubelet", "kube-scheduler", "kube-proxy")},
-            stamp="kubernetes",
+            {name: f"{_KUBERNETES}/cmd/{name}" for name in ("kubelet", "kube-scheduler", "kube-proxy")},
+            stamp=_KUBERNETES,
         ),
         Build("node", {"coredns": "./coredns", "pause": "./pause"}),
     ),
-    "helm": (Build("helm", {"helm": "helm.sh/helm/v3/cmd/helm"}, stamp="helm"),),
+    "helm": (Build("helm", {"helm": f"{_HELM_3}/cmd/helm"}, stamp=_HELM_3),),
+    "helm4": (Build("helm4", {"helm4": f"{_HELM_4}/cmd/helm"}, stamp=_HELM_4),),
+    "api-server-other": (
+        Build("api-server-other", {"kube-apiserver-other": f"{_KUBERNETES}/cmd/kube-apiserver"}, stamp=_KUBERNETES),
+    ),
 }
 
 
 def locate(*tiers: str) -> Mapping[str, Path]:
     """Return the path of every program of these tiers, building what is missing; raise BinariesMissing."""
     found: dict[str, Path] = {}
-    for tier in tiers:
-        names = [name for build in TIERS[tier] for name in build.packages]
-        given = {name: path for name in names if (path := _given(name)) is not None}
-        if len(given) < len(names):
-            cache = cache_directory()
-            _build_missing(tier, cache, [name for name in names if name not in given])
-            given = {name: cache / "bin" / name for name in names} | given
+    for build in (build for tier in tiers for build in TIERS[tier]):
+        given = {name: path for name in build.packages if (path := _given(name)) is not None}
+        if len(given) < len(build.packages):
+            kept = cache_directory(build)
+            _build_missing(build, kept, [name for name in build.packages if name not in given])
+            given = {name: kept / "bin" / name for name in build.packages} | given
         found |= given
     return found
 
 
-def cache_directory() -> Path:
-    """Return where this version of the programs is kept; raise BinariesMissing without Go."""
+def cache_directory(build: Build) -> Path:
+    """Return where the programs of a build are kept; raise BinariesMissing without Go."""
     digest = hashlib.sha256()
-    for file in sorted(file for file in MODULES.rglob("*") if file.is_file()):
-        digest.update(file.relative_to(MODULES).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    module = MODULES / build.module
+    for file in sorted(file for file in module.rglob("*") if file.is_file()):
+        digest.update(file.relative_to(module).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     digest.update(_go_version().encode())
     digest.update(repr(sorted(GO_ENVIRONMENT.items())).encode())
-    for stamp in ("kubernetes", "helm"):
-        digest.update(version_stamp(stamp).encode())
+    digest.update(repr((sorted(build.packages.items()), version_stamp(build))).encode())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "fairlead" / "kubernetes" / digest.hexdigest()[:20]
+    return home / "fairlead" / "kubernetes" / f"{build.module}-{digest.hexdigest()[:20]}"
 
 
-def version_stamp(of: str) -> str:
+def version_stamp(build: Build) -> str:
     """Return the linker flags that tell a program its version, as the official releases are told theirs."""
-    if not of:
+    if not build.stamp:
         return "-s -w"
-    version = pinned_version("control-plane", "k8s.io/kubernetes")
-    major, minor = version.removeprefix("v").split(".")[:2]
-    if of == "kubernetes":
+    version = pinned_version(build.module, build.stamp)
+    if build.stamp == _KUBERNETES:
+        major, minor = version.removeprefix("v").split(".")[:2]
         package = "k8s.io/component-base/version"
         facts = {
             f"{package}.gitVersion": version,
@@ -106,10 +115,14 @@ def version_stamp(of: str) -> str:
             f"{package}.buildDate": "1970-01-01T00:00:00Z",
         }
     else:
-        helm = "helm.sh/helm/v3"
-        facts = {f"{helm}/internal/version.version": pinned_version("helm", helm)}
-        for package in (f"{helm}/pkg/lint/rules", f"{helm}/pkg/chartutil"):
-            facts |= {f"{package}.k8sVersionMajor": major, f"{package}.k8sVersionMinor": minor}
+        # Without a cluster Helm takes it that there is one of this version.
+        major, minor = pinned_version("control-plane", _KUBERNETES).removeprefix("v").split(".")[:2]
+        facts = {f"{build.stamp}/internal/version.version": version}
+        for package in _HELM_ASSUMES[build.stamp]:
+            facts |= {
+                f"{build.stamp}/{package}.k8sVersionMajor": major,
+                f"{build.stamp}/{package}.k8sVersionMinor": minor,
+            }
     return "-s -w " + " ".join(f"-X {name}={value}" for name, value in facts.items())
 
 
@@ -157,29 +170,24 @@ def _given(name: str) -> Path | None:
     return path if path is not None and os.access(path, os.X_OK) else None
 
 
-def _build_missing(tier: str, cache: Path, names: Sequence[str]) -> None:
-    """Build what this tier lacks; whoever comes second waits for the first and finds it done."""
-    programs = cache / "bin"
+def _build_missing(build: Build, kept: Path, names: Sequence[str]) -> None:
+    """Build what is missing of these; whoever comes second waits for the first and finds it done."""
+    programs = kept / "bin"
     programs.mkdir(parents=True, exist_ok=True)
     if all((programs / name).exists() for name in names):
         return
-    with _locked(cache / "lock"):
-        for build in TIERS[tier]:
-            missing = {
-                name: package
-                for name, package in build.packages.items()
-                if name in names and not (programs / name).exists()
-            }
-            if missing:
-                _build(build, missing, cache)
+    with _locked(kept / "lock"):
+        missing = {name: build.packages[name] for name in names if not (programs / name).exists()}
+        if missing:
+            _build(build, missing, kept)
 
 
-def _build(build: Build, packages: Mapping[str, str], cache: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+def _build(build: Build, packages: Mapping[str, str], kept: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=kept) as scratch:
         # Of several packages Go names the programs itself; one alone is named here, as etcd's would be called "server".
         single = next(iter(packages)) if len(packages) == 1 else ""
-        command = ["go", "build", "-ldflags", version_stamp(build.stamp), "-o", f"{scratch}/{single}"]
-        log = cache / f"build-{'-'.join(packages)}.log"
+        command = ["go", "build", "-ldflags", version_stamp(build), "-o", f"{scratch}/{single}"]
+        log = kept / f"build-{'-'.join(packages)}.log"
         with log.open("wb") as output:
             finished = subprocess.run(
                 [*command, *packages.values()],
@@ -193,13 +201,14 @@ def _build(build: Build, packages: Mapping[str, str], cache: Path) -> None:
             tail = log.read_text(errors="replace")[-2000:]
             raise BinariesMissing(f"go build of {', '.join(packages)} failed; see {log}\n{tail}")
         for name in packages:
-            os.rename(Path(scratch, name), cache / "bin" / name)
+            os.rename(Path(scratch, name), kept / "bin" / name)
 
 
+@cache
 def _go_version() -> str:
     if shutil.which("go") is None:
         raise BinariesMissing(
-            "there is no Go to build Kubernetes with: install Go 1.24 or newer, or set KUBEBUILDER_ASSETS to a"
+            "there is no Go to build Kubernetes with: install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a"
             " directory that holds kube-controller-manager, too"
         )
     return subprocess.run(

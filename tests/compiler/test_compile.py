@@ -220,19 +220,34 @@ def noise(key: str, size: int) -> Fragment:
 
 def test_what_fits_is_left_whole() -> None:
     fragments = [noise(f"n/{number}", 100_000) for number in range(20)]
-    assert room.leave_out(fragments[:1], fragments[1:], Packer()) == frozenset()
+    assert room.Room().leave_out(fragments[:1], fragments[1:]) == frozenset()
 
 
 def test_the_newest_stay_out_where_a_snapshot_would_be_too_large() -> None:
     fragments = [noise(f"n/{number:02}", 500_000) for number in range(14)]
-    left_out = room.leave_out(fragments[:1], fragments[1:], Packer())
-    assert left_out == {fragment.key for fragment in fragments[14 - len(left_out) :]}
-    assert room.fits(fragments[: 14 - len(left_out)], Packer())
-    assert not room.fits(fragments[: 15 - len(left_out)], Packer())
+    left_out = room.Room().leave_out(fragments[:1], fragments[1:])
+    kept = fragments[: 14 - len(left_out)]
+    assert left_out == {fragment.key for fragment in fragments[len(kept) :]}
+    assert room.fits(kept, Packer())
+    assert not room.fits(fragments[: len(kept) * 5 // 4 + 1], Packer())
+
+
+def test_who_fills_a_snapshot_takes_no_room_from_others_though_theirs_is_newer() -> None:
+    flood = [noise(f"flood/{number:02}", 500_000) for number in range(20)]
+    others = [noise(f"team-{number}/policy", 100_000) for number in range(5)]
+    left_out = room.Room().leave_out([], [*flood, *others])
+    assert left_out == {fragment.key for fragment in flood[20 - len(left_out) :]}
+
+
+def test_what_a_room_remembers_changes_nothing() -> None:
+    kept = room.Room()
+    for size in (300_000, 500_000, 400_000):
+        fragments = [noise(f"n/{number:02}", size) for number in range(30)]
+        assert kept.leave_out([], fragments) == room.Room().leave_out([], fragments)
 
 
 def test_one_object_that_fills_more_than_a_shard_stays_out() -> None:
-    assert room.leave_out([], [noise("n/huge", SHARD_BYTES * 5)], Packer()) == {"RoutePolicy/n/huge"}
+    assert room.Room().leave_out([], [noise("n/huge", SHARD_BYTES * 5)]) == {"RoutePolicy/n/huge"}
 
 
 def test_an_object_without_room_is_accepted_and_harms_only_itself() -> None:

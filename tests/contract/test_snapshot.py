@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairlead_proxy.contract.config import Gateway, Match, Model, Policy, Provider, Rule, Target
-from fairlead_proxy.contract.names import MaintenanceState, ProviderType
+from fairlead_proxy.contract.config import ActiveHealth, Gateway, Match, Model, Policy, Provider, Rule, Target
+from fairlead_proxy.contract.names import MaintenanceState, ProbeMode, ProviderType
 from fairlead_proxy.contract.price import NANO, Price, Rates
 from fairlead_proxy.contract.snapshot import (
     SHARD_BYTES,
@@ -123,12 +123,12 @@ def test_a_missing_shard_is_refused() -> None:
 
 
 def test_a_snapshot_for_newer_readers_is_refused_by_name() -> None:
-    with pytest.raises(SnapshotError, match="needs a reader of format 4; this proxy reads up to 3"):
-        read_index(b'{"format": 4, "minReader": 4, "somethingNew": {}}')
+    with pytest.raises(SnapshotError, match="needs a reader of format 5; this proxy reads up to 4"):
+        read_index(b'{"format": 5, "minReader": 5, "somethingNew": {}}')
 
 
 def test_a_newer_format_that_old_readers_may_read_is_read() -> None:
-    index = read_index(b'{"format": 3, "minReader": 1, "revision": "r-1", "set": "a", "shards": [], "more": 1}')
+    index = read_index(b'{"format": 5, "minReader": 1, "revision": "r-1", "set": "a", "shards": [], "more": 1}')
     assert index.revision == "r-1"
 
 
@@ -184,13 +184,22 @@ def test_readers_that_know_no_maintenance_do_not_load_a_provider_that_is_in_it(
     assert least_reader_of([GATEWAY, Fragment.of(provider, uid="u", generation=1)]) == format_
 
 
-def test_what_somebody_wrote_is_taken_for_no_price_and_no_maintenance() -> None:
-    assert least_reader_of([fragment_with('{"rates":{}}'), fragment_with('"maintenance":"Cordoned"')]) == 1
+@pytest.mark.parametrize(("mode", "format_"), [(ProbeMode.NONE, 1), (ProbeMode.LIST_MODELS, 1), (ProbeMode.CHAT, 4)])
+def test_readers_that_know_no_probes_by_real_calls_do_not_load_a_provider_that_wants_them(
+    mode: ProbeMode, format_: int
+) -> None:
+    provider = Provider(id="ai/a", type=ProviderType.OPENAI, active=ActiveHealth(mode=mode))
+    assert least_reader_of([GATEWAY, Fragment.of(provider, uid="u", generation=1)]) == format_
+
+
+def test_what_somebody_wrote_is_taken_for_no_price_no_maintenance_and_no_probe() -> None:
+    written = ('{"rates":{}}', '"maintenance":"Cordoned"', '"mode":"Chat"')
+    assert least_reader_of([fragment_with(text) for text in written]) == 1
 
 
 def test_an_index_says_who_can_read_it() -> None:
     index = read_index(index_of("r-1", "a", [], min_reader=1))
-    assert (index.format, index.min_reader) == (3, 1)
+    assert (index.format, index.min_reader) == (4, 1)
     assert json.loads(index_of("r-1", "a", [], min_reader=2))["minReader"] == 2
 
 

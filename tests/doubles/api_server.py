@@ -78,7 +78,8 @@ class ApiServer:
             return web.json_response({"message": "as told"}, status=fault.status, headers=fault.headers)
         if watching:
             return await self._watch(request, path)
-        body = json.loads(await request.read() or b"{}")
+        # Not `request.read`: it refuses what is larger than 1 MiB, which an API server takes.
+        body = json.loads(await request.content.read() or b"{}")
         match request.method:
             case "GET":
                 return self._read(request, path)

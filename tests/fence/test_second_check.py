@@ -79,6 +79,20 @@ def test_one_that_consents_gets_each_of_these_attempts(end: str, strategy: Strat
     assert [each[-1] for each in providers] == ["vault/p"]
 
 
+def test_a_caller_cannot_tell_a_provider_that_it_may_not_use_from_one_that_is_not_there() -> None:
+    def answer(config: GatewayConfig) -> tuple[int, bytes]:
+        async def main() -> tuple[int, bytes]:
+            caller = await Rig(config, {"own": [plain()]}).call()
+            return caller.status or 0, caller.body
+
+        return run_virtual(main())
+
+    there = tampered(ALONE, Strategy.PRIORITY, Consumers())
+    absent = GatewayConfig.of("r-1", there.gateway, [OWN], list(there.policies.values()))
+    assert answer(there) == answer(absent)
+    assert answer(there)[0] == 503
+
+
 def test_what_is_withdrawn_is_not_asked_by_the_next_call() -> None:
     """A configuration is linked from parts of the one before it: consent is no such part."""
 

@@ -2,12 +2,15 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from fairlead_operator.fleet.duties import duties_of, elect
 from fairlead_operator.heard import HeardProxy
 from fairlead_proxy.contract.config import ActiveHealth, Provider
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, ProbeMode, ProviderType
+from fairlead_proxy.contract.probe_cost import ProbeCost, ProbeCosts
 from fairlead_proxy.contract.report import Cooldown, Observation, ProbeResult, ProxyReport
+from fairlead_proxy.upstream.probe_budget import ProbeBudget
 
 
 def provider(name: str, mode: ProbeMode = ProbeMode.LIST_MODELS) -> Provider:
@@ -55,6 +58,37 @@ def test_only_the_providers_of_a_proxy_that_left_move(ready: list[str], data: st
     before, after = elect(PROVIDERS, ready), elect(PROVIDERS, stayers)
     for name in stayers:
         assert set(before.get(name, ())) <= set(after.get(name, ()))
+
+
+def test_what_probes_have_cost_is_told_to_all_of_the_fleet_also_what_those_spent_that_are_gone() -> None:
+    before = ProbeCosts(day="2026-11-26", costs=(ProbeCost("ai/p", "gone-1", "USD", 99),))
+    gone = ProbeCost("ai/p", "gone-2", "USD", 30)
+    first, later = ProbeCost("ai/p", "a-1", "USD", 5), ProbeCost("ai/p", "a-1", "USD", 7)
+    told = (before, ProbeCosts(day="2026-11-27", costs=(gone, first)), ProbeCosts(day="2026-11-27", costs=(later,)))
+    heard = [heard_of(name, replace(report(name), probe_costs=costs)) for name, costs in zip("abc", told, strict=True)]
+    duties = duties_of([provider("p", ProbeMode.CHAT)], heard)
+    expected = ProbeCosts(day="2026-11-27", costs=(later, gone))
+    assert [duties[name].probe_costs for name in "abc"] == [expected] * 3
+
+
+def test_who_takes_the_probing_over_goes_on_with_the_money_though_all_before_have_gone() -> None:
+    asked = replace(provider("p"), active=ActiveHealth(mode=ProbeMode.CHAT, max_cost_nano=100))
+    first, second, third = (ProbeBudget(life) for life in ("a-1", "b-1", "c-1"))
+    for before, budget, after in (("a", first, second), ("b", second, third)):
+        assert budget.reserve(asked, "USD", 40, 1000.0)
+        budget.settle(asked, "USD", 40, 40, 1000.0)
+        heard = [
+            heard_of(before, replace(report(before), probe_costs=budget.known(1000.0))),
+            heard_of("z", report("z")),
+        ]
+        after.learn(duties_of([asked], heard)["z"].probe_costs, 1000.0)
+    assert not third.reserve(asked, "USD", 21, 1000.0)
+    assert third.reserve(asked, "USD", 20, 1000.0)
+    assert third.reserve(asked, "EUR", 100, 1000.0)
+
+
+def test_each_provider_that_is_asked_by_real_calls_has_one_prober() -> None:
+    assert [*elect([provider("p", ProbeMode.CHAT)], ["a", "b"]).values()] == [("ai/p",)]
 
 
 def test_a_provider_without_probes_has_no_prober() -> None:

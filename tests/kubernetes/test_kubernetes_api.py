@@ -140,3 +140,15 @@ def test_neither_token_nor_key_shows_in_the_repr() -> None:
     access = Access("https://api", token="secret-token", private_key="secret-key")
     assert "secret" not in repr(access)
     assert "secret" not in json.dumps(str(access))
+
+
+async def test_a_full_shard_is_sent_whole_and_without_a_warning(server: ApiServer, api: KubernetesApi) -> None:
+    shard = "x" * (2 * 1024 * 1024)
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "a-0", "namespace": "ai"},
+        "binaryData": {"shard": shard},
+    }
+    written = await api.apply(manifest)
+    assert written["binaryData"]["shard"] == shard

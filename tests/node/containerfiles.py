@@ -20,7 +20,7 @@ from node.oci_image import Image, write_image
 BASE = "localhost/python-base:dev"
 FILES = {"proxy": PROXY_IMAGE, "operator": OPERATOR_IMAGE}
 BUILD_ARGUMENTS = {"proxy": ["--build-arg", "COMPILED=0"], "operator": []}
-"""Beside BASE, on the base that is made here."""
+"""Beside BASE and ANY_PYTHON, on the base that is made here: this machine's Python may be of any build."""
 _PIP = "usr/local/lib/pip"
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _INDEX_SETTINGS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT")
@@ -56,6 +56,8 @@ def build_with_buildah(directory: Path) -> Sequence[Path]:
             "--layers",
             "--build-arg",
             f"BASE={BASE}",
+            "--build-arg",
+            "ANY_PYTHON=1",
             *BUILD_ARGUMENTS[name],
         ]
         file = ROOT / "images" / f"{name}.Containerfile"

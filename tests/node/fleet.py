@@ -114,6 +114,7 @@ def installed(node: Node, helm: Helm) -> Iterator[Fleet]:
         key = base64.b64decode(secret["data"]["key"]).decode()
         fleet = Fleet(node, namespace, node.reach(namespace, "main"), key)
         fleet.wait_programmed()
+        helm("test", "fairlead", "-n", namespace, "--timeout=120s")
         yield fleet
     finally:
         helm("uninstall", "fairlead", "-n", namespace, "--wait", "--timeout=120s")

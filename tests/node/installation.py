@@ -29,6 +29,10 @@ NAMESPACE = "fairlead-system"
 KEY = "quickstart-key"
 IMAGES = {"operator": {"image": {"tag": "dev"}}, "proxy": {"image": {"tag": "dev"}}}
 """The images that the node holds; a user names a registry."""
+GATEWAY = {"gateway": {"spec": {"auth": {"apiKeys": {}}, "proxy": {"drain": {"timeout": "20s"}}}}}
+"""A shorter drain than usual. Whoever deletes a namespace waits for Kubernetes, too: where a pod has not ended within
+ten seconds, its namespace controller comes back only after half of the time that the pod may take.
+"""
 DEFINITIONS = [f"{kind}.fairlead.dev" for kind in KINDS]
 ARGOCD = ROOT / "gitops" / "argocd"
 NOT_LISTED = ("events", "events.events.k8s.io", "componentstatuses")
@@ -50,7 +54,7 @@ class Ground:
     def by_helm(self) -> None:
         """Install by the two commands of the README."""
         place = ("-n", NAMESPACE, "--create-namespace", "--wait", "--timeout=120s")
-        own = self._values({**IMAGES, "quickstart": {"enabled": True}})
+        own = self._values({**IMAGES, **GATEWAY, "quickstart": {"enabled": True}})
         self.helm("upgrade", "--install", "fairlead-crds", str(ROOT / "charts" / "fairlead-crds"), *place)
         self.helm("upgrade", "--install", "fairlead", str(ROOT / "charts" / "fairlead"), *place, "-f", own)
 
@@ -70,7 +74,7 @@ class Ground:
         values = helm["valuesObject"]
         if values:
             # In place of a registry, the images that the node holds.
-            values = {**values, **IMAGES}
+            values = {**values, **IMAGES, **GATEWAY}
         file = self._values(values)
         text = self.helm("template", helm["releaseName"], str(ROOT / source["path"]), "-n", namespace, "-f", file)
         self._apply(text)

@@ -8,7 +8,6 @@ import pytest
 from cluster.binaries import locate
 from cluster.crds import install_crds
 from cluster.helm import Helm
-from cluster.processes import wait_until
 from doubles.figures import Figures
 from node.installation import (
     NAMESPACE,
@@ -48,7 +47,9 @@ def remove(ground: Ground, order: Sequence[Step]) -> float:
     began = time.monotonic()
     for step in order:
         step(ground)
-    wait_until(lambda: not (ground.ours() or ground.ending()), what="nothing is left", seconds=3 * REMOVAL_SECONDS)
+    while left := ground.ours() + ground.ending():
+        assert time.monotonic() < began + 3 * REMOVAL_SECONDS, f"this is left: {left}"
+        time.sleep(0.2)
     return time.monotonic() - began
 
 

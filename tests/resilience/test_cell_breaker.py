@@ -33,6 +33,7 @@ EVENTS = st.lists(
         st.tuples(st.just("commit"), WHICH),
         st.tuples(st.just("release"), WHICH),
         st.just(("probe",)),
+        st.tuples(st.just("real_probe"), LATER),
         st.tuples(st.just("learn"), st.sampled_from([-20.0, -1.0, 10.0, 100.0]), st.booleans()),
     ),
     min_size=5,
@@ -83,6 +84,15 @@ class History:
     def _release(self, which: int) -> None:
         for began in self._end(which):
             self.breaker.release(began)
+
+    def _real_probe(self, later: float) -> None:
+        self.now += later
+        closed = self.breaker.state(self.now) is BreakerState.CLOSED
+        if self.breaker.acquire_early(self.now):
+            self.admitted_too_soon += self.now < self.forbidden_until
+            self.trials = 0 if closed else self.trials + 1
+            self.most_trials = max(self.most_trials, self.trials)
+            self.under_way.append(self.now)
 
     def _probe(self) -> None:
         self.breaker.probed(self.now)
@@ -147,6 +157,28 @@ def opened(failure: FailureClass = SERVER_ERROR, retry_after: float | None = Non
         breaker.fail(failure, retry_after, now, now, RNG)
     assert breaker.opened_at == now
     return breaker
+
+
+def test_a_probe_by_a_real_call_need_not_wait_for_a_cooldown_of_ours_and_closes_with_its_answer() -> None:
+    breaker = opened()
+    assert not breaker.admits(1.0)
+    assert breaker.acquire_early(1.0)
+    assert not breaker.acquire_early(1.0)
+    breaker.succeed(1.0, 2.0)
+    assert breaker.state(2.0) is BreakerState.CLOSED
+
+
+def test_a_probe_by_a_real_call_that_fails_begins_another_cooldown() -> None:
+    breaker = opened()
+    assert breaker.acquire_early(1.0)
+    breaker.fail(SERVER_ERROR, None, 1.0, 2.0, RNG)
+    assert breaker.state(2.0 + PASSIVE.base_cooldown_seconds) is BreakerState.OPEN
+    assert breaker.acquire_early(3.0)
+
+
+def test_a_probe_by_a_real_call_waits_for_the_time_that_the_provider_named() -> None:
+    breaker = opened(FailureClass.RATE_LIMITED, retry_after=30.0)
+    assert [breaker.acquire_early(at) for at in (0.0, 29.0, 30.0)] == [False, False, True]
 
 
 def test_a_row_of_failures_opens() -> None:

@@ -1,6 +1,7 @@
 """The generated definitions: structural, bounded, described, small; and the models agree with them."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,17 @@ def test_kubectl_shows_the_columns_of_the_design() -> None:
         Kind.ROUTE_POLICY: ["READY", "AVAILABLE", "ACTIVE", "REDUNDANT", "GATEWAY", "AGE"],
         Kind.MODEL_GATEWAY: ["READY", "AVAILABLE", "PROXIES", "POLICIES", "ADDRESS", "REVISION", "AGE"],
     }
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_whoever_changes_a_definition_changes_nobody_elses(kind: Kind) -> None:
+    def emptied(node: object) -> None:
+        children = list(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+        for child in children:
+            emptied(child)
+        if isinstance(node, dict | list):
+            node.clear()
+
+    before = deepcopy(crd_of(kind))
+    emptied(crd_of(kind))
+    assert crd_of(kind) == before

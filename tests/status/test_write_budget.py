@@ -26,8 +26,8 @@ def status(
     }
 
 
-def found(name: str = "openai", version: str = "1", **seen: Any) -> Found[Any]:
-    ref = ObjectRef(Kind.MODEL_PROVIDER, "platform", name)
+def found(name: str = "openai", version: str = "1", namespace: str = "platform", **seen: Any) -> Found[Any]:
+    ref = ObjectRef(Kind.MODEL_PROVIDER, namespace, name)
     return Found(ref, f"uid-{name}", 1, version, "", None, status=seen)
 
 
@@ -110,12 +110,31 @@ def test_counts_of_a_fleet_are_written_once_a_second() -> None:
 
 def test_at_most_twenty_writes_go_out_in_any_second() -> None:
     ledger = StatusLedger()
-    wanted = [(found(f"p{number:03}"), status()) for number in range(50)]
+    wanted = [(found(f"p{number:03}", namespace=f"n{number % 2}"), status()) for number in range(50)]
     moments = [number / 10 for number in range(40)]
     written = [(now, write.ref.name) for now in moments for write in write_all(ledger, wanted, now)]
     in_a_second = [sum(start <= now < start + 1.0 for now, _ in written) for start in moments]
     assert max(in_a_second) == 20
     assert sorted(name for _, name in written) == [f"p{number:03}" for number in range(50)]
+
+
+def test_who_floods_leaves_room_in_every_second_for_others() -> None:
+    ledger = StatusLedger()
+    flood = [(found(f"p{number:03}", namespace="flood"), status()) for number in range(1000)]
+    assert len(write_all(ledger, flood, 0.0)) == 15
+    others = [(found(namespace=f"team-{number}"), status()) for number in range(5)]
+    writes = write_all(ledger, [*flood, *others], 0.1)
+    assert [write.ref.namespace for write in writes] == [f"team-{number}" for number in range(5)]
+    assert ledger.next_due() == 1.0
+
+
+def test_namespaces_take_turns_whatever_they_have_to_say() -> None:
+    ledger = StatusLedger()
+    told = found(namespace="team", name="told")
+    write_all(ledger, [(told, status())], 0.0)
+    flood = [(found(f"p{number:03}", namespace="flood"), status(2)) for number in range(1000)]
+    writes = ledger.choose([*flood, (told, status(truth="False"))], 60.0)
+    assert [write.ref.namespace for write in writes[:2]] == ["flood", "team"]
 
 
 def test_what_has_no_room_is_due_when_the_second_is_over() -> None:
@@ -140,11 +159,11 @@ def test_edited_objects_go_before_transitions_and_those_before_figures() -> None
 
 def test_what_waits_longest_goes_first_among_equals() -> None:
     ledger = StatusLedger()
-    early = [(found(f"z{number:02}"), status()) for number in range(25)]
+    early = [(found(f"z{number:02}"), status()) for number in range(20)]
     write_all(ledger, early, 0.0)
     late = [(found(f"a{number:02}"), status()) for number in range(25)]
     names = [write.ref.name for write in ledger.choose([*late, *early], 1.0)]
-    assert names[:5] == ["z20", "z21", "z22", "z23", "z24"]
+    assert names[:5] == ["z15", "z16", "z17", "z18", "z19"]
 
 
 def test_an_outdated_write_waits_for_the_event() -> None:

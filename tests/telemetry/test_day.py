@@ -56,6 +56,12 @@ def test_providers_and_policies_have_their_sums() -> None:
     )
 
 
+def test_what_no_policy_decided_is_in_the_sum_of_its_provider_only() -> None:
+    books = Books()
+    books.use(("ai", "", "", "ai/lab", "m"), 10)
+    assert books.day().usage(NOON) == UsageOfDay(day="2026-11-18", providers={"ai/lab": spent(10, 1)})
+
+
 def test_midnight_begins_anew() -> None:
     books = Books()
     day = books.day()

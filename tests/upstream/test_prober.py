@@ -9,12 +9,16 @@ from doubles.gateway_rig import NoSigners, config, provider
 from doubles.scripted_transport import HANG, Answer, ScriptedTransport, error, hanging, unreachable
 from doubles.virtual_time import EPOCH, run_virtual, unix_now
 
+from fairlead_proxy.contract.cell import Cell
 from fairlead_proxy.contract.config import ActiveHealth, Provider
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, ProbeMode
 from fairlead_proxy.contract.report import Observation, ProbeResult
+from fairlead_proxy.exchange.outcome import Outcome
+from fairlead_proxy.exchange.record import CallRecord
 from fairlead_proxy.upstream.berths import SignerChoice
+from fairlead_proxy.upstream.probe_budget import ProbeBudget
 from fairlead_proxy.upstream.prober import Prober
 from fairlead_proxy.upstream.signing.token_endpoint import Granted
 from fairlead_proxy.upstream.signing.token_signer import TokenSigner
@@ -44,6 +48,16 @@ class Tokens:
         return Granted(f"token-{self.given}", 3600.0)
 
 
+class NoCalls:
+    """See ProbeBooks: here nothing is asked by a real call."""
+
+    def begin_probe(self, cell: Cell, now: float) -> bool:
+        raise AssertionError(f"{cell} was asked by a real call")
+
+    def end_probe(self, record: CallRecord, outcome: Outcome) -> None:
+        raise AssertionError(f"{outcome.cell} was asked by a real call")
+
+
 class Rig:
     """Make it inside `run_virtual`; only credential `one` has a key unless told otherwise."""
 
@@ -64,12 +78,15 @@ class Rig:
         self.prober = Prober(
             transports=self.transport,
             signers=signers or NoSigners(),
+            books=NoCalls(),
+            budget=ProbeBudget("proxy-1"),
             config=lambda: (self.config, self.keys),
             duties=lambda: self.duties,
             ailing=lambda: self.ailing,
             observations=lambda now: self.observations,
             probed=self.results.append,
             clock=unix_now,
+            steady=asyncio.get_running_loop().time,
             rng=Random(1),
         )
 

@@ -1,6 +1,7 @@
 """A thin client of the API server: what the operator needs of it, with a deadline on every wait."""
 
 import asyncio
+import io
 import json
 import logging
 from collections.abc import AsyncGenerator, Mapping
@@ -197,11 +198,13 @@ class KubernetesApi:
         headers = self._headers() | {"accept": accept}
         if data is not None:
             headers["content-type"] = content_type
+        # As a file aiohttp sends it piece by piece: a full shard of a snapshot at once would hold up the loop.
+        sent = None if data is None else io.BytesIO(data)
         deadline = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
         what = f"{method} {path}"
         try:
             async with self._open().request(
-                method, self.access.server + path, params=params, data=data, headers=headers, timeout=deadline
+                method, self.access.server + path, params=params, data=sent, headers=headers, timeout=deadline
             ) as answer:
                 if answer.status >= 300:
                     raise await _failure(what, answer)

@@ -12,7 +12,7 @@ from fairlead_operator.compiler.memory import Kept
 from fairlead_operator.compiler.policies import PolicyMemory, Served, compile_policy
 from fairlead_operator.compiler.providers import KeptProviders, ProviderResult, compile_provider
 from fairlead_operator.compiler.references import HeldProvider, OpenGateway, not_permitted
-from fairlead_operator.compiler.room import leave_out
+from fairlead_operator.compiler.room import Room
 from fairlead_operator.compiler.rulings import clip
 from fairlead_operator.compiler.scope import ConsumerLists, Scope
 from fairlead_operator.compiler.verdicts import Users, policy_verdict, provider_verdict
@@ -25,7 +25,7 @@ from fairlead_operator.resources.provider import ModelProviderSpec
 from fairlead_operator.verdict import Verdict
 from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.keys import KeyRing
-from fairlead_proxy.contract.snapshot import Document, Fragment, Packer, revision_of
+from fairlead_proxy.contract.snapshot import Document, Fragment, revision_of
 
 OPERATOR_ACCOUNT = "fairlead-system:fairlead-operator"
 
@@ -64,15 +64,15 @@ class CompilerMemory:
 
     providers: KeptProviders = field(default_factory=Kept)
     policies: PolicyMemory = field(default_factory=PolicyMemory)
-    packers: dict[str, Packer] = field(default_factory=dict)
+    rooms: dict[str, Room] = field(default_factory=dict)
 
-    def packer(self, gateway: str) -> Packer:
-        return self.packers.setdefault(gateway, Packer())
+    def room(self, gateway: str) -> Room:
+        return self.rooms.setdefault(gateway, Room())
 
     def forget_others(self, inventory: Inventory) -> None:
         """Forget what does not exist any more."""
-        for gone in [gateway for gateway in self.packers if gateway not in inventory.gateways]:
-            del self.packers[gone]
+        for gone in [gateway for gateway in self.rooms if gateway not in inventory.gateways]:
+            del self.rooms[gone]
         self.providers.forget_others(inventory.providers)
         self.policies.forget_others(inventory.policies)
 
@@ -107,7 +107,7 @@ def compile_inventory(
     losers = settle_conflicts(by_age)
     served = [each.served for each in by_age if each.served is not None and each.verdict.ref.id not in losers]
     loads = _loads(inventory, results, providers, served)
-    left_out = {gateway: load.without_room(memory.packer(gateway)) for gateway, load in loads.items()}
+    left_out = {gateway: load.without_room(memory.room(gateway)) for gateway, load in loads.items()}
     users = Users.of(each for each in served if each.fragment.key not in left_out[each.gateway])
     callers = _callers(gateways, scope)
     shown = {key: find_certificates(each.document, inventory, operator_account) for key, each in gateways.items()}
@@ -137,9 +137,9 @@ class _Load:
     providers: list[Fragment] = field(default_factory=list)
     policies: list[Fragment] = field(default_factory=list)
 
-    def without_room(self, packer: Packer) -> frozenset[str]:
-        """Return the keys of the newest fragments that do not fit; policies stay out before providers."""
-        return leave_out([self.gateway], [*self.providers, *self.policies], packer)
+    def without_room(self, room: Room) -> frozenset[str]:
+        """Return the keys of the fragments that do not fit; of a namespace policies stay out before providers."""
+        return room.leave_out([self.gateway], [*self.providers, *self.policies])
 
     def packed(self, left_out: frozenset[str]) -> tuple[Fragment, ...]:
         fragments = [self.gateway, *self.providers, *self.policies]

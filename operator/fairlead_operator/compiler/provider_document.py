@@ -40,6 +40,9 @@ _AWS_SUFFIXES = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu"}
 
 PROBED_BY_DEFAULT = frozenset({ProviderType.OPENAI, ProviderType.OPENAI_COMPATIBLE})
 
+MAX_COST_PER_DAY = "0.10"
+"""Design, section 9: of probes in the mode Chat, where their owner names no other bound."""
+
 
 def provider_document(
     provider_id: str,
@@ -187,7 +190,12 @@ def _passive(spec: HealthSpec) -> PassiveHealth:
 def _active(spec: ModelProviderSpec) -> ActiveHealth:
     given = spec.health.active
     default = ProbeMode.LIST_MODELS if spec.type in PROBED_BY_DEFAULT else ProbeMode.NONE
-    return ActiveHealth(mode=given.mode or default, interval_seconds=duration_seconds(given.interval))
+    mode = given.mode or default
+    return ActiveHealth(
+        mode=mode,
+        interval_seconds=duration_seconds(given.interval),
+        max_cost_nano=read_amount(given.max_cost_per_day or MAX_COST_PER_DAY) if mode is ProbeMode.CHAT else 0,
+    )
 
 
 def _simulation(spec: ModelProviderSpec) -> Simulation | None:

@@ -1,4 +1,4 @@
-"""What a snapshot can hold: where everything does not fit, the newest objects stay out."""
+"""What a snapshot can hold: where everything does not fit, the newest objects of those who take most stay out."""
 
 import gzip
 from collections.abc import Sequence
@@ -8,24 +8,44 @@ from fairlead_proxy.contract.snapshot import HEADER_BYTES, SHARD_BYTES, SHARDS_P
 _CERTAIN_BYTES = SHARD_BYTES * SHARDS_PER_SET // 2
 """So much, uncompressed, always fits: two shards that follow each other hold more than one shard together."""
 
+SHARES = tuple(SHARD_BYTES * 100 * 4**step // 5**step for step in range(40))
+"""What one namespace may take where not everything fits, uncompressed, the most first.
 
-def leave_out(fixed: Sequence[Fragment], by_age: Sequence[Fragment], packer: Packer) -> frozenset[str]:
-    """Return the keys of the fragments for which there is no room: those too large by themselves, then the newest.
+Fixed steps, and not the last byte that fits: an edit seldom moves the bound, so the same objects stay out as before,
+and what was packed for a step can be used again.
+"""
 
-    `fixed` always stays; the newest stand at the end of `by_age`. `packer` only saves work.
-    """
-    oversized = frozenset(fragment.key for fragment in by_age if _is_oversized(fragment))
-    rest = [fragment for fragment in by_age if fragment.key not in oversized]
-    if fits([*fixed, *rest], packer):
-        return oversized
-    kept, too_many = 0, len(rest)
-    while too_many - kept > 1:
-        middle = (kept + too_many) // 2
-        if fits([*fixed, *rest[:middle]], packer):
-            kept = middle
-        else:
-            too_many = middle
-    return oversized | {fragment.key for fragment in rest[kept:]}
+
+class Room:
+    """The room of one gateway's snapshot; what it remembers of the last time only saves work."""
+
+    def __init__(self) -> None:
+        self._packers: dict[int, Packer] = {}
+
+    def leave_out(self, fixed: Sequence[Fragment], by_age: Sequence[Fragment]) -> frozenset[str]:
+        """Return the keys of the fragments for which there is no room: those too large by themselves, then the newest
+        of the namespaces that take more than their share.
+
+        The share is the largest of SHARES with which the rest fits, and the same for all: who takes less loses nothing
+        to who takes more, however old the objects of either are. `fixed` always stays; the newest stand at the end of
+        `by_age`.
+        """
+        before, self._packers = self._packers, {}
+        oversized = frozenset(fragment.key for fragment in by_age if _is_oversized(fragment))
+        rest = [fragment for fragment in by_age if fragment.key not in oversized]
+
+        def has_room(step: int) -> bool:
+            self._packers[step] = before.get(step, Packer())
+            return fits([*fixed, *_within(rest, SHARES[step])], self._packers[step])
+
+        low, high = 0, len(SHARES) - 1
+        if has_room(low):
+            high = low
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if has_room(middle) else (middle, high)
+        kept = frozenset(fragment.key for fragment in _within(rest, SHARES[high]))
+        return oversized | {fragment.key for fragment in rest if fragment.key not in kept}
 
 
 def fits(fragments: Sequence[Fragment], packer: Packer) -> bool:
@@ -33,6 +53,19 @@ def fits(fragments: Sequence[Fragment], packer: Packer) -> bool:
     if sum(len(fragment.body) + HEADER_BYTES for fragment in fragments) <= _CERTAIN_BYTES:
         return True
     return len(packer.pack(fragments)) <= SHARDS_PER_SET
+
+
+def _within(by_age: Sequence[Fragment], share: int) -> list[Fragment]:
+    """Return the oldest fragments of each namespace, as many as its share holds."""
+    taken: dict[str, int] = {}
+    kept: list[Fragment] = []
+    for fragment in by_age:
+        namespace = fragment.header.id.partition("/")[0]
+        total = taken.get(namespace, 0) + len(fragment.body) + HEADER_BYTES
+        taken[namespace] = total
+        if total <= share:
+            kept.append(fragment)
+    return kept
 
 
 def _is_oversized(fragment: Fragment) -> bool:

@@ -1,4 +1,4 @@
-"""What each proxy of a fleet does for the others: whom it probes, and which cooldowns it learns from them."""
+"""What each proxy of a fleet does for the others: whom it probes, and which cooldowns and costs it learns from them."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +8,7 @@ import msgspec
 from fairlead_operator.heard import HeardProxy
 from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.names import EJECTING_CLASSES, BreakerState, ProbeMode
+from fairlead_proxy.contract.probe_cost import merge_costs
 from fairlead_proxy.contract.report import Cooldown, Duties, Observation
 
 TTL_SECONDS = 30.0
@@ -25,6 +26,7 @@ def duties_of(providers: Iterable[Provider], proxies: Sequence[HeardProxy]) -> M
     ailing = _ailing_credentials(heard)
     shared = _shared_cooldowns(heard)
     lifted = _lifted_cooldowns(heard)
+    probe_costs = merge_costs(proxy.report.probe_costs for proxy in proxies if proxy.report)
     clocks = {proxy.name: proxy.ahead_seconds for proxy in heard}
     return {
         name: Duties(
@@ -33,6 +35,7 @@ def duties_of(providers: Iterable[Provider], proxies: Sequence[HeardProxy]) -> M
             cooldowns=tuple(_told_to(ahead, cooldown) for origin, cooldown in (*shared, *lifted) if origin != name),
             replicas=len(ready),
             ttl_seconds=TTL_SECONDS,
+            probe_costs=probe_costs,
         )
         for name, ahead in clocks.items()
     }

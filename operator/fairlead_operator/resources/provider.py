@@ -14,7 +14,7 @@ from fairlead_operator.resources.meta import (
     ObjectReference,
     Resource,
 )
-from fairlead_operator.resources.price import PriceSpec
+from fairlead_operator.resources.price import Amount, PriceSpec
 from fairlead_proxy.contract.names import FailureClass, MaintenanceState, Operation, ProbeMode, ProviderType
 
 MODEL_NAME_PATTERN = r"^[A-Za-z0-9._:@-]+$"
@@ -217,13 +217,30 @@ class ActiveHealthSpec(Resource):
     mode: Annotated[
         ProbeMode | None,
         Field(
-            description="None, or ListModels: a GET of the model list. Omitted: ListModels for OpenAI and "
-            "OpenAICompatible, else None."
+            description="None; ListModels: a GET of the model list, which at best lets one call try a provider that "
+            "failed; or Chat: a real call for one token, which costs, and whose answer puts the provider back into "
+            "service. It asks the model and mode that fail, else, while no calls are answered, the cheapest model; and "
+            "only at a known price. It is booked in the ledger to the provider's namespace, with the "
+            "caller fairlead:probe. Where Chat may not be sent, as for want of a price or of money, ListModels is, but "
+            "for VertexAI and Bedrock, which have no such list. Omitted: ListModels for OpenAI and OpenAICompatible, "
+            "else None."
         ),
     ] = None
     interval: Annotated[
-        Duration, within("1s", "24h"), Field(description="Time between probes of a provider that is well.")
+        Duration,
+        within("1s", "24h"),
+        Field(description="Time between probes of a provider that is well; while it is not, 5 s at most."),
     ] = "30s"
+    max_cost_per_day: Annotated[
+        Amount | None,
+        Field(
+            description="Only for the mode Chat: what its probes may cost on one day, in UTC, at each gateway that "
+            "holds the provider, in the currency of the models' prices; where they have several, in each. No probe "
+            "begins that is known to cost more than what may be left of it. When another proxy takes over the "
+            "probing, what the one before spent in its last seconds may come on top; when all proxies of a gateway "
+            'are replaced at once, the day begins anew. Omitted: "0.10".'
+        ),
+    ] = None
 
 
 class HealthSpec(Resource):

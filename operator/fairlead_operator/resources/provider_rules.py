@@ -7,6 +7,7 @@ from fairlead_operator.resources.checks import repeated
 from fairlead_operator.resources.meta import duration_seconds
 from fairlead_operator.resources.price import PerMillionTokens
 from fairlead_operator.resources.provider import (
+    ActiveHealthSpec,
     Endpoint,
     ModelProviderSpec,
     OutageSpec,
@@ -57,10 +58,17 @@ PROVIDER_RULES: tuple[Rule[Any], ...] = (
     Rule(
         ModelProviderSpec,
         "health.active.mode",
-        "Bedrock and VertexAI have no list of models to ask for at the address of calls; write None or remove it",
+        "Bedrock and VertexAI have no list of models to ask for at the address of calls; write None or Chat",
         lambda spec: spec.type in _KEYED and spec.health.active.mode == ProbeMode.LIST_MODELS,
         "!(self.type in ['Bedrock', 'VertexAI']) || !has(self.health) || !has(self.health.active) || "
         "!has(self.health.active.mode) || self.health.active.mode != 'ListModels'",
+    ),
+    Rule(
+        ActiveHealthSpec,
+        "maxCostPerDay",
+        "only probes of the mode Chat cost anything; remove it or set mode to Chat",
+        lambda spec: spec.max_cost_per_day is not None and spec.mode != ProbeMode.CHAT,
+        "!has(self.maxCostPerDay) || (has(self.mode) && self.mode == 'Chat')",
     ),
     Rule(
         ModelProviderSpec,

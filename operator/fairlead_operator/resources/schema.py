@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -203,7 +204,7 @@ def _object_schema(kind: Kind, facts: KindFacts) -> Schema:
         "properties": {
             "apiVersion": {"type": "string", "description": f"{GROUP}/{VERSION}."},
             "kind": {"type": "string", "description": f"{kind.value}."},
-            "metadata": {"type": "object", "properties": {"name": _NAME_SCHEMA}},
+            "metadata": {"type": "object", "properties": {"name": dict(_NAME_SCHEMA)}},
             "spec": {**_structural(resolved_schema(facts.spec)), "description": "What is wanted."},
             "status": {**_structural(resolved_schema(facts.status)), "description": "What was observed."},
         },
@@ -220,7 +221,8 @@ def _structural(node: Schema, *, within_list: bool = False) -> Schema:
     Defaults of single values stay, but not within lists: there they would be written into users' lists, and a
     GitOps tool, which compares a list as a whole, would see a difference for ever. The operator knows them anyway.
     """
-    kept = {key: value for key, value in node.items() if key in _KEPT}
+    # Copied: what comes out is the caller's to change, and the resolved schema is kept for the next one.
+    kept = {key: deepcopy(value) for key, value in node.items() if key in _KEPT}
     default = node.get("default")
     plain = isinstance(default, str | int)
     if plain and not within_list:

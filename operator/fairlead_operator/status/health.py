@@ -11,7 +11,7 @@ from fairlead_operator.heard import HeardProxy
 from fairlead_operator.status.observers import Cell, Cells, Sightings, sightings_of
 from fairlead_operator.status.proxies import FRESH_SECONDS, heard_within
 from fairlead_operator.verdict import Reason, Truth
-from fairlead_proxy.contract.names import HealthReason
+from fairlead_proxy.contract.names import HealthReason, ProbeLimit
 from fairlead_proxy.contract.report import ALL_MODELS
 
 REASON_ORDER = tuple(HealthReason)
@@ -59,12 +59,14 @@ class ProviderHealth:
 class FleetHealth:
     """All that the fleets saw. `stale`: providers of which only reports that are too old say something.
 
-    `silent`: no proxy has reported in the last 10 s.
+    `silent`: no proxy has reported in the last 10 s. `limits`: the providers that are not asked by real calls though
+    their owner wants it, and why.
     """
 
     providers: Mapping[str, ProviderHealth] = field(default_factory=dict)
     stale: frozenset[str] = frozenset()
     silent: bool = True
+    limits: Mapping[str, ProbeLimit] = field(default_factory=dict)
 
     def of(self, provider: str) -> ProviderHealth:
         """Return the health of a provider; Unknown where nothing is observed."""
@@ -86,7 +88,13 @@ def merge_reports(proxies: Sequence[HeardProxy], now: float, *, fresh_seconds: f
     fresh = [proxy for proxy in proxies if heard_within(proxy, fresh_seconds, now)]
     providers = {provider: _judge(sightings, now) for provider, sightings in sightings_of(fresh, now).items()}
     stale = frozenset(provider for proxy in proxies if proxy not in fresh for provider in _mentioned(proxy))
-    return FleetHealth(providers, stale, silent=not fresh)
+    limits = {
+        provider: limit
+        for proxy in fresh
+        if proxy.report
+        for provider, limit in sorted(proxy.report.probe_limits.items())
+    }
+    return FleetHealth(providers, stale, silent=not fresh, limits=limits)
 
 
 def _mentioned(proxy: HeardProxy) -> Iterable[str]:

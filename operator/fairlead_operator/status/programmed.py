@@ -64,9 +64,8 @@ def _without_proxies(verdict: Verdict) -> Ruling | None:
         return Ruling(Truth.FALSE, Reason.WITHDRAWN, f"nothing of it is served; {blamed} says why")
     if verdict.too_large:
         gateways = ", ".join(verdict.too_large)
-        return Ruling(
-            Truth.FALSE, Reason.TOO_LARGE, f"no room in the snapshot of {gateways}: remove objects, or use two gateways"
-        )
+        remedy = "make it smaller, remove other objects of this namespace, or use two gateways"
+        return Ruling(Truth.FALSE, Reason.TOO_LARGE, f"no room in the snapshot of {gateways}: {remedy}")
     if not verdict.fragments:
         return Ruling(Truth.UNKNOWN, Reason.NO_GATEWAY, "no gateway holds this object")
     return None

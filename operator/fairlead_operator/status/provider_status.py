@@ -1,6 +1,7 @@
 """The status of a ModelProvider: what was compiled, what the proxies acknowledged, and how they see it serve."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fairlead_operator.status.conditions import (
@@ -19,6 +20,7 @@ from fairlead_operator.status.facts import Facts
 from fairlead_operator.status.figures import steady_rate, steady_seconds
 from fairlead_operator.status.health import HealthState, PartHealth, ProviderHealth
 from fairlead_operator.verdict import Reason, Truth, Verdict
+from fairlead_proxy.contract.names import ProbeLimit
 
 PARTS_SHOWN = 20
 
@@ -36,7 +38,8 @@ def provider_status(
     if health.truth is Truth.UNKNOWN and facts.settling() and "health" in previous:
         healthy, shown = _healthy_before(previous), previous["health"]
     else:
-        healthy, shown = _healthy(health, facts, previous), _health(verdict, health, facts, previous)
+        healthy = _with_limit(_healthy(health, facts, previous), facts.health.limits.get(verdict.ref.id))
+        shown = _health(verdict, health, facts, previous)
     conditions = [readiness(configured), *configured, healthy]
     drained = rule_drained(verdict, facts.fleets)
     if drained is not None:
@@ -57,7 +60,7 @@ def provider_status(
 def provider_evidence(verdict: Verdict, facts: Facts) -> Hashable:
     """Return all of the facts that a provider's status is made of, but Programmed and what was used."""
     seen = facts.health_of(verdict.ref.id), facts.health.silent, facts.settling(), _ready_proxies(verdict, facts)
-    return *seen, rule_drained(verdict, facts.fleets)
+    return *seen, facts.health.limits.get(verdict.ref.id), rule_drained(verdict, facts.fleets)
 
 
 def _healthy_before(previous: Status) -> Condition:
@@ -79,6 +82,19 @@ UNKNOWN_MESSAGES = {
     Reason.STALE: "no proxy has reported in the last 10 s",
     Reason.NO_TRAFFIC: "no call was answered in the last 60 s, and no probe shows that one would be",
 }
+
+
+LIMIT_MESSAGES = {
+    ProbeLimit.BUDGET_SPENT: "Chat probes rest until 00:00 UTC: spec.health.active.maxCostPerDay is spent",
+    ProbeLimit.PRICE_UNKNOWN: "Chat probes rest: what they would ask has no known price; set spec.models[].price",
+}
+
+
+def _with_limit(healthy: Condition, limit: ProbeLimit | None) -> Condition:
+    if limit is None:
+        return healthy
+    message = "; ".join(part for part in (healthy.message, LIMIT_MESSAGES[limit]) if part)
+    return replace(healthy, message=message)
 
 
 def _was_observed(previous: Status) -> bool:

@@ -29,10 +29,14 @@ class _Basis:
 
 
 class Told:
-    """The objects whose status says what there is to say, each with what it was made of; kept from pass to pass."""
+    """The objects whose status says what there is to say, each with what it was made of; kept from pass to pass.
+
+    A status that waits to be written is kept as well: thousands may wait, and only a few are written in a pass.
+    """
 
     def __init__(self) -> None:
         self._told: dict[ObjectRef, _Basis] = {}
+        self._waiting: dict[ObjectRef, tuple[_Basis, Status]] = {}
         self._usage = DaysUsage()
 
     def changed(
@@ -44,6 +48,7 @@ class Told:
         """
         wanted: list[tuple[Found[Any], Mapping[str, Any]]] = []
         before, self._told = self._told, {}
+        waiting, self._waiting = self._waiting, {}
         early = False
         for ref, verdict in verdicts.items():
             found = inventory.find(ref)
@@ -55,13 +60,22 @@ class Told:
             if basis is not None and before.get(ref) == basis:
                 self._told[ref] = basis
                 continue
+            known = waiting.get(ref)
+            if basis is not None and known is not None and known[0] == basis:
+                self._waiting[ref] = known
+                wanted.append((found, known[1]))
+                continue
             status = status_of(verdict, facts, previous, usage)
             if status is None:
                 early = True
                 continue
             wanted.append((found, status))
-            if basis is not None and change_between(previous, status) is Change.NONE:
+            if basis is None:
+                continue
+            if change_between(previous, status) is Change.NONE:
                 self._told[ref] = basis
+            else:
+                self._waiting[ref] = basis, status
         return wanted, early
 
     def _used(self, verdict: Verdict, previous: Status, facts: Facts) -> Status | None:

@@ -1,6 +1,7 @@
-"""Which statuses to write now: transitions at once, edited objects first, figures seldom, and nothing twice."""
+"""Which statuses to write now: namespace by namespace in turn, edited objects first, figures seldom, nothing twice."""
 
-from collections import deque
+import heapq
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -13,6 +14,8 @@ from fairlead_operator.status.conditions import Status, conditions_of
 from fairlead_operator.status.happenings import happenings
 
 WRITES_PER_SECOND = 20
+WRITES_PER_NAMESPACE = 15
+"""What one namespace may take of them: whoever floods leaves room in every second for those who do not."""
 FIGURES_EVERY_SECONDS = 30.0
 PROGRESS_EVERY_SECONDS = 1.0
 OUTDATED_FOR_SECONDS = 30.0
@@ -67,12 +70,31 @@ class _Entry:
     waiting_since: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A status that may be written now; the lowest rank of a namespace goes first."""
+
+    change: Change
+    since: float
+    found: Found[Any]
+    before: Status
+    status: Mapping[str, Any]
+
+    @property
+    def rank(self) -> tuple[Change, float, ObjectRef]:
+        return self.change, self.since, self.found.ref
+
+    def write(self) -> StatusWrite:
+        news = happenings(self.before, self.status)
+        return StatusWrite(self.found.ref, self.found.resource_version, self.status, self.found.uid, news)
+
+
 class StatusLedger:
-    """Remembers what was written, kept from pass to pass. At most 20 writes go out in any second."""
+    """Remembers what was written, kept from pass to pass. At most 20 writes go out in any second, 15 to a namespace."""
 
     def __init__(self) -> None:
         self._entries: dict[ObjectRef, _Entry] = {}
-        self._recent: deque[float] = deque(maxlen=WRITES_PER_SECOND)
+        self._recent: deque[tuple[float, str]] = deque(maxlen=WRITES_PER_SECOND)
         self._next_due: float | None = None
 
     def status_now(self, found: Found[Any]) -> Status:
@@ -85,7 +107,7 @@ class StatusLedger:
     def choose(self, wanted: Iterable[tuple[Found[Any], Mapping[str, Any]]], now: float) -> list[StatusWrite]:
         """Return what to write now, in this order; what is left waits. Tell `done`, `outdated` or `failed` of each."""
         self._next_due = None
-        ready: list[tuple[Change, float, ObjectRef, StatusWrite]] = []
+        ready: dict[str, list[_Ready]] = {}
         for found, status in wanted:
             entry = self._entry(found)
             before = self.status_now(found)
@@ -97,16 +119,28 @@ class StatusLedger:
                 entry.waiting_since = now
             due = max(entry.written_at + PAUSES[change], self._held_until(entry, found))
             if due <= now:
-                news = happenings(before, status)
-                write = StatusWrite(found.ref, found.resource_version, status, found.uid, news)
-                ready.append((change, entry.waiting_since, found.ref, write))
+                one = _Ready(change, entry.waiting_since, found, before, status)
+                ready.setdefault(found.ref.namespace, []).append(one)
             else:
                 self._postpone(due)
-        ready.sort(key=lambda one: one[:3])
-        room = self._room(now)
-        if len(ready) > room:
-            self._postpone(self._recent[0] + 1.0 if self._recent else now)
-        return [write for _, _, _, write in ready[:room]]
+        chosen = self._by_turns(ready, now)
+        if len(chosen) < sum(len(ones) for ones in ready.values()):
+            self._postpone(self._recent[0][0] + 1.0 if self._recent else now)
+        return [one.write() for one in chosen]
+
+    def _by_turns(self, ready: Mapping[str, list[_Ready]], now: float) -> list[_Ready]:
+        """Return what there is room for: the first of each namespace, then the second of each, and so on."""
+        while self._recent and now - self._recent[0][0] >= 1.0:
+            self._recent.popleft()
+        taken = Counter(namespace for _, namespace in self._recent)
+        turns: list[tuple[int, tuple[Change, float, ObjectRef], _Ready]] = []
+        for namespace, ones in ready.items():
+            room = WRITES_PER_NAMESPACE - taken[namespace]
+            first = heapq.nsmallest(room, ones, key=lambda one: one.rank)
+            # What a namespace has had in this second counts: whoever has had nothing goes first.
+            turns += [(taken[namespace] + turn, one.rank, one) for turn, one in enumerate(first)]
+        turns.sort(key=lambda turn: turn[:2])
+        return [one for _, _, one in turns[: WRITES_PER_SECOND - len(self._recent)]]
 
     def done(self, write: StatusWrite, now: float) -> None:
         """Note that the status stands there now."""
@@ -114,13 +148,13 @@ class StatusLedger:
         entry.written_on, entry.written, entry.written_at = write.resource_version, write.status, now
         entry.waiting_since = None
         entry.failures = 0
-        self._recent.append(now)
+        self._recent.append((now, write.ref.namespace))
 
     def outdated(self, write: StatusWrite, now: float) -> None:
         """Note that the object had changed or gone: nothing is written until its event comes."""
         entry = self._entries[write.ref]
         entry.held_on, entry.held_until = write.resource_version, now + OUTDATED_FOR_SECONDS
-        self._recent.append(now)
+        self._recent.append((now, write.ref.namespace))
 
     def failed(self, write: StatusWrite, now: float) -> None:
         """Note that it could not be written: tried again later, ever later, or when the object changes."""
@@ -128,7 +162,7 @@ class StatusLedger:
         pause = FAILED_FOR_SECONDS[min(entry.failures, len(FAILED_FOR_SECONDS) - 1)]
         entry.held_on, entry.held_until = write.resource_version, now + pause
         entry.failures += 1
-        self._recent.append(now)
+        self._recent.append((now, write.ref.namespace))
 
     def next_due(self) -> float | None:
         """Return when something that waits may be written, in Unix seconds, as `choose` last saw it; None: nothing."""
@@ -148,11 +182,6 @@ class StatusLedger:
 
     def _held_until(self, entry: _Entry, found: Found[Any]) -> float:
         return entry.held_until if entry.held_on == found.resource_version else float("-inf")
-
-    def _room(self, now: float) -> int:
-        while self._recent and now - self._recent[0] >= 1.0:
-            self._recent.popleft()
-        return WRITES_PER_SECOND - len(self._recent)
 
     def _postpone(self, due: float) -> None:
         self._next_due = due if self._next_due is None else min(self._next_due, due)

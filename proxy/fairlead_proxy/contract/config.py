@@ -65,8 +65,13 @@ class PassiveHealth(Struct, frozen=True, kw_only=True):
 
 
 class ActiveHealth(Struct, frozen=True, kw_only=True):
+    """How a provider is probed. `max_cost_nano`: what probes in the mode Chat may cost a fleet on one day, in UTC; in
+    nano-units of each currency that its models are priced in.
+    """
+
     mode: ProbeMode = ProbeMode.NONE
     interval_seconds: float = 30.0
+    max_cost_nano: int = 0
 
 
 class Outage(Struct, frozen=True, kw_only=True):

@@ -107,8 +107,22 @@ class WhenGone(Name):
 
 
 class ProbeMode(Name):
+    """What the elected proxy asks a provider: nothing, for its models, or for an answer of one token, which costs."""
+
     NONE = "None"
     LIST_MODELS = "ListModels"
+    CHAT = "Chat"
+
+
+class ProbeLimit(Name):
+    """Why a provider in the mode Chat is asked for less than that."""
+
+    PRICE_UNKNOWN = "PriceUnknown"
+    BUDGET_SPENT = "BudgetSpent"
+
+
+WITHOUT_MODEL_LIST = frozenset({ProviderType.BEDROCK, ProviderType.VERTEX_AI})
+"""Types that have no list of models to ask for at the address of calls."""
 
 
 class Mode(Name):

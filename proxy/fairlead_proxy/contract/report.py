@@ -5,7 +5,8 @@ All instants are Unix seconds on the clock of the proxy; `ProxyReport.now` lets 
 
 from msgspec import Struct
 
-from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode
+from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, ProbeLimit
+from fairlead_proxy.contract.probe_cost import NOTHING_PROBED, ProbeCosts
 from fairlead_proxy.contract.usage_of_day import UsageOfDay
 
 ALL_MODELS = ""
@@ -32,6 +33,7 @@ class Duties(Struct, frozen=True, kw_only=True):
 
     `probe` holds ids of the providers that this proxy, and no other, probes; `ailing` those of their credentials, as
     `provider/credential`, that some proxy keeps from being asked until a probe is answered or a cooldown ends.
+    `probe_costs`: what probes have cost the whole fleet today, so that whoever probes next goes on from there.
     """
 
     probe: tuple[str, ...] = ()
@@ -39,6 +41,7 @@ class Duties(Struct, frozen=True, kw_only=True):
     cooldowns: tuple[Cooldown, ...] = ()
     replicas: int = 1
     ttl_seconds: float = 30.0
+    probe_costs: ProbeCosts = NOTHING_PROBED
 
 
 class ReportRequest(Struct, frozen=True, kw_only=True):
@@ -102,8 +105,9 @@ class Refusal(Struct, frozen=True, kw_only=True):
 class ProxyReport(Struct, frozen=True, kw_only=True):
     """Everything that one proxy tells. `sequence` grows with each change; `revision` and `keys` are those in force.
 
-    `started_at` tells lives of a process of the same name apart. What is no news: `usage`, what this life used today,
-    and `under_way`, how many attempts run at each provider that is draining, where there are any.
+    `started_at` tells lives of a process of the same name apart. What is no news: `usage`, what this life used today;
+    `under_way`, how many attempts run at each provider that is draining, where there are any; `probe_costs`, all that
+    it knows of today's; and `probe_limits`, by the ids of providers that it probes for less than they ask for.
     """
 
     proxy: str
@@ -121,3 +125,5 @@ class ProxyReport(Struct, frozen=True, kw_only=True):
     started_at: float = 0.0
     usage: UsageOfDay | None = None
     under_way: dict[str, int] = {}
+    probe_costs: ProbeCosts = NOTHING_PROBED
+    probe_limits: dict[str, ProbeLimit] = {}

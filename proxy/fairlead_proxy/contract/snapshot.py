@@ -12,19 +12,21 @@ import msgspec
 from fairlead_proxy.contract.config import Gateway, Policy, Provider
 from fairlead_proxy.contract.format_1 import read_provider_of_format_1
 from fairlead_proxy.contract.linked import GatewayConfig, Linking
-from fairlead_proxy.contract.names import MaintenanceState
+from fairlead_proxy.contract.names import MaintenanceState, ProbeMode
 
-FORMAT = 3
+FORMAT = 4
 """The format that this code writes, and the newest that it reads. It reads all of those before.
 
 2: prices are whole numbers, and have tiers. 3: a provider may be in maintenance; whoever does not know that would go on
-calling it. A snapshot that holds neither is also one of format 1.
+calling it. 4: a provider may be probed by real calls; whoever does not know that could not read it. A snapshot that
+holds none of these is also one of format 1.
 """
 
 _FIRST_FORMAT = 1
 _IN_MAINTENANCE = tuple(
     f'"maintenance":"{state}"'.encode() for state in (MaintenanceState.CORDONED, MaintenanceState.DRAINING)
 )
+_PROBED_BY_CHAT = f'"mode":"{ProbeMode.CHAT}"'.encode()
 _PRICE, _RATES = b'"price":{', b'"rates":'
 """What a body has if, and only if, it has a price, and one of format 2: in a text no quotation mark stands bare."""
 
@@ -242,6 +244,8 @@ def assemble(revision: str, documents: Iterable[Document], previous: GatewayConf
 
 
 def _least_reader_of(body: bytes) -> int:
+    if _PROBED_BY_CHAT in body:
+        return 4
     if any(mark in body for mark in _IN_MAINTENANCE):
         return 3
     return 2 if _RATES in body else _FIRST_FORMAT

@@ -128,8 +128,13 @@ def _refusal_of(facts: CallFacts, considered: Sequence[Considered]) -> Refusal:
             f"no target of the model {facts.model!r} offers what this request needs: {'; '.join(sorted(lacking))}",
         )
     soonest = min((skip.until for skip in skips if skip.until is not None), default=None)
-    told = "; ".join(f"{entry.target} {entry.skip}" for entry in considered if entry.skip is not None)
+    told = "; ".join(f"{entry.target} {_told(entry.skip)}" for entry in considered if entry.skip is not None)
     return Refusal(RefusalKind.NO_TARGET, f"no target of the model {facts.model!r} can serve now: {told}", soonest)
+
+
+def _told(skip: Skip) -> str:
+    """Return why, as the caller may know it: that a provider exists which it may not use is none of its business."""
+    return str(SkipReason.PROVIDER_MISSING if skip.reason is SkipReason.NOT_PERMITTED else skip)
 
 
 def _refused(kind: RefusalKind, message: str) -> Plan:

@@ -108,6 +108,16 @@ class Breakers:
         breaker = self._cells.get(cell)
         return breaker is None or breaker.acquire(now)
 
+    def acquire_for_probe(self, cell: Cell, now: float) -> bool:
+        """Let a probe through that is a real call, or not; see `CellBreaker.acquire_early`. It must end in one `after`.
+
+        None begins at a provider that is in maintenance.
+        """
+        if cell.provider in self._closed:
+            return False
+        breaker = self._cells.get(cell)
+        return breaker is None or breaker.acquire_early(now)
+
     def begin(self, waiting: Waiting) -> float | None:
         """Note an attempt that waits for its first byte; return after how many seconds it is overdue, None: never.
 

@@ -90,6 +90,18 @@ class CellBreaker:
             self._trial_began = now
         return True
 
+    def acquire_early(self, now: float) -> bool:
+        """Let a probe through that is a real call, or not; it takes the one place, which its end gives back.
+
+        It need not wait for the end of a cooldown, but for a time that the provider named.
+        """
+        if self.opened_at is None:
+            return True
+        if self._trial_began is not None or now < self._held_until:
+            return False
+        self._trial_began = now
+        return True
+
     def commit(self, began: float, now: float) -> None:
         """A call that began then has brought real content: half open, that closes, but the next failure reopens."""
         if self._is_trial(began) and not self.held(now):

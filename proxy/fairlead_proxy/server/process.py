@@ -51,6 +51,7 @@ from fairlead_proxy.telemetry.journal import Journal, Reader
 from fairlead_proxy.telemetry.metrics import Metrics
 from fairlead_proxy.telemetry.spool import NoSpool, Spool, open_spool
 from fairlead_proxy.telemetry.spool_figures import SpoolFigures
+from fairlead_proxy.upstream.probe_budget import ProbeBudget
 from fairlead_proxy.upstream.prober import Prober
 from fairlead_proxy.upstream.signing.signers import Signers
 from fairlead_proxy.upstream.transports import Transports
@@ -133,15 +134,19 @@ class Proxy:
             booking=booking,
         )
         self._gateway = Gateway(gear)
+        self._probe_budget = ProbeBudget(f"{settings.name}-{int(self._clock() * 1000)}")
         self._prober = Prober(
             transports=self._transports,
             signers=self._signers,
+            books=gear,
+            budget=self._probe_budget,
             config=self._config_and_keys,
             duties=lambda: self._duties.probes(time.monotonic()),
             ailing=lambda: self._duties.ailing(time.monotonic()),
             observations=self._health.observations,
             probed=self._probed,
             clock=self._clock,
+            steady=time.monotonic,
             rng=rng,
         )
         self._tenant = Tenant(
@@ -163,6 +168,8 @@ class Proxy:
             self._clock,
             self._day.usage,
             gear.under_way,
+            self._probe_budget.known,
+            lambda: self._prober.limits,
         )
         self._admin = Admin(self._source, self._serving, reporter, self._news, decisions, registry, self._take_duties)
         self._listeners: list[Listener] = []
@@ -293,6 +300,7 @@ class Proxy:
     def _take_duties(self, duties: Duties) -> None:
         self._duties.give(duties, time.monotonic())
         self._breakers.apply_cooldowns(duties.cooldowns, self._clock())
+        self._probe_budget.learn(duties.probe_costs, self._clock())
 
     def _probed(self, result: ProbeResult) -> None:
         self._health.probe_recorded(result)

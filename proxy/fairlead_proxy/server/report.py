@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from fairlead_proxy.config_source import ConfigSource
+from fairlead_proxy.contract.names import ProbeLimit
+from fairlead_proxy.contract.probe_cost import NOTHING_PROBED, ProbeCosts
 from fairlead_proxy.contract.report import Observation, ProbeResult, ProxyReport
 from fairlead_proxy.contract.usage_of_day import UsageOfDay
 from fairlead_proxy.server.serving import Serving
@@ -47,7 +49,8 @@ class News:
 
 class Reporter:
     """Builds reports. `usage` returns what this process used today, `under_way` how many attempts run at providers that
-    are draining; both are asked for with each report, and are no news.
+    are draining, `probe_costs` what probes that are real calls cost today, `probe_limits` which are not made. All are
+    asked for with each report, and are no news.
     """
 
     def __init__(
@@ -60,8 +63,11 @@ class Reporter:
         clock: Callable[[], float],
         usage: Callable[[float], UsageOfDay],
         under_way: Callable[[], dict[str, int]],
+        probe_costs: Callable[[float], ProbeCosts] = lambda now: NOTHING_PROBED,
+        probe_limits: Callable[[], dict[str, ProbeLimit]] = dict,
     ) -> None:
         self._started_at = clock()
+        self._probe_costs, self._probe_limits = probe_costs, probe_limits
         self._usage, self._under_way = usage, under_way
         self._name = name
         self._source = source
@@ -91,4 +97,6 @@ class Reporter:
             started_at=self._started_at,
             usage=self._usage(now),
             under_way=self._under_way(),
+            probe_costs=self._probe_costs(now),
+            probe_limits=self._probe_limits(),
         )

@@ -56,6 +56,7 @@ class DayOfUse:
             if spent != known:
                 grown, policy, provider = spent.since(known), series[_POLICY], series[_PROVIDER]
                 providers[provider] = providers.get(provider, NOTHING).plus(grown)
-                policies[policy] = policies.get(policy, NOTHING).plus(grown)
+                if policy:  # a probe has none
+                    policies[policy] = policies.get(policy, NOTHING).plus(grown)
         self._seen = seen
         return UsageOfDay(day=before.day, providers=providers, policies=policies)

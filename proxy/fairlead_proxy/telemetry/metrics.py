@@ -64,7 +64,8 @@ class Metrics:
         self._tallies = []
         self._namespaces = frozenset(policy.namespace for policy in config.policies.values())
         self._routes = frozenset(config.offers)
-        known = self._namespaces.union(config.providers, config.policies, ("", OTHER))
+        owners = (provider.namespace for provider in config.providers.values())  # who their probes are booked to
+        known = self._namespaces.union(config.providers, config.policies, owners, ("", OTHER))
         for group in (self._requests, self._attempts, self._used, self._durations, self._ttfts):
             group.keep(known)
 
@@ -99,6 +100,10 @@ class Metrics:
 
     def attempt_failed(self, record: CallRecord, outcome: Outcome) -> None:
         """Count an attempt that did not answer, with its tokens and cost; one that did is counted with its call."""
+        self._count_attempt(record, outcome)
+
+    def count_probe(self, record: CallRecord, outcome: Outcome) -> None:
+        """Count a probe that was a real call, with its tokens and cost: an attempt, but nobody's call."""
         self._count_attempt(record, outcome)
 
     def show_health(self, observations: Callable[[], Iterable[Observation]]) -> None:

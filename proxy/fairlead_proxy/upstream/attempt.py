@@ -32,35 +32,11 @@ class Attempt:
     """
 
     __slots__ = (
-        "_answered",
-        "_asks_usage",
-        "_berth",
-        "_body",
-        "_cached",
-        "_cause",
-        "_clocks",
-        "_cost",
-        "_draining",
-        "_errand",
-        "_headers",
-        "_lost",
-        "_more",
-        "_on_end",
-        "_passage",
-        "_progress",
-        "_refusing",
-        "_reply",
-        "_request",
-        "_size",
-        "_status",
-        "_usage_refused",
-        "committed",
-        "failure",
-        "fault",
-        "first_byte_at",
-        "first_token_at",
-        "relay",
-    )
+        "_answered", "_asks_usage", "_berth", "_body", "_cached", "_cause", "_clocks", "_cost", "_draining",
+        "_errand", "_headers", "_lost", "_more", "_on_end", "_passage", "_progress", "_refusing", "_reply",
+        "_request", "_size", "_status", "_usage_refused", "committed", "failure", "fault", "first_byte_at",
+        "first_token_at", "relay",
+    )  # fmt: skip
 
     def __init__(
         self,

@@ -1,90 +1,53 @@
-"""Asks idle and ailing providers for their list of models: the cheap sign of life that the duties ask for."""
+"""Probes idle and ailing providers, as the duties ask for: by their list of models, or by the smallest real call."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from random import Random
 
-from fairlead_proxy.contract.config import ANONYMOUS, Credential, Provider
-from fairlead_proxy.contract.dialects import dialect_of_type
+from fairlead_proxy.contract.cell import Cell
+from fairlead_proxy.contract.config import ANONYMOUS, Credential, Model, Provider
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
-from fairlead_proxy.contract.names import BreakerState, FailureClass, Operation, ProbeMode
+from fairlead_proxy.contract.names import (
+    HEALTH_REASON,
+    WITHOUT_MODEL_LIST,
+    FailureClass,
+    Mode,
+    ProbeLimit,
+    ProbeMode,
+)
 from fairlead_proxy.contract.report import Observation, ProbeResult
-from fairlead_proxy.dialects.dialect import MAX_ERROR_BYTES
-from fairlead_proxy.dialects.framing import FRAMINGS, probe_headers
-from fairlead_proxy.dialects.registry import provider_dialect
 from fairlead_proxy.exchange.errors import UpstreamFailure
+from fairlead_proxy.exchange.outcome import Outcome
 from fairlead_proxy.upstream.berths import SignerChoice, TransportChoice
-from fairlead_proxy.upstream.fetch import fetch
-from fairlead_proxy.upstream.transport import Headers, Lane
+from fairlead_proxy.upstream.chat_probe import ChatProbes, ProbeBooks
+from fairlead_proxy.upstream.list_probe import LIST_DEADLINE_SECONDS, ListProbes
+from fairlead_proxy.upstream.probe_budget import ProbeBudget, expected_cost
+from fairlead_proxy.upstream.probe_choice import choose_cell
+from fairlead_proxy.upstream.probe_schedule import ProbeSchedule
 
-AILING_INTERVAL_SECONDS = 5.0
-"""Design, section 5.3: while not healthy, the elected prober probes every 5 s."""
-
-DEADLINE_SECONDS = 5.0
 TICK_SECONDS = 0.5
-JITTER = 0.1
-
-_TELLING_STATUSES = frozenset({401, 403, 429})
-"""Design, section 11: any other answer below 500 is that of a living provider, 404 included."""
 
 _LOG = logging.getLogger(__name__)
-_Key = tuple[str, str]
 
 
-class ProbeSchedule:
-    """When which credential is probed next. Pure; instants are Unix seconds."""
+@dataclass(frozen=True, slots=True)
+class _Chat:
+    """A real call to be made; `reserved`: what the budget has set aside for it, in nano-units of `currency`."""
 
-    def __init__(self, rng: Random) -> None:
-        self._rng = rng
-        self._probed_at: dict[_Key, float] = {}
-        self._spread: dict[_Key, float] = {}
-        self._held_until: dict[_Key, float] = {}
-
-    def due(
-        self, providers: Iterable[Provider], observations: Iterable[Observation], elsewhere: Collection[str], now: float
-    ) -> list[tuple[Provider, Credential]]:
-        """Return what is to be probed now, and take it as probed. `providers`: those of this proxy's duties.
-
-        `elsewhere`: credentials, as `provider/credential`, that another proxy waits for.
-        """
-        ailing, held = _state_of(observations)
-        found: list[tuple[Provider, Credential]] = []
-        seen: set[_Key] = set()
-        for provider in providers:
-            for credential in provider.credentials:
-                key = (provider.id, credential.name)
-                seen.add(key)
-                interval = provider.active.interval_seconds
-                if key in ailing or key in self._held_until or f"{provider.id}/{credential.name}" in elsewhere:
-                    interval = min(interval, AILING_INTERVAL_SECONDS)
-                if now >= max(self._next_at(key, interval), held.get(key, 0.0), self._held_until.get(key, 0.0)):
-                    found.append((provider, credential))
-                    self._probed_at[key] = now
-                    self._spread[key] = self._rng.uniform(0.0, JITTER)
-        for memory in (self._probed_at, self._spread, self._held_until):
-            for key in [key for key in memory if key not in seen]:
-                del memory[key]
-        return found
-
-    def learn(self, result: ProbeResult) -> None:
-        """Take a probe's result: a failed one is repeated sooner, though never before the time that it was given."""
-        key = (result.provider, result.credential)
-        if result.reason is None:
-            self._held_until.pop(key, None)
-        else:
-            self._held_until[key] = result.until or 0.0
-
-    def _next_at(self, key: _Key, interval: float) -> float:
-        before = self._probed_at.get(key)
-        return 0.0 if before is None else before + interval * (1.0 + self._spread.get(key, 0.0))
+    model: Model
+    mode: Mode
+    currency: str
+    reserved: int
 
 
 class Prober:
     """Runs the probes of the duties. `probed` gets each result; `observations` tells which cells are not well here.
 
-    `ailing`: the credentials, as `provider/credential`, that are not well elsewhere in the fleet.
+    `ailing`: the credentials, as `provider/credential`, that are not well elsewhere in the fleet. `books` are told of
+    real calls, and `budget` of what these cost. `limits`: by id the providers that are asked for less than they want.
     """
 
     def __init__(
@@ -92,16 +55,20 @@ class Prober:
         *,
         transports: TransportChoice,
         signers: SignerChoice,
+        books: ProbeBooks,
+        budget: ProbeBudget,
         config: Callable[[], tuple[GatewayConfig, KeyRing] | None],
         duties: Callable[[], Collection[str]],
         ailing: Callable[[], Collection[str]],
         observations: Callable[[float], Iterable[Observation]],
         probed: Callable[[ProbeResult], None],
         clock: Callable[[], float],
+        steady: Callable[[], float],
         rng: Random,
     ) -> None:
-        self._transports = transports
-        self._signers = signers
+        self._lists = ListProbes(transports, signers, clock)
+        self._chats = ChatProbes(transports, signers, books, clock, steady, rng)
+        self._budget = budget
         self._config = config
         self._duties = duties
         self._ailing = ailing
@@ -109,8 +76,16 @@ class Prober:
         self._probed = probed
         self._clock = clock
         self._schedule = ProbeSchedule(rng)
+        self._asked_at: dict[Cell, float] = {}
+        self._dearest: dict[Cell, int] = {}
+        """What a probe has cost at most: some models think before they answer, and count that."""
+        self._limits: dict[str, ProbeLimit] = {}
         self._loop_task: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
+
+    @property
+    def limits(self) -> dict[str, ProbeLimit]:
+        return dict(self._limits)
 
     def start(self) -> None:
         """Begin; whoever starts it stops it."""
@@ -141,81 +116,119 @@ class Prober:
         providers = [
             provider
             for provider in (config.providers.get(name) for name in ids)
-            if provider is not None and provider.active.mode is ProbeMode.LIST_MODELS
+            if provider is not None and provider.active.mode is not ProbeMode.NONE
         ]
+        self._forget_others(providers)
         now = self._clock()
-        observations = self._observations(now) if providers else ()
+        observations = tuple(self._observations(now)) if providers else ()
         for provider, credential in self._schedule.due(providers, observations, self._ailing(), now):
-            key = keys.credentials.get(f"{provider.id}/{credential.name}")
-            if key is not None or credential.name == ANONYMOUS.name:
-                task = asyncio.create_task(self._probe(provider, credential, key or ""))
-                self._running.add(task)
-                task.add_done_callback(self._ended)
+            probe = self._probe(config.revision, keys, provider, credential, observations)
+            task = asyncio.create_task(probe)
+            self._running.add(task)
+            task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.error("a probe failed within the gateway: %s", type(error).__name__)
 
-    async def _probe(self, provider: Provider, credential: Credential, key: str) -> None:
-        reason: FailureClass | None = None
-        until: float | None = None
+    async def _probe(
+        self,
+        revision: str,
+        keys: KeyRing,
+        provider: Provider,
+        credential: Credential,
+        observations: Collection[Observation],
+    ) -> None:
+        """Make the probe that there may be; without a key, none."""
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                await self._ask(provider, key)
+            key = keys.credentials.get(f"{provider.id}/{credential.name}")
+            if key is None and credential.name != ANONYMOUS.name:
+                return
+            chat = None
+            if provider.active.mode is ProbeMode.CHAT:
+                chat = self._choose_chat(provider, credential, observations)
+            if chat is not None:
+                result = await self._chat(revision, keys, provider, credential, chat)
+            elif provider.type in WITHOUT_MODEL_LIST:
+                return
+            else:
+                result = await self._list(provider, credential, key or "")
+            if result is not None:
+                self._schedule.learn(result)
+                self._probed(result)
+        finally:
+            self._schedule.over(provider, credential)
+
+    def _choose_chat(
+        self, provider: Provider, credential: Credential, observations: Collection[Observation]
+    ) -> _Chat | None:
+        """Return the real call to be made, with its cost set aside; None: there may be none, and `limits` say why."""
+        if not provider.takes_calls:
+            self._limits.pop(provider.id, None)
+            return None
+        now = self._clock()
+        chosen = choose_cell(provider, credential, observations, self._asked_at)
+        cost = None if chosen is None else expected_cost(chosen[0].price)
+        if chosen is None or cost is None or chosen[0].price is None:
+            self._limits[provider.id] = ProbeLimit.PRICE_UNKNOWN
+            return None
+        model, mode = chosen
+        currency = chosen[0].price.currency
+        cell = Cell(provider.id, credential.name, model.name, mode)
+        cost = max(cost, self._dearest.get(cell, 0))
+        if not self._budget.reserve(provider, currency, cost, now):
+            self._limits[provider.id] = ProbeLimit.BUDGET_SPENT
+            return None
+        self._limits.pop(provider.id, None)
+        self._asked_at[cell] = now
+        return _Chat(model, mode, currency, cost)
+
+    async def _chat(
+        self, revision: str, keys: KeyRing, provider: Provider, credential: Credential, chat: _Chat
+    ) -> ProbeResult | None:
+        """Make a real call; None: a caller's is about to find out the same."""
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._chats.ask(revision, keys, provider, credential, chat.model, chat.mode)
+        finally:
+            cost = (outcome.cost if outcome is not None else None) or 0
+            self._budget.settle(provider, chat.currency, chat.reserved, cost, self._clock())
+        if outcome is None:
+            return None
+        self._dearest[outcome.cell] = max(self._dearest.get(outcome.cell, 0), cost)
+        # What is the call's own nature is an answer all the same, of a provider that lives.
+        reason = outcome.failure if outcome.failure in HEALTH_REASON else None
+        return self._result(provider, credential, reason, outcome.retry_after_seconds if reason else None)
+
+    async def _list(self, provider: Provider, credential: Credential, key: str) -> ProbeResult:
+        try:
+            async with asyncio.timeout(LIST_DEADLINE_SECONDS):
+                await self._lists.ask(provider, key)
         except TimeoutError:
-            reason = FailureClass.TIMEOUT
+            return self._result(provider, credential, FailureClass.TIMEOUT, None)
         except UpstreamFailure as failure:
-            reason = failure.failure
-            if failure.retry_after_seconds:
-                until = self._clock() + failure.retry_after_seconds
-        result = ProbeResult(
+            return self._result(provider, credential, failure.failure, failure.retry_after_seconds)
+        return self._result(provider, credential, None, None)
+
+    def _result(
+        self, provider: Provider, credential: Credential, reason: FailureClass | None, retry_after: float | None
+    ) -> ProbeResult:
+        now = self._clock()
+        return ProbeResult(
             provider=provider.id,
             credential=credential.name,
-            at=self._clock(),
+            at=now,
             reason=reason,
-            until=until,
+            until=now + retry_after if retry_after else None,
             interval_seconds=provider.active.interval_seconds,
         )
-        self._schedule.learn(result)
-        self._probed(result)
 
-    async def _ask(self, provider: Provider, key: str) -> None:
-        """Ask once; raise UpstreamFailure unless the answer is that of a living provider."""
-        signer = self._signers.of(provider, key)
-        path = FRAMINGS[provider.type].models_path
-        headers = probe_headers(provider.type, "" if signer is not None else key)
-        proof: Headers | None = None
-        if signer is not None:
-            bare = Lane(provider, "GET", path, headers, DEADLINE_SECONDS)
-            proof = signer.headers(bare, b"", self._clock())
-            if proof is None:
-                await signer.ready()
-                proof = signer.headers(bare, b"", self._clock())
-            headers = (*headers, *(proof or ()))
-        lane = Lane(provider, "GET", path, headers, DEADLINE_SECONDS)
-        dialect = provider_dialect(dialect_of_type(provider.type), Operation.CHAT)
-        transport = self._transports.for_provider(provider)
-        answer = await fetch(transport, lane, most_bytes=MAX_ERROR_BYTES, reads=_tells)
-        if answer.status == 401 and signer is not None and proof is not None:
-            signer.forget(proof)
-        if _tells(answer.status):
-            raise dialect.classify(answer.status, answer.headers, answer.body, self._clock())
-
-
-def _tells(status: int) -> bool:
-    """Say whether an answer may be that of a provider that does not serve."""
-    return status in _TELLING_STATUSES or status >= 500
-
-
-def _state_of(observations: Iterable[Observation]) -> tuple[set[_Key], dict[_Key, float]]:
-    """Return the credentials that are not well, and until when a provider forbade to ask."""
-    ailing: set[_Key] = set()
-    held: dict[_Key, float] = {}
-    for seen in observations:
-        key = (seen.provider, seen.credential)
-        if seen.breaker is not BreakerState.CLOSED or seen.overdue:
-            ailing.add(key)
-        if seen.retry_after and seen.until is not None:
-            held[key] = max(held.get(key, 0.0), seen.until)
-    return ailing, held
+    def _forget_others(self, providers: Iterable[Provider]) -> None:
+        """Keep only what concerns providers whose probes are ours, and real calls."""
+        ours = {provider.id for provider in providers if provider.active.mode is ProbeMode.CHAT}
+        for provider in self._limits.keys() - ours:
+            del self._limits[provider]
+        for cell in [cell for cell in self._asked_at if cell.provider not in ours]:
+            del self._asked_at[cell]
+            self._dearest.pop(cell, None)

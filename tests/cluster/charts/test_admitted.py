@@ -26,7 +26,15 @@ def with_definitions(ground: Ground) -> Iterator[Ground]:
 def test_every_object_is_admitted_with_strict_validation(
     name: str, with_definitions: Ground, offline_helm: Helm, tmp_path: Path
 ) -> None:
-    objects = render_case(offline_helm, input_of("charts", name), tmp_path).objects
+    rendered = render_case(offline_helm, input_of("charts", name), tmp_path).objects
+    # The pods of `helm test` run as accounts that a dry run does not make: test_api_servers.py has them, too. Of the
+    # Prometheus operator's kinds no API server knows of itself.
+    objects = [
+        each
+        for each in rendered
+        if each["metadata"].get("annotations", {}).get("helm.sh/hook") != "test"
+        and not each["apiVersion"].startswith("monitoring.coreos.com/")
+    ]
     for namespace in {each["metadata"]["namespace"] for each in objects if "namespace" in each["metadata"]}:
         with_definitions.namespace(namespace)
     admitted = with_definitions.kubectl(

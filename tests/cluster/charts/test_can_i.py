@@ -1,12 +1,16 @@
-"""What the API server lets whom do once the charts are installed, verb by verb, as `kubectl auth can-i --as` asks."""
+"""What the API server lets whom do once the charts are installed, verb by verb, as `kubectl auth can-i` has it."""
 
+import json
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 from cluster.charts.release import IMAGES, OPS, VERBS, Ground, Json, allowed, every
 from cluster.charts.rendered import Right, rights
+from cluster.kubectl import Kubectl
 from cluster.processes import wait_until
+from doubles.case_files import expected_output
 
 from fairlead_operator.fleet import rbac
 
@@ -79,6 +83,60 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
 
 def test_a_proxy_may_do_nothing(rights_ground: Ground) -> None:
     assert allowed(rights_ground.kubectl, PROXY, EVERYTHING, PLATFORM) == set()
+
+
+ACCOUNTS = {"operator": OPERATOR, "proxy": PROXY}
+PLACES = {"of the release": OPS, "of a gateway": PLATFORM, "of a team": TEAM, "foreign": ELSEWHERE}
+NOBODY = f"system:serviceaccount:{ELSEWHERE}:nobody"
+"""An account that nothing is bound to: what it may do, every account may."""
+
+
+def test_what_each_account_can_do_in_each_namespace_is_the_list_on_disk(rights_ground: Ground) -> None:
+    kubectl = rights_ground.kubectl
+    everybody = listed(kubectl, NOBODY, ELSEWHERE)
+    own = {
+        account: {place: beyond(listed(kubectl, user, name), everybody) for place, name in PLACES.items()}
+        for account, user in ACCOUNTS.items()
+    }
+    actual = {"everybody": everybody, **own}
+    assert actual == expected_output("rights", "can-i", actual)
+    assert own["proxy"] == {place: {} for place in PLACES}
+
+
+def test_no_account_has_a_verb_on_secrets_outside_the_namespaces_of_gateways(rights_ground: Ground) -> None:
+    found = {
+        (account, place)
+        for (account, user), (place, namespace) in product(ACCOUNTS.items(), PLACES.items())
+        for resource in listed(rights_ground.kubectl, user, namespace)
+        if resource.partition(".")[0].partition("/")[0] in ("secrets", "*")
+    }
+    assert found == {("operator", "of a gateway")}
+
+
+def beyond(rules: dict[str, str], others: dict[str, str]) -> dict[str, str]:
+    """Return the rules that are not among these others."""
+    return {what: verbs for what, verbs in rules.items() if others.get(what) != verbs}
+
+
+def listed(kubectl: Kubectl, user: str, namespace: str) -> dict[str, str]:
+    """Return the verbs on each resource and path, as `kubectl auth can-i --list --as` has them from the API server."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    told = kubectl(f"--as={user}", "create", "--validate=false", "-f", "-", "-o", "json", stdin=json.dumps(review))
+    status = json.loads(told)["status"]
+    assert status["incomplete"] is False
+    found: dict[str, set[str]] = {}
+    for rule in status["resourceRules"]:
+        names = "".join(f" {name}" for name in sorted(rule.get("resourceNames", [])))
+        for group, resource in product(rule["apiGroups"], rule["resources"]):
+            found.setdefault(f"{resource}.{group}".rstrip(".") + names, set()).update(rule["verbs"])
+    for rule in status["nonResourceRules"]:
+        for path in rule["nonResourceURLs"]:
+            found.setdefault(path, set()).update(rule["verbs"])
+    return {what: " ".join(sorted(verbs)) for what, verbs in sorted(found.items())}
 
 
 def test_the_owner_of_a_namespace_lets_the_operator_read_its_secrets_and_takes_it_back(rights_ground: Ground) -> None:
