@@ -7,25 +7,46 @@ from collections.abc import Callable
 from pathlib import Path
 
 LOOK_SECONDS = 15.0
-GROWTH_BYTES = 4 * 1024 * 1024
-"""How much more there must be than after the last time: a process that has not grown has nothing worth looking for."""
+WORTH_BYTES = 4 * 1024 * 1024
+"""What must have come since the last time: looking through the heap for less is not worth it."""
 
 _STATM = Path("/proc/self/statm")
 _RESIDENT = 1
 """Which of its numbers is the resident set, in pages. Source: proc_pid_statm(5)."""
 
 
+class Tide:
+    """Tells when to give back. `resident`: what the process holds; `free`: what of its heap is not in use, in bytes.
+
+    The process has grown, or something that was in use has become free: the latter matters after a peak, at whose
+    height there was little to give back. Only what is free above the lowest mark counts, since what was given back is
+    still listed as free until it is used again.
+    """
+
+    def __init__(self, resident: int, free: int) -> None:
+        self._resident, self._lowest_free = resident, free
+
+    def is_due(self, resident: int, free: int) -> bool:
+        """Say whether it is worth it now."""
+        self._lowest_free = min(self._lowest_free, free)
+        return resident > self._resident + WORTH_BYTES or free > self._lowest_free + WORTH_BYTES
+
+    def given_back(self, resident: int, free: int) -> None:
+        """Begin anew: it has just been done, and this is what there is now."""
+        self._resident, self._lowest_free = resident, free
+
+
 async def give_back_now_and_then() -> None:
     """Look every so often, for as long as this runs. Where the C library has no way to give back, it ends at once."""
-    trim = trimmer()
+    trim, free_bytes = trimmer(), heap_gauge()
     if trim is None:
         return
-    held = resident_bytes()
+    tide = Tide(resident_bytes(), free_bytes())
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        if resident_bytes() > held + GROWTH_BYTES:
+        if tide.is_due(resident_bytes(), free_bytes()):
             await asyncio.to_thread(trim)  # a few milliseconds without the interpreter's lock
-            held = resident_bytes()
+            tide.given_back(resident_bytes(), free_bytes())
 
 
 def trimmer() -> Callable[[], object] | None:
@@ -43,6 +64,31 @@ def trimmer() -> Callable[[], object] | None:
         return trim(0)
 
     return give_back
+
+
+class _HeapFigures(ctypes.Structure):
+    """`struct mallinfo2`. Source: mallinfo(3)."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost",
+        )
+    ]  # fmt: skip
+
+
+def heap_gauge() -> Callable[[], int]:
+    """Return what tells how many bytes of the main heap are in no use; it says 0 where glibc is older than 2.33."""
+    try:
+        figures = ctypes.CDLL(None).mallinfo2
+    except (AttributeError, OSError):
+        return lambda: 0
+    figures.argtypes, figures.restype = [], _HeapFigures
+
+    def free_bytes() -> int:
+        return int(figures().fordblks)
+
+    return free_bytes
 
 
 def resident_bytes() -> int:
