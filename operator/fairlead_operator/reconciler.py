@@ -26,13 +26,15 @@ from fairlead_operator.price_book.shelf import Shelf
 from fairlead_operator.status.facts import Facts
 from fairlead_operator.status.health import merge_reports
 from fairlead_operator.status.told import Told
-from fairlead_operator.status.write_budget import StatusLedger
+from fairlead_operator.status.write_budget import StatusLedger, StatusWrite
 
 log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 0.2  # changes are gathered for so long, then compiled together
 TICK_SECONDS, EARLY_SECONDS = 1.0, 0.25
 REPUBLISH_SECONDS = 60.0
+WRITES_AT_ONCE = 5
+"""One by one, twenty statuses would hold the next pass up for longer than it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +175,20 @@ class Reconciler:
             self._cluster.give_duties(gateway, duties_of(self._compilation.gateways[gateway].providers, proxies))
         facts = Facts(now, views, merge_reports([proxy for proxies in heard.values() for proxy in proxies], now))
         wanted, early = self._told.changed(self._compilation.verdicts, inventory, facts, self._ledger)
-        for write in self._ledger.choose(wanted, now):
-            try:
-                written = await self._cluster.write_status(write.ref, write.resource_version, write.status)
-                note = self._ledger.done if written is Written.DONE else self._ledger.outdated
-                if written is Written.DONE:
-                    self._cluster.tell(write.ref, write.uid, write.happenings)
-            except ClusterError as error:
-                log.warning("a status must wait", extra={"object": str(write.ref), "error": str(error)})
-                note = self._ledger.failed
-            note(write, self._clock())
+        room = asyncio.Semaphore(WRITES_AT_ONCE)
+        async with asyncio.TaskGroup() as writes:
+            for write in self._ledger.choose(wanted, now):
+                writes.create_task(self._write(write, room))
         return early
+
+    async def _write(self, write: StatusWrite, room: asyncio.Semaphore) -> None:
+        try:
+            async with room:
+                written = await self._cluster.write_status(write.ref, write.resource_version, write.status)
+            note = self._ledger.done if written is Written.DONE else self._ledger.outdated
+            if written is Written.DONE:
+                self._cluster.tell(write.ref, write.uid, write.happenings)
+        except ClusterError as error:
+            log.warning("a status must wait", extra={"object": str(write.ref), "error": str(error)})
+            note = self._ledger.failed
+        note(write, self._clock())
