@@ -154,7 +154,7 @@ def test_proxy_whose_kubelet_misses_a_nudge_is_nudged_again(stage: Stage, servin
 
 
 def test_operator_tells_what_it_holds_and_that_it_leads(stage: Stage) -> None:
-    assert "fairlead_operator_leading 1.0" in stage.metrics()
+    wait_until(lambda: "fairlead_operator_leading 1.0" in stage.metrics(), what="the operator leads")
     wait_until(
         lambda: 'fairlead_operator_objects{kind="RoutePolicy"}' in stage.metrics(),
         what="the first pass has counted the objects",
