@@ -82,7 +82,7 @@ class Ground:
     def _sync_policies(self) -> None:
         """What tenants keep in their own repository: here a provider that calls no model, a policy, and a key."""
         secret = {"metadata": {"name": KEY, "namespace": NAMESPACE, "labels": {"fairlead.dev/key": "true"}}}
-        self.kubectl.apply({"apiVersion": "v1", "kind": "Secret", "stringData": {"key": "key-of-a-tenant"}, **secret})
+        self.kubectl.apply({"apiVersion": "v1", "kind": "Secret", "stringData": {"key": "key-of-our-tenant"}, **secret})
         target = {"provider": {"name": "sim"}, "model": "small"}
         provider = {"type": "Simulated", "simulated": {"ttft": "1ms"}, "models": [{"name": "small"}]}
         policy = {

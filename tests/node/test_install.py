@@ -1,5 +1,6 @@
 """A stranger's Monday on a real node: installed by the documents, looked at, and taken away in any order."""
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ ORDERS: dict[str, Sequence[Step]] = {
     "the definitions first": (delete_definitions, uninstall_definitions, uninstall, delete_namespace),
     "the namespace first": (delete_namespace, delete_what_belongs_to_no_namespace, delete_definitions),
 }
+ALL_OF_IT = (*ORDERS["the definitions first"], delete_what_belongs_to_no_namespace)
 REMOVAL_SECONDS = 30.0
 
 
@@ -34,11 +36,11 @@ REMOVAL_SECONDS = 30.0
 def ground(node: Node, tmp_path: Path) -> Iterator[Ground]:
     """The node as a stranger finds it, without anything of ours."""
     ground = Ground(node, Helm(locate("helm")["helm"], node.kubectl.kubeconfig), tmp_path)
-    remove(ground, ORDERS["the definitions first"])
+    remove(ground, ALL_OF_IT)
     try:
         yield ground
     finally:
-        remove(ground, ORDERS["the definitions first"])
+        remove(ground, ALL_OF_IT)
         install_crds(node.kubectl)
 
 
@@ -74,15 +76,11 @@ def test_what_argocd_would_apply_serves_and_is_healthy_and_goes(ground: Ground, 
 def test_the_programs_commands_tell_how_it_is(ground: Ground) -> None:
     ground.by_helm()
     ground.first_answer()
-    looked = ground.fairlead("doctor")
+    looked = ground.fairlead("doctor", "-n", NAMESPACE, "--operator-namespace", NAMESPACE)
     assert (looked.returncode, looked.stderr) == (0, ""), looked.stdout
-    shown = ground.fairlead("status", "-A")
+    shown = ground.fairlead("status", "-A", "-o", "json")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert {f"{NAMESPACE}/main", f"{NAMESPACE}/quickstart"} <= names(shown.stdout)
-    assert ground.fairlead("providers", "-A").returncode == 0
-
-
-def names(table: str) -> set[str]:
-    """Return `namespace/name` of every object in what `-A` prints."""
-    lines = [line.split() for line in table.splitlines()]
-    return {f"{words[0]}/{words[1].rpartition('/')[2]}" for words in lines if len(words) > 1}
+    told = json.loads(shown.stdout)
+    assert [each["id"] for each in told["gateways"]] == [f"{NAMESPACE}/main"]
+    assert (told["providers"]["total"], told["policies"]["total"]) == (1, 1)
+    assert {NAMESPACE, "quickstart"} <= set(ground.fairlead("providers", "-A").stdout.split())
