@@ -29,7 +29,7 @@ NAMESPACE = "fairlead-system"
 KEY = "quickstart-key"
 IMAGES = {"operator": {"image": {"tag": "dev"}}, "proxy": {"image": {"tag": "dev"}}}
 """The images that the node holds; a user names a registry."""
-GATEWAY = {"gateway": {"spec": {"auth": {"apiKeys": {}}, "proxy": {"drain": {"timeout": "20s"}}}}}
+GATEWAY = {"gateway": {"spec": {"auth": {"apiKeys": {}}, "proxy": {"drain": {"timeout": "5s"}}}}}
 """A shorter drain than usual. Whoever deletes a namespace waits for Kubernetes, too: where a pod has not ended within
 ten seconds, its namespace controller comes back only after half of the time that the pod may take.
 """

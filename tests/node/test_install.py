@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
 from cluster.binaries import locate
@@ -32,16 +31,28 @@ ALL_OF_IT = (*ORDERS["the definitions first"], delete_what_belongs_to_no_namespa
 REMOVAL_SECONDS = 30.0
 
 
-@pytest.fixture
-def ground(node: Node, tmp_path: Path) -> Iterator[Ground]:
-    """The node as a stranger finds it, without anything of ours."""
-    ground = Ground(node, Helm(locate("helm")["helm"], node.kubectl.kubeconfig), tmp_path)
+@pytest.fixture(scope="module")
+def bare(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """The node as a stranger finds it, without anything of ours.
+
+    The definitions come back once, at the end: Kubernetes takes minutes over one that is deleted while it is still new.
+    """
+    helm = Helm(locate("helm")["helm"], node.kubectl.kubeconfig)
+    ground = Ground(node, helm, tmp_path_factory.mktemp("install"))
     remove(ground, ALL_OF_IT)
     try:
         yield ground
     finally:
-        remove(ground, ALL_OF_IT)
         install_crds(node.kubectl)
+
+
+@pytest.fixture
+def ground(bare: Ground) -> Iterator[Ground]:
+    """The bare node, and bare again afterwards."""
+    try:
+        yield bare
+    finally:
+        remove(bare, ALL_OF_IT)
 
 
 def remove(ground: Ground, order: Sequence[Step]) -> float:
