@@ -36,6 +36,7 @@ from fairlead_proxy.telemetry.booking import Booking
 from fairlead_proxy.telemetry.decisions import DecisionRing
 from fairlead_proxy.telemetry.journal import Journal
 from fairlead_proxy.telemetry.metrics import Metrics
+from fairlead_proxy.upstream.chat_probe import NoOne
 from fairlead_proxy.upstream.transport import Headers, Lane, Receiver, Transport
 
 KEY = "sk-bench-client-0123456789abcdef"
@@ -122,32 +123,14 @@ class _Spooled:
         raise AssertionError(why)
 
 
-class _Client:
-    """A caller that takes everything at once. See Sink."""
-
-    started = False
-    full = False
-
-    def answer(self, status: int, headers: bytes, body: bytes) -> None:
-        self.started = True
-
-    def head(self, status: int, headers: bytes) -> None:
-        self.started = True
-
-    def write(self, chunk: bytes) -> None:
-        """Take it."""
-
-    def end(self) -> None:
-        """It was all."""
+class _Client(NoOne):
+    """A caller that takes everything at once, and is always there. See Sink."""
 
     def abort(self) -> None:
         raise AssertionError("the measured call was cut off")
 
     def when_room(self, call: Callable[[], None]) -> None:
         raise AssertionError("nobody waits for room that is there")
-
-    def when_lost(self, call: Callable[[], None] | None) -> None:
-        """It stays."""
 
 
 def _config() -> GatewayConfig:

@@ -27,10 +27,16 @@ class Section(BaseModel):
     model_config = CLOSED
 
 
+def _repository(house: str) -> Any:
+    """Return the field of where the image of a house is, as its Containerfile is built by default."""
+    told = f"As images/{house}.Containerfile is built and tagged; put the repository of your registry here."
+    return Field(f"localhost/fairlead-{house}", description=told, min_length=1, pattern=r"^[^\s@]+$")
+
+
 class Image(Section):
     """Where an image is pulled from."""
 
-    repository: Annotated[str, Field(min_length=1, pattern=r"^[^\s@]+$")]
+    repository: str
     tag: Annotated[
         str,
         Field(
@@ -47,29 +53,13 @@ class Image(Section):
 class OperatorImage(Image):
     """The operator's image."""
 
-    repository: Annotated[
-        str,
-        Field(
-            description=(
-                "As images/operator.Containerfile is built and tagged; put the repository of your registry here."
-            ),
-            min_length=1,
-            pattern=r"^[^\s@]+$",
-        ),
-    ] = "localhost/fairlead-operator"
+    repository: str = _repository("operator")
 
 
 class ProxyImage(Image):
     """The proxies' image."""
 
-    repository: Annotated[
-        str,
-        Field(
-            description="As images/proxy.Containerfile is built and tagged; put the repository of your registry here.",
-            min_length=1,
-            pattern=r"^[^\s@]+$",
-        ),
-    ] = "localhost/fairlead-proxy"
+    repository: str = _repository("proxy")
 
 
 class NetworkPolicy(Section):

@@ -108,6 +108,5 @@ def dumped(directory: Path, code: str) -> bool:
 
 
 def test_a_crash_after_it_was_forbidden_leaves_nothing(tmp_path: Path) -> None:
-    if not dumped(tmp_path, ""):
-        pytest.skip("this machine dumps no process at all, so that there is nothing to forbid")
+    """Of a machine that dumps nothing at all this says little: there the limits that the others look at count."""
     assert not dumped(tmp_path, "from fairlead_proxy.cli import _forbid_core_dumps as forbid; forbid(); ")
