@@ -19,12 +19,12 @@ from fairlead_bench.soak.explaining import (
     judge,
     parts_of,
 )
-from fairlead_bench.soak.faults import FAULTS, REST_SECONDS, History, Injection, plan_faults
+from fairlead_bench.soak.faults import FAULTS, REST_SECONDS, WORST, History, Injection, plan_faults
 from fairlead_bench.soak.looks import Look, slope_of
 from fairlead_bench.soak.objects import PROVIDERS, ROUTES
-from fairlead_bench.soak.page import SLOPE_FROM_SECONDS, checks, render
+from fairlead_bench.soak.page import checks, render
 from fairlead_bench.soak.providers import text_of
-from fairlead_bench.soak.running import Form, Soaked, is_at_rest, soak
+from fairlead_bench.soak.running import GROWTH_FROM_SECONDS, Form, Soaked, is_at_rest, soak
 from fairlead_bench.soak.speech import SPEECHES, Heard, take_frame
 
 SECONDS, RAMP_SECONDS = 30.0, 4.0
@@ -67,7 +67,7 @@ def test_a_soak_of_half_a_minute_explains_every_call_and_leaves_nothing_behind(
 
 
 def test_a_short_soak_has_no_bound_on_its_slope_and_a_long_one_has() -> None:
-    assert SECONDS < SLOPE_FROM_SECONDS <= 30 * 60
+    assert SECONDS < GROWTH_FROM_SECONDS <= 30 * 60
 
 
 def test_a_whole_answer_is_answered() -> None:
@@ -219,6 +219,14 @@ def test_every_fault_comes_once_before_any_comes_again_and_providers_rest_in_bet
         own = [each for each in planned if provider in each.providers]
         assert all(later.begins - each.ends >= REST_SECONDS for each, later in pairwise(own))
     assert planned == plan_faults(list(PROVIDERS), 1000, seed=1) != plan_faults(list(PROVIDERS), 1000, seed=2)
+
+
+def test_the_worst_strikes_every_provider_at_once_before_all_else() -> None:
+    planned = plan_faults(list(PROVIDERS), 1000, seed=1, worst_first=True)
+    assert [each.fault for each in planned[: len(WORST)]] == list(WORST)
+    assert all(each.providers == tuple(PROVIDERS) for each in planned[: len(WORST)])
+    assert all(later.begins - each.ends >= REST_SECONDS for each, later in pairwise(planned[: len(WORST) + 1]))
+    assert {each.fault for each in planned[len(WORST) : len(WORST) + len(FAULTS)]} == set(FAULTS)
 
 
 def test_a_soak_whose_faults_nobody_felt_has_failed() -> None:

@@ -61,6 +61,13 @@ FAULTS: dict[str, Fault] = {
 }
 
 
+WORST = ("hang", "stalled stream")
+"""What fills a gateway most: calls that wait with all that they asked, and those that wait in the middle of an answer.
+
+With every provider struck there are soon as many calls under way as the callers make at once.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A fault to come; seconds count from the schedule's start."""
@@ -115,11 +122,17 @@ class History:
         )
 
 
-def plan_faults(providers: Sequence[str], seconds: float, seed: int) -> list[Planned]:
-    """Return what happens in so many seconds: every fault comes once before any comes again."""
+def plan_faults(providers: Sequence[str], seconds: float, seed: int, *, worst_first: bool = False) -> list[Planned]:
+    """Return what happens in so many seconds: every fault comes once before any comes again.
+
+    `worst_first`: before that, WORST strike all providers at once.
+    """
     rng, planned = Random(seed), list[Planned]()
     rested = dict.fromkeys(providers, 0.0)
     now, deck = PAUSE_SECONDS[0], list[str]()
+    for fault in WORST if worst_first else ():
+        planned.append(Planned(fault, tuple(providers), now, now + LASTS_SECONDS[1]))
+        now += LASTS_SECONDS[1] + REST_SECONDS
     while True:
         deck = deck or rng.sample(list(FAULTS), len(FAULTS))
         ends = now + rng.uniform(*LASTS_SECONDS)

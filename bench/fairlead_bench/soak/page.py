@@ -1,23 +1,26 @@
 """What a soak promises, whether it was kept, and the page that tells of it."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fairlead_bench.install import revision
 from fairlead_bench.machine import describe
-from fairlead_bench.soak.callers import LEAVING, SHARE, SLOW
+from fairlead_bench.soak.callers import LEAVING, MOST_AT_ONCE, SHARE, SLOW
 from fairlead_bench.soak.explaining import End
-from fairlead_bench.soak.faults import FAULTS
+from fairlead_bench.soak.faults import FAULTS, LASTS_SECONDS, WORST
 from fairlead_bench.soak.looks import Look, slope_of
-from fairlead_bench.soak.running import EDIT_SECONDS, LOOK_SECONDS, Soaked, is_at_rest
+from fairlead_bench.soak.running import EDIT_SECONDS, LOOK_SECONDS, Form, Soaked, is_at_rest
 
 WARM_UP = 0.2
-"""The share of a soak that the slope leaves out: caches, pools and the ring of decision records fill."""
+"""The share of a soak that the slope leaves out. Caches, pools and the ring of decision records fill in it, and the
+worst strikes every provider, so that as many calls are under way as there ever may be.
+
+The interpreter gives memory back only in pieces of 1 MiB that are wholly free: most of what a peak took stays. Since no
+later peak can exceed the first, the slope shows what is never let go, and not the minute in which the highest peak fell.
+"""
 MOST_MIB = 1.0
-SLOPE_FROM_SECONDS = 20 * 60.0
-"""A shorter soak has no bound on its slope: it is mostly warm-up, and a few pages in a minute read as a leak."""
 LEAST_FELT = 0.5
 
 OPENING = """# Soak
@@ -40,7 +43,7 @@ def checks(soaked: Soaked) -> list[Check]:
     ends, injections, before, after = soaked.judged.ends, soaked.history.injections, soaked.before, soaked.after
     felt = sum(each.felt > 0 for each in injections)
     slope = growth(soaked)
-    bounded = soaked.form.seconds >= SLOPE_FROM_SECONDS
+    bounded = soaked.form.bounds_growth
     answered = sum(ends[each] for each in (End.ANSWERED, End.FELL_BACK, End.WAVED, End.CONTINUED))
     rested = before is not None and after is not None and is_at_rest(after, before)
     return [
@@ -107,8 +110,19 @@ def _circumstances(soaked: Soaked) -> str:
         f"{LEAVING:.0%} of the callers leave early, {SLOW:.0%} read slowly. Every word of an answer says who spoke it "
         "and how far it has come.",
         f"- A look every {LOOK_SECONDS:g} s, an edit of the configuration every {EDIT_SECONDS:g} s.",
+        *_worst(form),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _worst(form: Form) -> Iterator[str]:
+    if form.bounds_growth:
+        yield (
+            f"- The warm-up, {WARM_UP:.0%} of the time, holds the worst that there may be: one after another, "
+            f"{' and '.join(map(repr, WORST))} strike every provider at once for {LASTS_SECONDS[1]:g} s, until "
+            f"{MOST_AT_ONCE:,} calls are under way, the most that the callers make at once. What such a peak takes of "
+            "the interpreter's memory it mostly keeps; the slope afterwards is of what is not let go besides."
+        )
 
 
 def _goals(soaked: Soaked) -> str:

@@ -1,6 +1,7 @@
 """What of a conversation a dialect, or a model, may not be able to serve."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from fairlead_proxy.contract.names import Feature
 from fairlead_proxy.exchange.conversation import (
@@ -28,7 +29,13 @@ _NEED_OF_FEATURE: dict[str, str] = {
 
 def features_of(conversation: Conversation) -> frozenset[str]:
     """Return the features that a conversation uses, and the words for what binds it to its own dialect."""
-    return frozenset(_features(conversation))
+    return _one_for_all(frozenset(_features(conversation)))
+
+
+@lru_cache(maxsize=1024)
+def _one_for_all(features: frozenset[str]) -> frozenset[str]:
+    """Return the set that equals this one and was seen first: thousands of calls are remembered with few such sets."""
+    return features
 
 
 def needs_of(features: frozenset[str]) -> frozenset[str]:
