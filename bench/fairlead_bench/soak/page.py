@@ -18,7 +18,7 @@ WARM_UP = 0.2
 worst strikes every provider, so that as many calls are under way as there ever may be.
 
 The interpreter gives memory back only in pieces of 1 MiB that are wholly free: most of what a peak took stays. Since no
-later peak can exceed the first, the slope shows what is never let go, and not the minute in which the highest peak fell.
+later peak can exceed the first, the slope shows what is never let go, and not in which minute the highest peak fell.
 """
 MOST_MIB = 1.0
 LEAST_FELT = 0.5
