@@ -70,7 +70,7 @@ class Inventory:
     def compiles_like(self, other: "Inventory") -> bool:
         """Say whether nothing that a compilation looks at differs: a new status alone makes no new compilation."""
         return (
-            _versions(self) == _versions(other)
+            all(_are_alike(ours, theirs) for ours, theirs in zip(self._kinds(), other._kinds(), strict=True))
             and self.namespaces == other.namespaces
             and self.secrets == other.secrets
             and self.readable == other.readable
@@ -86,13 +86,19 @@ class Inventory:
             case Kind.MODEL_GATEWAY:
                 return self.gateways.get(ref.id)
 
+    def _kinds(self) -> tuple[Mapping[str, Found[Any]], ...]:
+        return self.providers, self.policies, self.gateways
+
     def labels_of(self, namespace: str) -> dict[str, str]:
         return dict(self.namespaces.get(namespace, {}))
 
 
-def _versions(inventory: Inventory) -> list[tuple[ObjectRef, str, int]]:
-    kinds = (inventory.providers, inventory.policies, inventory.gateways)
-    return [(found.ref, found.uid, found.generation) for kind in kinds for found in kind.values()]
+def _are_alike(ours: Mapping[str, Found[Any]], theirs: Mapping[str, Found[Any]]) -> bool:
+    """Say whether both hold the same objects in the same generations."""
+    return len(ours) == len(theirs) and all(
+        one is other or (one.ref, one.uid, one.generation) == (other.ref, other.uid, other.generation)
+        for one, other in zip(ours.values(), theirs.values(), strict=True)
+    )
 
 
 def _by_name(secrets: Iterable[SecretData]) -> list[SecretData]:

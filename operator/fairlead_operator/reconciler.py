@@ -30,7 +30,7 @@ from fairlead_operator.status.write_budget import StatusLedger, StatusWrite
 
 log = logging.getLogger(__name__)
 
-SETTLE_SECONDS = 0.2  # changes are gathered for so long, then compiled together
+SETTLE_SECONDS, JUST_SECONDS = 0.2, 0.05  # changes are gathered for so long, then compiled together
 TICK_SECONDS, EARLY_SECONDS = 1.0, 0.25
 REPUBLISH_SECONDS = 60.0
 WRITES_AT_ONCE = 5
@@ -65,6 +65,7 @@ class Reconciler:
         self._compiled_from: Inventory | None = None
         self._compilation, self._memory = Compilation({}, {}), CompilerMemory()
         self._changed_at: float | None = None
+        self._busy = float("-inf"), float("-inf")
 
     async def run(self) -> None:
         """Reconcile until cancelled; after a fault, of the world or of ours, it is tried again with back-off."""
@@ -82,17 +83,18 @@ class Reconciler:
 
     async def reconcile(self) -> float:
         """Make one pass; return in how many seconds the next is due if nothing changes. Raises ClusterError."""
-        inventory = self._cluster.inventory()
-        settling = self._settling(inventory)
+        began, inventory = self._clock(), self._cluster.inventory()
+        settling = self._settling(inventory, began)
         if settling <= 0:
             await self._compile(inventory)
         await self._act()
         early = await self._tell(inventory)
         waits = [settling if settling > 0 else TICK_SECONDS, EARLY_SECONDS if early else TICK_SECONDS]
         due = self._ledger.next_due()
+        self._busy = began, self._clock()
         return max(0.01, min(waits if due is None else [*waits, due - self._clock()]))
 
-    def _settling(self, inventory: Inventory) -> float:
+    def _settling(self, inventory: Inventory, began: float) -> float:
         """Return how many seconds are left before a change is compiled; infinite while there is none."""
         if self._compiled_from is None or any(fleet.is_to_be_asked(self._clock()) for fleet in self._fleets.values()):
             return 0.0
@@ -101,7 +103,10 @@ class Reconciler:
         if inventory.compiles_like(self._compiled_from):
             self._changed_at = None
             return float("inf")
-        self._changed_at = self._clock() if self._changed_at is None else self._changed_at
+        if self._changed_at is None:
+            since, until = self._busy
+            # A pass that has just ended gathered what came meanwhile: that need not settle once more.
+            self._changed_at = since if began - until < JUST_SECONDS else began
         return self._changed_at + SETTLE_SECONDS - self._clock()
 
     async def _compile(self, inventory: Inventory) -> None:

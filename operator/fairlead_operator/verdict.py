@@ -109,9 +109,11 @@ class Verdict:
     too_large: tuple[str, ...] = ()
 
     @property
-    def targets(self) -> frozenset[str]:
-        """Every target of its rules, in written form."""
-        return frozenset().union(*(rule.targets for rule in self.rules))
+    def targets(self) -> tuple[str, ...]:
+        """Every target of its rules, in written form and in order."""
+        if len(self.rules) == 1:
+            return self.rules[0].targets
+        return tuple(dict.fromkeys(target for rule in self.rules for target in rule.targets))
 
     @classmethod
     def on(

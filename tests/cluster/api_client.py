@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ _CALL = aiohttp.ClientTimeout(total=10.0)
 _WATCH_SECONDS = 300
 _LONGEST_EVENT = 4 << 20
 MERGE_PATCH = "application/merge-patch+json"
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class ApiFailed(Exception):
@@ -50,6 +52,8 @@ class ApiClient:
         self._session = aiohttp.ClientSession(
             server, connector=aiohttp.TCPConnector(ssl=context, limit=0), trust_env=False
         )
+        self._known: dict[str, dict[str, Any]] = {}
+        self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def close(self) -> None:
         """End all its connections."""
@@ -67,6 +71,25 @@ class ApiClient:
             if error.code == 404:
                 return None
             raise
+
+    async def look_up(self, path: str) -> dict[str, Any] | None:
+        """Return what `find` returns; it is sent only where it has changed since the last time.
+
+        A kubelet has what its pods mount from watches: to fetch all of it for every pod again is a load of its own.
+        """
+        async with self._looking[path]:
+            known = self._known.pop(path, None)
+            try:
+                head = await self._call("GET", path, None, accept=METADATA_ONLY)
+            except ApiRefused as error:
+                if error.code == 404:
+                    return None
+                raise
+            if known is None or known["metadata"]["resourceVersion"] != head["metadata"]["resourceVersion"]:
+                known = await self.find(path)
+            if known is not None:
+                self._known[path] = known
+            return known
 
     async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Create an object in a collection, or post to a subresource; raise ApiFailed."""
@@ -118,10 +141,15 @@ class ApiClient:
                 raise ApiFailed(f"watch of {path}: {error!r}") from error
 
     async def _call(
-        self, method: str, path: str, body: Mapping[str, Any] | None, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": content_type} if data is not None else {}
+        headers = {"Accept": accept} | ({"Content-Type": content_type} if data is not None else {})
         try:
             async with self._session.request(method, path, data=data, headers=headers, timeout=_CALL) as response:
                 answer: dict[str, Any] = await response.json()

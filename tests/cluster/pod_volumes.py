@@ -114,7 +114,7 @@ class PodVolumes:
 async def fetch_data(api: ApiClient, namespace: str, kind: str, name: str) -> Mapping[str, bytes] | None:
     """Return the entries of a ConfigMap or Secret, or None where there is none; raise ApiFailed."""
     collection = {"configMap": "configmaps", "secret": "secrets"}[kind]
-    found = await api.find(f"/api/v1/namespaces/{namespace}/{collection}/{name}")
+    found = await api.look_up(f"/api/v1/namespaces/{namespace}/{collection}/{name}")
     if found is None:
         return None
     if kind == "secret":

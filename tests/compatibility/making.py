@@ -16,7 +16,7 @@ from doubles.processes import Standalone, eventually, standalone
 from doubles.proxy_process import proxy_process, standard_config
 
 from fairlead_ledger.store.schema import CREATE_VERSION, MIGRATIONS
-from fairlead_operator.cluster.kubernetes_config import Home, index_object, keys_object, shard_objects
+from fairlead_operator.cluster.kubernetes_config import Home, index_object, keys_object, shard_object
 from fairlead_operator.compiler.compile import compile_inventory
 from fairlead_proxy.contract.keys import CallerKey, Certificate, encode_keys, fingerprint
 from fairlead_proxy.contract.names import BreakerState, FailureClass, Mode, ProbeLimit
@@ -87,7 +87,8 @@ def make_published(version: Path) -> None:
     shards = pack(gateway.fragments)
     index = index_of(gateway.revision, "a", shards, min_reader=least_reader_of(gateway.fragments))
     home = Home.of(gateway.id, gateway.uid)
-    objects = [*shard_objects(home, "a", shards), index_object(home, index), keys_object(home, ring, 1_795_000_000.0)]
+    written = [shard_object(home, f"a-{number}", shard) for number, shard in enumerate(shards)]
+    objects = [*written, index_object(home, index), keys_object(home, ring, 1_795_000_000.0)]
     named = {f"{each['kind']}/{each['metadata']['name']}": each for each in objects}
     (version / "cluster.json").write_text(json.dumps(named, indent=1) + "\n")
 

@@ -215,7 +215,7 @@ def test_an_unreadable_namespace_still_matters() -> None:
 def noise(key: str, size: int) -> Fragment:
     """Return a fragment that does not compress."""
     body = Random(key).randbytes(size)
-    return Fragment(FragmentHeader(kind="RoutePolicy", id=key, uid="", generation=1, hash=""), body)
+    return Fragment(FragmentHeader(kind="RoutePolicy", id=key, uid="", generation=1, hash=f"{key}-{size}"), body)
 
 
 def test_what_fits_is_left_whole() -> None:
@@ -241,7 +241,7 @@ def test_who_fills_a_snapshot_takes_no_room_from_others_though_theirs_is_newer()
 
 def test_what_a_room_remembers_changes_nothing() -> None:
     kept = room.Room()
-    for size in (300_000, 500_000, 400_000):
+    for size in (300_000, 500_000, 900_000, 400_000, 900_000):
         fragments = [noise(f"n/{number:02}", size) for number in range(30)]
         assert kept.leave_out([], fragments) == room.Room().leave_out([], fragments)
 

@@ -17,7 +17,7 @@ class TableCluster:
     """Implements `cluster.api.Cluster`. One ready proxy a gateway, which serves what is published, or `serving`.
 
     `arriving`: how the world is from when Secrets are next asked for. `faults`: what `published`, `publish` and `apply`
-    raise, by gateway, until it is taken out again.
+    raise, by gateway, until it is taken out again. `write_seconds`: how long each status takes to be written.
     """
 
     def __init__(self, inventory: Inventory, *, now: float) -> None:
@@ -31,6 +31,7 @@ class TableCluster:
         self.asked: list[str] = []
         self.told: list[tuple[ObjectRef, str, str]] = []
         self.statuses: dict[ObjectRef, Mapping[str, Any]] = {}
+        self.write_seconds = 0.0
 
     def clock(self) -> float:
         return self.now
@@ -84,6 +85,7 @@ class TableCluster:
         """Do nothing: no test looks at them."""
 
     async def write_status(self, ref: ObjectRef, resource_version: str, status: Mapping[str, Any]) -> Written:
+        self.now += self.write_seconds
         self.statuses[ref] = status
         return Written.DONE
 

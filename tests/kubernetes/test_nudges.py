@@ -1,7 +1,8 @@
-"""Nudging the pods of a fleet: at once, again until they acknowledge, never more than one round a second."""
+"""Nudging the pods of a fleet: at once, again until they acknowledge, and in rounds that are not too frequent."""
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,11 +11,11 @@ from fairlead_operator.cluster.nudges import Nudges
 PODS = ["a", "b", "c"]
 
 
-def wanting(*, first_round_at: float = 0.0) -> Nudges:
+def wanting(pods: list[str] = PODS) -> Nudges:
     """Return nudges whose first round, over all pods, is done."""
     nudges = Nudges()
     nudges.want("r-1")
-    nudges.due(PODS, [], first_round_at)
+    nudges.due(pods, [], 0.0)
     return nudges
 
 
@@ -51,11 +52,15 @@ def test_acknowledgement_ends_it() -> None:
     assert nudges.due(PODS, PODS, 5.0) == ([], None)
 
 
-def test_second_edit_within_a_second_waits_for_its_end() -> None:
-    nudges = wanting()
+MANY_PODS = [f"pod-{number:02}" for number in range(40)]
+
+
+@pytest.mark.parametrize(("pods", "pause"), [(PODS, 0.25), (MANY_PODS[:10], 0.5), (MANY_PODS, 1.0)])
+def test_second_edit_waits_for_the_end_of_a_pause_that_grows_with_the_fleet(pods: list[str], pause: float) -> None:
+    nudges = wanting(pods)
     nudges.want("r-2")
-    assert nudges.due(PODS, [], 0.3) == ([], 1.0)
-    assert nudges.due(PODS, [], 1.0)[0] == PODS
+    assert nudges.due(pods, [], pause / 2) == ([], pause)
+    assert nudges.due(pods, [], pause)[0] == pods
 
 
 def test_pod_that_comes_later_gets_time_to_say_what_it_has_mounted() -> None:
@@ -64,12 +69,15 @@ def test_pod_that_comes_later_gets_time_to_say_what_it_has_mounted() -> None:
     assert nudges.due([*PODS, "d"], PODS, 12.0)[0] == ["d"]
 
 
-@given(st.lists(st.tuples(st.floats(0.01, 3.0), st.booleans()), max_size=60))
-def test_rounds_are_never_less_than_a_second_apart(steps: list[tuple[float, bool]]) -> None:
+@given(st.lists(st.tuples(st.floats(0.01, 3.0), st.booleans()), max_size=60), st.integers(1, len(MANY_PODS)))
+def test_rounds_are_a_quarter_of_a_second_apart_and_a_second_in_a_large_fleet(
+    steps: list[tuple[float, bool]], size: int
+) -> None:
     nudges, now, rounds = Nudges(), 0.0, [float("-inf")]
     for number, (wait, edit) in enumerate(steps):
         now += wait
         nudges.want(f"r-{number}" if edit else "r")
-        due, _ = nudges.due(PODS, [], now)
+        due, _ = nudges.due(MANY_PODS[:size], [], now)
         rounds += [now] * bool(due)
-    assert all(later - earlier >= 1.0 for earlier, later in pairwise(rounds))
+    pause = 1.0 if size >= 20 else max(0.25, size / 20)
+    assert all(later - earlier >= pause for earlier, later in pairwise(rounds))

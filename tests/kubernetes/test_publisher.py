@@ -144,6 +144,33 @@ async def test_gateway_that_was_made_anew_owns_everything_again(
     assert owners == ["g-2"] * 3
 
 
+async def test_a_shard_that_stands_in_the_idle_set_already_is_not_written_again(
+    server: ApiServer, api: KubernetesApi, clock: Clock
+) -> None:
+    publisher = publisher_on(api, clock)
+    for model in ("small", "big", "small", "big"):
+        await publisher.publish("ai/main", "g-1", snapshot(model), KEYS)
+    assert written(server).count("main-config-a-0") == 1
+    assert written(server).count("main-config-b-0") == 1
+    assert written(server).count("main-config") == 4
+    assert (await publisher_on(api, clock).read("ai/main")).snapshot == snapshot("big")
+    assert not await publisher.drifted("ai/main")
+
+
+async def test_a_shard_that_somebody_changed_while_it_was_idle_is_written_again(
+    server: ApiServer, api: KubernetesApi, clock: Clock
+) -> None:
+    publisher = publisher_on(api, clock)
+    for model in ("small", "big"):
+        await publisher.publish("ai/main", "g-1", snapshot(model), KEYS)
+    await server.put(f"{CONFIG}/main-config-a-0", {**server.objects[f"{CONFIG}/main-config-a-0"], "binaryData": {}})
+    assert not await publisher.drifted("ai/main")
+    await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert await publisher.drifted("ai/main")
+    await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert (await publisher_on(api, clock).read("ai/main")).snapshot == snapshot("small")
+
+
 async def test_failure_before_the_index_leaves_the_old_snapshot_whole(
     server: ApiServer, api: KubernetesApi, clock: Clock
 ) -> None:

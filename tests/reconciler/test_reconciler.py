@@ -11,7 +11,7 @@ from fairlead_operator.cluster.api import ClusterError, NotGranted
 from fairlead_operator.price_book.book import Listed, ListedModel, ListedProvider, PriceBook
 from fairlead_operator.price_book.clauses import Clause, Op
 from fairlead_operator.price_book.shelf import Shelf
-from fairlead_operator.reconciler import Reconciler
+from fairlead_operator.reconciler import SETTLE_SECONDS, Reconciler
 from fairlead_operator.resources.meta import Kind, ObjectRef
 from fairlead_proxy.contract.config import Provider
 from fairlead_proxy.contract.price import Price, Rates
@@ -180,3 +180,27 @@ def price_published(cluster: TableCluster) -> Price | None:
     document = fragment.read()
     assert isinstance(document, Provider)
     return document.models[0].price
+
+
+async def test_an_edit_settles_before_it_is_compiled(cluster: TableCluster) -> None:
+    reconciler = Reconciler(cluster, clock=cluster.clock)
+    await passes(reconciler, cluster, seconds=5)
+    before = cluster.snapshots[OPEN]
+    cluster.edit(read_inventory(world(generation=2)))
+    assert await reconciler.reconcile() == pytest.approx(SETTLE_SECONDS)
+    assert cluster.snapshots[OPEN] == before
+
+
+async def test_an_edit_that_came_while_a_long_pass_was_under_way_has_settled(cluster: TableCluster) -> None:
+    reconciler = Reconciler(cluster, clock=cluster.clock)
+    await passes(reconciler, cluster, seconds=5)
+    before = cluster.snapshots[OPEN]
+    cluster.edit(read_inventory(world(generation=2)))
+    await passes(reconciler, cluster, seconds=SETTLE_SECONDS)
+    cluster.write_seconds = 1.0
+    await reconciler.reconcile()
+    assert cluster.snapshots[OPEN] != before
+    compiled = cluster.snapshots[OPEN]
+    cluster.edit(read_inventory(world(generation=3)))
+    await reconciler.reconcile()
+    assert cluster.snapshots[OPEN] != compiled

@@ -38,7 +38,7 @@ LINE_LIMIT = 4 * 1024 * 1024
 
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA_ONLY = "application/json;as={kind};g=meta.k8s.io;v=v1"
 
 Json = dict[str, Any]
 
@@ -91,7 +91,7 @@ class KubernetesApi:
 
     async def list(self, path: str, *, selector: str = "", fields: str = "", metadata_only: bool = False) -> Listed:
         """Return all objects below a path, read in chunks."""
-        accept = METADATA_ONLY if metadata_only else "application/json"
+        accept = METADATA_ONLY.format(kind="PartialObjectMetadataList") if metadata_only else "application/json"
         params = _selecting(selector, fields) | {"limit": str(LIST_CHUNK)}
         items: list[Json] = []
         while True:
@@ -132,9 +132,10 @@ class KubernetesApi:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise Unavailable(f"{what}: {type(error).__name__}") from error
 
-    async def apply(self, manifest: Mapping[str, Any]) -> Json:
-        """Make an object exist as given, by server-side apply with force; return it as it is now."""
-        return await self._apply(path_of(manifest), manifest)
+    async def apply(self, manifest: Mapping[str, Any], *, metadata_only: bool = False) -> Json:
+        """Make an object exist as given, by server-side apply with force; return it, or its metadata, as it is now."""
+        accept = METADATA_ONLY.format(kind="PartialObjectMetadata") if metadata_only else "application/json"
+        return await self._apply(path_of(manifest), manifest, accept)
 
     async def apply_status(self, path: str, manifest: Mapping[str, Any]) -> Json:
         """Replace the status that we own; the manifest's resourceVersion must be that of the object (else Conflict)."""
@@ -159,9 +160,9 @@ class KubernetesApi:
             body["preconditions"] = {"uid": uid}
         await self._request("DELETE", path, body=body)
 
-    async def _apply(self, path: str, manifest: Mapping[str, Any]) -> Json:
+    async def _apply(self, path: str, manifest: Mapping[str, Any], accept: str = "application/json") -> Json:
         params = self._managed() | {"force": "true"}
-        return await self._request("PATCH", path, params=params, body=manifest, content_type=APPLY_PATCH)
+        return await self._request("PATCH", path, params=params, body=manifest, content_type=APPLY_PATCH, accept=accept)
 
     def _managed(self) -> dict[str, str]:
         return {"fieldManager": self._field_manager}

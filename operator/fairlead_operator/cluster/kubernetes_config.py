@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,11 +34,8 @@ def idle_set(index: Index | None) -> str:
     return next(letter for letter in SETS if index is None or letter != index.set)
 
 
-def shard_objects(home: Home, set_name: str, shards: Sequence[bytes]) -> list[Manifest]:
-    return [
-        _config_map(home, fleet_names.shard_name(home.name, shard), binaryData={shard: _encoded(data)})
-        for shard, data in ((f"{set_name}-{number}", data) for number, data in enumerate(shards))
-    ]
+def shard_object(home: Home, shard: str, data: bytes) -> Manifest:
+    return _config_map(home, fleet_names.shard_name(home.name, shard), binaryData={shard: _encoded(data)})
 
 
 def index_object(home: Home, index: bytes) -> Manifest:

@@ -1,8 +1,9 @@
 """Publishes a gateway's configuration into the cluster, and reads back what is published."""
 
+import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -18,7 +19,7 @@ from fairlead_operator.cluster.kubernetes_config import (
     index_object,
     keys_in,
     keys_object,
-    shard_objects,
+    shard_object,
     snapshot_in,
 )
 from fairlead_operator.cluster.kubernetes_errors import NotFound
@@ -35,7 +36,8 @@ log = logging.getLogger(__name__)
 class Published:
     """What stands in the cluster for one gateway. `uid` is that of the ModelGateway that owns it.
 
-    `versions`: the resourceVersion of each object that is in force, by kind and name.
+    `versions`: the resourceVersion of each object that we know, by kind and name; `shards`: the digest of each shard
+    that we wrote, by its name, in force or idle.
     """
 
     snapshot: Snapshot | None = None
@@ -44,6 +46,7 @@ class Published:
     tokens: AdminTokens = NO_TOKENS
     uid: str = ""
     versions: dict[tuple[str, str], str] = field(default_factory=dict)
+    shards: dict[str, str] = field(default_factory=dict)
 
     @property
     def keys_version(self) -> str:
@@ -85,7 +88,8 @@ class Publisher:
     async def publish(self, gateway: str, uid: str, snapshot: Snapshot, keys: KeyRing) -> bool:
         """Write what differs: shards into the idle set, the key ring, then the index. Return whether anything did.
 
-        The keys come before the index: a provider that is new is never named without its key. Raises KubernetesError.
+        A shard that stands there from when that set was last in force is not written again. The keys come before the
+        index: a provider that is new is never named without its key. Raises KubernetesError.
         """
         before = await self.read(gateway)
         home = Home.of(gateway, uid)
@@ -96,21 +100,23 @@ class Publisher:
         news = moved or before.snapshot != snapshot
         if not news and ring == before.ring:
             return False
-        after = replace(before, uid=uid, versions={} if moved else dict(before.versions))
+        known = Published() if moved else before
+        after = replace(before, uid=uid, versions=dict(known.versions), shards=dict(known.shards))
         # While this is under way, what is known is nothing: a failure in the middle has everything read anew.
         self._published.pop(gateway, None)
-        shards = self._packers.setdefault(gateway, Packer()).pack(snapshot.fragments) if news else []
-        set_name = idle_set(before.index)
-        for manifest in shard_objects(home, set_name, shards):
-            await self._write(after, manifest)
+        index = b""
+        if news:
+            shards = self._packers.setdefault(gateway, Packer()).pack(snapshot.fragments)
+            least = least_reader_of(snapshot.fragments)
+            index = index_of(snapshot.revision, idle_set(before.index), shards, min_reader=least)
+            await self._write_shards(after, home, read_index(index), shards)
         if moved or ring != before.ring:
             await self._write(after, keys_object(home, ring, tokens.since))
             after = replace(after, ring=ring, tokens=tokens)
         if news:
-            index = index_of(snapshot.revision, set_name, shards, min_reader=least_reader_of(snapshot.fragments))
             await self._write(after, index_object(home, index))
             after = replace(after, index=read_index(index), snapshot=snapshot)
-        self._published[gateway] = replace(after, versions=in_force(home, after))
+        self._published[gateway] = after
         log.info("published", extra={"gateway": gateway, "revision": snapshot.revision, "keys": after.keys_version})
         return True
 
@@ -123,6 +129,7 @@ class Publisher:
         known = self._published.get(gateway)
         if known is None or not known.versions:
             return False
+        ours = in_force(Home.of(gateway, known.uid), known)
         namespace, _, name = gateway.partition("/")
         selector = f"{fleet_names.GATEWAY_LABEL}={name}"
         live: dict[tuple[str, str], str] = {}
@@ -132,17 +139,29 @@ class Publisher:
                 live[resource.kind, each["metadata"]["name"]] = each["metadata"]["resourceVersion"]
         if self._published.get(gateway) is not known:
             return False  # written while we were reading: what was read proves nothing
-        if all(live.get(where) == version for where, version in known.versions.items()):
+        if all(live.get(where) == version for where, version in ours.items()):
             return False
         log.warning("the published configuration was changed by somebody else", extra={"gateway": gateway})
         self._published.pop(gateway)
         return True
 
+    async def _write_shards(self, published: Published, home: Home, index: Index, shards: Sequence[bytes]) -> None:
+        """Write what nobody reads yet, all at once; where one fails, the others are given up."""
+        try:
+            async with asyncio.TaskGroup() as writes:
+                for ref, shard in zip(index.shards, shards, strict=True):
+                    if published.shards.get(ref.name) != ref.sha256:
+                        writes.create_task(self._write(published, shard_object(home, ref.name, shard)))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        published.shards.update({ref.name: ref.sha256 for ref in index.shards})
+
     async def _write(self, published: Published, manifest: Manifest) -> None:
         where = (manifest["kind"], manifest["metadata"]["name"])
         if where not in published.versions:
             await claim(self._api, manifest)
-        written = await self._api.apply(manifest)
+        # A shard is large: what was just sent need not come back.
+        written = await self._api.apply(manifest, metadata_only=True)
         published.versions[where] = written["metadata"]["resourceVersion"]
 
     async def _read(self, gateway: str) -> Published:

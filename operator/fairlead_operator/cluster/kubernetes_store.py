@@ -18,7 +18,7 @@ class ObjectStore:
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
         self._objects: dict[str, dict[str, Content]] = {kind: {} for kind in (*Kind, NAMESPACES)}
-        self._parsed: dict[str, tuple[tuple[str, str], Found[Any]]] = {}
+        self._parsed: dict[Kind, dict[str, Found[Any]]] = {kind: {} for kind in Kind}
 
     def note(self, content: Content, *, is_news: bool = True) -> None:
         """Keep this state of an object, unless a newer one is known: events and answers have no common order.
@@ -41,7 +41,8 @@ class ObjectStore:
         before = held.get(key)
         if before is not None and before["metadata"]["uid"] == content["metadata"]["uid"]:
             del held[key]
-            self._parsed.pop(f"{content['kind']}/{key}", None)
+            if content["kind"] in self._parsed:
+                self._parsed[Kind(content["kind"])].pop(key, None)
             self._on_change()
 
     def replace(self, contents: Iterable[Content], kinds: Iterable[str]) -> None:
@@ -55,7 +56,8 @@ class ObjectStore:
             newer = known is not None and version_of(known) > version_of(content)
             fresh[content["kind"]][key_of(content)] = known if newer and known is not None else slim(content)
         self._objects |= fresh
-        self._parsed.clear()
+        for parsed in self._parsed.values():
+            parsed.clear()
         self._on_change()
 
     def get(self, ref: ObjectRef) -> Content | None:
@@ -71,7 +73,14 @@ class ObjectStore:
 
     def found(self) -> list[Found[Any]]:
         """Return all our objects, parsed; each is parsed once for each generation of it."""
-        return [self._parse(kind, key, content) for kind in Kind for key, content in self._objects[kind].items()]
+        found: list[Found[Any]] = []
+        for kind, parsed in self._parsed.items():
+            for key, content in self._objects[kind].items():
+                known = parsed.get(key)
+                if known is None or known.resource_version != content["metadata"]["resourceVersion"]:
+                    known = parsed[key] = _parse(content, known)
+                found.append(known)
+        return found
 
     def namespaces(self) -> dict[str, Mapping[str, str]]:
         """Return the labels of every Namespace."""
@@ -80,17 +89,10 @@ class ObjectStore:
             for content in self._objects[NAMESPACES].values()
         }
 
-    def _parse(self, kind: Kind, key: str, content: Content) -> Found[Any]:
-        metadata = content["metadata"]
-        state = (str(metadata["uid"]), str(metadata["generation"]))
-        known = self._parsed.get(f"{kind}/{key}")
-        if known is None or known[0] != state:
-            found = parse_resource(content)
-        elif known[1].resource_version == metadata["resourceVersion"]:
-            return known[1]
-        else:
-            found = dataclasses.replace(
-                known[1], resource_version=metadata["resourceVersion"], status=content.get("status") or {}
-            )
-        self._parsed[f"{kind}/{key}"] = (state, found)
-        return found
+
+def _parse(content: Content, before: Found[Any] | None) -> Found[Any]:
+    """Return what an object says; `before`: what it said when it was last looked at."""
+    metadata = content["metadata"]
+    if before is None or (before.uid, before.generation) != (metadata["uid"], metadata["generation"]):
+        return parse_resource(content)
+    return dataclasses.replace(before, resource_version=metadata["resourceVersion"], status=content.get("status") or {})

@@ -4,7 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 ROUND_SECONDS = 1.0
-"""At most one round a second for each fleet, however fast its policies are edited."""
+SECONDS_PER_POD = 0.05
+LEAST_ROUND_SECONDS = 0.25
+"""However fast policies are edited, a fleet has at most one round a second; a small one up to four, since a round of it
+is a handful of writes.
+"""
 
 FIRST_AGAIN_SECONDS = 2.0
 LONGEST_AGAIN_SECONDS = 60.0
@@ -46,7 +50,8 @@ class Nudges:
             self._pods.setdefault(pod, _Pending(now + grace, FIRST_AGAIN_SECONDS))
         self._news = False
         ready = [pod for pod in waiting if self._pods[pod].due <= now]
-        if ready and now - self._last_round >= ROUND_SECONDS:
+        pause = min(ROUND_SECONDS, max(LEAST_ROUND_SECONDS, SECONDS_PER_POD * len(pods)))
+        if ready and now - self._last_round >= pause:
             self._last_round = now
             for pod in ready:
                 pending = self._pods[pod]
@@ -56,4 +61,4 @@ class Nudges:
             ready = []
         if not waiting:
             return ready, None
-        return ready, max(min(self._pods[pod].due for pod in waiting), self._last_round + ROUND_SECONDS)
+        return ready, max(min(self._pods[pod].due for pod in waiting), self._last_round + pause)

@@ -102,6 +102,7 @@ def compile_inventory(
         key: compile_provider(found, scope, consumers, memory.providers) for key, found in inventory.providers.items()
     }
     held = _held(gateways, providers)
+    memory.policies.begin(gateways, held)
     policies = [compile_policy(found, scope, held, memory.policies) for found in inventory.policies.values()]
     by_age = sorted(policies, key=lambda result: result.age)
     losers = settle_conflicts(by_age)

@@ -8,7 +8,13 @@ import msgspec
 from fairlead_operator.compiler.last_good import find_last_good
 from fairlead_operator.compiler.memory import Kept
 from fairlead_operator.compiler.policy_document import policy_document
-from fairlead_operator.compiler.references import HeldProvider, find_gateway, find_target, gateway_missing
+from fairlead_operator.compiler.references import (
+    HeldProvider,
+    OpenGateway,
+    find_gateway,
+    find_target,
+    gateway_missing,
+)
 from fairlead_operator.compiler.rulings import (
     ACCEPTED,
     NOT_LOOKED_AT,
@@ -70,28 +76,57 @@ class PolicyInputs:
     held: Mapping[str, HeldProvider]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PolicyMemory:
-    """What is kept of policies: which providers each one names, and what came of it."""
+    """What is kept of policies: which providers each one names, and what came of it.
+
+    `offered`: what policies could refer to in the last compilation. `unchanged`: what came of each policy, by id, as
+    long as that is the same: with ten thousand policies even looking up what each one names takes its time.
+    """
 
     named: Kept[tuple[str, RoutePolicySpec], frozenset[str]] = field(default_factory=Kept)
     results: Kept[PolicyInputs, PolicyResult] = field(default_factory=Kept)
+    offered: tuple[Mapping[str, OpenGateway], Held] = field(default_factory=lambda: ({}, {}))
+    unchanged: dict[str, tuple[Found[RoutePolicySpec], PolicyResult]] = field(default_factory=dict)
+
+    def begin(self, gateways: Mapping[str, OpenGateway], held: Held) -> None:
+        """Note what policies may refer to in the compilation that begins."""
+        if self.offered != (gateways, held):
+            self.offered = gateways, held
+            self.unchanged.clear()
+
+    def result(self, found: Found[RoutePolicySpec]) -> PolicyResult | None:
+        """Return what came of a policy in which nothing has changed since, nor in what it may refer to."""
+        known = self.unchanged.get(found.ref.id)
+        if known is None:
+            return None
+        before, result = known
+        same = before.spec is found.spec and (before.uid, before.generation) == (found.uid, found.generation)
+        return result if same else None
 
     def forget_others(self, alive: Container[str]) -> None:
+        """Forget every policy that does not exist any more."""
         self.named.forget_others(alive)
         self.results.forget_others(alive)
+        for gone in [key for key in self.unchanged if key not in alive]:
+            del self.unchanged[gone]
 
 
 def compile_policy(found: Found[RoutePolicySpec], scope: Scope, held: Held, memory: PolicyMemory) -> PolicyResult:
     """Never raises: a fault of ours becomes the verdict InternalError, with the last good in force."""
     if found.spec is None:
         return _last_good(found, refusal_of(found), scope, held)
+    known = memory.result(found)
+    if known is not None:
+        return known
     try:
         named = memory.named.result(found.ref.id, (found.ref.namespace, found.spec), _named_providers)
         inputs = _inputs(found, found.spec, named, scope, held)
-        return memory.results.result(found.ref.id, inputs, _compile)
+        result = memory.results.result(found.ref.id, inputs, _compile)
     except Exception as error:  # one object must never spoil another
         return _last_good(found, internal_error(error), scope, held)
+    memory.unchanged[found.ref.id] = found, result
+    return result
 
 
 def _named_providers(written: tuple[str, RoutePolicySpec]) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """What a snapshot can hold: where everything does not fit, the newest objects of those who take most stay out."""
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fairlead_proxy.contract.snapshot import HEADER_BYTES, SHARD_BYTES, SHARDS_PER_SET, Fragment, Packer
 
@@ -21,6 +21,7 @@ class Room:
 
     def __init__(self) -> None:
         self._packers: dict[int, Packer] = {}
+        self._oversized: dict[str, bool] = {}
 
     def leave_out(self, fixed: Sequence[Fragment], by_age: Sequence[Fragment]) -> frozenset[str]:
         """Return the keys of the fragments for which there is no room: those too large by themselves, then the newest
@@ -31,7 +32,7 @@ class Room:
         `by_age`.
         """
         before, self._packers = self._packers, {}
-        oversized = frozenset(fragment.key for fragment in by_age if _is_oversized(fragment))
+        oversized = self._too_large_alone(by_age)
         rest = [fragment for fragment in by_age if fragment.key not in oversized]
 
         def has_room(step: int) -> bool:
@@ -46,6 +47,20 @@ class Room:
             low, high = (low, middle) if has_room(middle) else (middle, high)
         kept = frozenset(fragment.key for fragment in _within(rest, SHARES[high]))
         return oversized | {fragment.key for fragment in rest if fragment.key not in kept}
+
+    def _too_large_alone(self, fragments: Iterable[Fragment]) -> frozenset[str]:
+        """Return the keys of those that no shard holds. Only trying says so of a large one: once for each body."""
+        before, self._oversized = self._oversized, {}
+        oversized: set[str] = set()
+        for fragment in fragments:
+            if len(fragment.body) + HEADER_BYTES <= SHARD_BYTES:
+                continue
+            digest = fragment.header.hash
+            known = before.get(digest)
+            self._oversized[digest] = is_oversized = _is_oversized(fragment) if known is None else known
+            if is_oversized:
+                oversized.add(fragment.key)
+        return frozenset(oversized)
 
 
 def fits(fragments: Sequence[Fragment], packer: Packer) -> bool:
@@ -69,5 +84,4 @@ def _within(by_age: Sequence[Fragment], share: int) -> list[Fragment]:
 
 
 def _is_oversized(fragment: Fragment) -> bool:
-    size = len(fragment.body) + HEADER_BYTES
-    return size > SHARD_BYTES and len(gzip.compress(fragment.body, compresslevel=6)) + HEADER_BYTES > SHARD_BYTES
+    return len(gzip.compress(fragment.body, compresslevel=6)) + HEADER_BYTES > SHARD_BYTES

@@ -18,6 +18,7 @@ from fairlead_operator.cluster.lease import LeaderElection, LeaseSettings
 from fairlead_operator.cluster.loop_thread import LoopThread
 from fairlead_operator.fleet.render import FleetSettings
 from fairlead_operator.handlers.following import Follower, WatchLost
+from fairlead_operator.handlers.garbage import freezing
 from fairlead_operator.handlers.health import HealthServer, OperatorHealth
 from fairlead_operator.price_book.shelf import Shelf
 from fairlead_operator.reconciler import Reconciler, ReconcilerSettings
@@ -77,7 +78,8 @@ async def operate(settings: OperatorSettings, instruments: Instruments) -> int:
     log.info("operator started", extra={"identity": settings.identity, "health_port": server.port})
     try:
         async with KubernetesApi(settings.access) as api, _electing(settings, instruments) as (aside, election):
-            return await _serve_term(api, aside, election, settings, instruments, health, stopping)
+            with freezing(instruments.monotonic):
+                return await _serve_term(api, aside, election, settings, instruments, health, stopping)
     finally:
         await server.close()
 

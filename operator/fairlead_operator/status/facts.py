@@ -30,6 +30,8 @@ class Facts:
     fleets: Mapping[str, FleetView] = field(default_factory=dict)
     health: FleetHealth = field(default_factory=FleetHealth)
     remembered: FleetHealth = field(init=False, repr=False, compare=False)
+    settling: bool = field(init=False, compare=False)
+    """The operator, or a proxy, has just come, so that missing evidence means nothing yet."""
     _sights: dict[str, TargetSight] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -37,6 +39,7 @@ class Facts:
         seconds = FRESH_SECONDS if self.health.silent else REMEMBERED_SECONDS
         remembered = merge_reports(silenced, self.now, fresh_seconds=seconds)
         object.__setattr__(self, "remembered", remembered)
+        object.__setattr__(self, "settling", any(fleet.settling for fleet in self.fleets.values()))
 
     def health_of(self, provider: str) -> ProviderHealth:
         """Return how a provider is; where nobody who is heard has seen it, what was seen lately."""
@@ -62,7 +65,3 @@ class Facts:
         if part is not None:
             return TargetSight(able=False, reason=part.reason, until=part.until)
         return TargetSight(able=True, observed=seen.truth is Truth.TRUE)
-
-    def settling(self) -> bool:
-        """Say whether the operator, or a proxy, has just come, so that missing evidence means nothing yet."""
-        return any(fleet.settling for fleet in self.fleets.values())

@@ -69,7 +69,7 @@ def policy_status(
     available = _available(rules)
     shown = [rule.write() for rule in rules]
     before = carried_over(ConditionType.AVAILABLE, previous, verdict.generation)
-    if available.truth is Truth.UNKNOWN and facts.settling() and before is not None:
+    if available.truth is Truth.UNKNOWN and facts.settling and before is not None:
         available, shown = before, list(previous.get("rules", shown))
     redundant = Condition.of(ConditionType.REDUNDANT, verdict.redundant or UNRULED)
     conditions = [readiness(configured), *configured, available, redundant]
@@ -83,8 +83,8 @@ def policy_status(
 
 def policy_evidence(verdict: Verdict, facts: Facts) -> Hashable:
     """Return all of the facts that a policy's status is made of, but Programmed and what was used."""
-    sights = tuple(facts.sight_of(target) for target in verdict.targets) if _is_served(verdict) else ()
-    return sights, facts.settling()
+    sights = tuple(map(facts.sight_of, verdict.targets)) if _is_served(verdict) else ()
+    return sights, facts.settling
 
 
 def rule_status(rule: RuleView, facts: Facts) -> RuleStatus:

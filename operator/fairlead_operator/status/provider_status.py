@@ -35,7 +35,7 @@ def provider_status(
         Condition.of(ConditionType.RESOLVED_REFS, verdict.resolved_refs),
         programmed,
     ]
-    if health.truth is Truth.UNKNOWN and facts.settling() and "health" in previous:
+    if health.truth is Truth.UNKNOWN and facts.settling and "health" in previous:
         healthy, shown = _healthy_before(previous), previous["health"]
     else:
         healthy = _with_limit(_healthy(health, facts, previous), facts.health.limits.get(verdict.ref.id))
@@ -59,7 +59,7 @@ def provider_status(
 
 def provider_evidence(verdict: Verdict, facts: Facts) -> Hashable:
     """Return all of the facts that a provider's status is made of, but Programmed and what was used."""
-    seen = facts.health_of(verdict.ref.id), facts.health.silent, facts.settling(), _ready_proxies(verdict, facts)
+    seen = facts.health_of(verdict.ref.id), facts.health.silent, facts.settling, _ready_proxies(verdict, facts)
     return *seen, facts.health.limits.get(verdict.ref.id), rule_drained(verdict, facts.fleets)
 
 

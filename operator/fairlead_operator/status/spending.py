@@ -80,6 +80,7 @@ class DaysUsage:
     """
 
     def __init__(self) -> None:
+        self._now, self._today = 0.0, day_of(0.0)
         self._day = ""
         self._inherited: dict[tuple[ObjectRef, str], Spent] = {}
 
@@ -90,20 +91,24 @@ class DaysUsage:
 
         Within a day no figure falls, and each stays as it is shown until it differs by more than a tenth.
         """
-        day = day_of(now)
+        if now != self._now:
+            self._now, self._today = now, day_of(now)
+        day = self._today
         if day != self._day:
             self._day, self._inherited = day, {}
         before = previous.get("usage") or {}
         before = before if before.get("day") == day else {}
         inherited = self._inherited.get((ref, uid))
         if inherited is None:
-            inherited = self._inherited[ref, uid] = read_usage(before)
+            inherited = self._inherited[ref, uid] = read_usage(before) if before else NOTHING
         key = f"{ref.kind}/{ref.id}"
         found, since = NOTHING, NOTHING
         for fleet in fleets:
             if fleet.day == day:
                 found = found.plus(fleet.found[key]) if key in fleet.found else found
                 since = since.plus(fleet.since[key]) if key in fleet.since else since
+        if inherited is NOTHING and found is NOTHING and since is NOTHING and not before:
+            return None
         spent = inherited.at_least(found).plus(since)
         return write_usage(day, spent.at_least(read_usage(before)), before) if spent != NOTHING else None
 

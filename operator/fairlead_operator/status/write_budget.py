@@ -68,6 +68,14 @@ class _Entry:
     held_until: float = float("-inf")
     failures: int = 0
     waiting_since: float | None = None
+    compared: tuple[Status, Status, Change] | None = None
+
+    def change(self, before: Status, after: Status) -> Change:
+        """Return what `change_between` says of these two; thousands that wait for room are asked in every pass."""
+        known = self.compared
+        if known is None or known[0] is not before or known[1] is not after:
+            known = self.compared = before, after, change_between(before, after)
+        return known[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +108,7 @@ class StatusLedger:
     def status_now(self, found: Found[Any]) -> Status:
         """Return the status that the object has: what we wrote, as long as its own event has not come back."""
         entry = self._entries.get(found.ref)
-        if entry is None or entry.uid != found.uid or entry.written is None:
-            return found.status
-        return entry.written if entry.written_on == found.resource_version else found.status
+        return found.status if entry is None else self._status_of(entry, found)
 
     def choose(self, wanted: Iterable[tuple[Found[Any], Mapping[str, Any]]], now: float) -> list[StatusWrite]:
         """Return what to write now, in this order; what is left waits. Tell `done`, `outdated` or `failed` of each."""
@@ -110,10 +116,10 @@ class StatusLedger:
         ready: dict[str, list[_Ready]] = {}
         for found, status in wanted:
             entry = self._entry(found)
-            before = self.status_now(found)
-            change = change_between(before, status)
+            before = self._status_of(entry, found)
+            change = entry.change(before, status)
             if change is Change.NONE:
-                entry.waiting_since = None
+                entry.waiting_since = entry.compared = None
                 continue
             if entry.waiting_since is None:
                 entry.waiting_since = now
@@ -146,7 +152,7 @@ class StatusLedger:
         """Note that the status stands there now."""
         entry = self._entries[write.ref]
         entry.written_on, entry.written, entry.written_at = write.resource_version, write.status, now
-        entry.waiting_since = None
+        entry.waiting_since = entry.compared = None
         entry.failures = 0
         self._recent.append((now, write.ref.namespace))
 
@@ -173,6 +179,11 @@ class StatusLedger:
         keep = set(alive)
         for ref in [ref for ref in self._entries if ref not in keep]:
             del self._entries[ref]
+
+    def _status_of(self, entry: _Entry, found: Found[Any]) -> Status:
+        if entry.written is None or entry.written_on != found.resource_version or entry.uid != found.uid:
+            return found.status
+        return entry.written
 
     def _entry(self, found: Found[Any]) -> _Entry:
         entry = self._entries.get(found.ref)

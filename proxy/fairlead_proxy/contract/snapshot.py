@@ -5,7 +5,7 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -67,10 +67,17 @@ class FragmentHeader(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """One object as the proxies load it: its header, and its canonical body in JSON."""
+    """One object as the proxies load it: its header, and its canonical body in JSON.
+
+    `key` is `Kind/namespace/name`, unique in a snapshot.
+    """
 
     header: FragmentHeader
     body: bytes
+    key: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.header.kind}/{self.header.id}")
 
     @classmethod
     def of(cls, document: Document, *, uid: str, generation: int) -> "Fragment":
@@ -78,11 +85,6 @@ class Fragment:
         kind = _KIND_OF[type(document)]
         digest = hashlib.sha256(body).hexdigest()
         return cls(FragmentHeader(kind=kind, id=document.id, uid=uid, generation=generation, hash=digest), body)
-
-    @property
-    def key(self) -> str:
-        """`Kind/namespace/name`, unique in a snapshot."""
-        return f"{self.header.kind}/{self.header.id}"
 
     def read(self) -> Document:
         """Decode the body, of this format or of one before it; raise SnapshotError where it does not fit its kind or
