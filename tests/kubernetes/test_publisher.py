@@ -157,16 +157,18 @@ async def test_a_shard_that_stands_in_the_idle_set_already_is_not_written_again(
     assert not await publisher.drifted("ai/main")
 
 
+@pytest.mark.parametrize("seen_while_idle", [True, False])
 async def test_a_shard_that_somebody_changed_while_it_was_idle_is_written_again(
-    server: ApiServer, api: KubernetesApi, clock: Clock
+    server: ApiServer, api: KubernetesApi, clock: Clock, *, seen_while_idle: bool
 ) -> None:
-    publisher = publisher_on(api, clock)
+    publisher, shard = publisher_on(api, clock), f"{CONFIG}/main-config-a-0"
     for model in ("small", "big"):
         await publisher.publish("ai/main", "g-1", snapshot(model), KEYS)
-    await server.put(f"{CONFIG}/main-config-a-0", {**server.objects[f"{CONFIG}/main-config-a-0"], "binaryData": {}})
-    assert not await publisher.drifted("ai/main")
+    await server.put(shard, {**server.objects[shard], "binaryData": {}})
+    if seen_while_idle:
+        assert not await publisher.drifted("ai/main")
     await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
-    assert await publisher.drifted("ai/main")
+    assert await publisher.drifted("ai/main") is not seen_while_idle
     await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
     assert (await publisher_on(api, clock).read("ai/main")).snapshot == snapshot("small")
 

@@ -35,9 +35,10 @@ MOST_AT_ONCE = 1500
 CALL_SECONDS = TOTAL_SECONDS + 25.0
 LOOK_UP_SECONDS = 1.0
 LOOK_UPS_AT_ONCE, LOOK_UPS_WAITING = 8, 64
-"""The proxy keeps the last ten thousand calls: who asks too late finds nothing.
+KEPT = 10_000
+"""So many calls the proxy keeps: who asks too late finds nothing, as a slow reader does whose answer ended long ago.
 
-So where a thousand calls fail in one second, not all of them are looked up: asking would be a load of its own, on top
+Where a thousand calls fail in one second, not all of them are looked up: asking would be a load of its own, on top
 of the seven tenths that the soak is about.
 """
 CHECKED = 10
@@ -55,6 +56,7 @@ class Callers:
         self.calls: Counter[str] = Counter()
         self.held = 0
         self.late_seconds = 0.0
+        self._kept_seconds = CALL_SECONDS
 
     async def ramp(self, seconds: float) -> dict[str, Any]:
         """Call in a closed loop, with ever more callers; return the calls a second of the best step, and its size."""
@@ -70,6 +72,7 @@ class Callers:
     async def keep_on(self, rate: float, seconds: float) -> None:
         """Call so often a second, however long the answers take; return once the last call has ended."""
         under_way: set[asyncio.Task[None]] = set()
+        self._kept_seconds = 0.8 * KEPT / rate
         began = time.monotonic()
         for number in range(int(rate * seconds)):
             ahead = began + number / rate - time.monotonic()
@@ -165,7 +168,9 @@ class Callers:
             try:
                 call.record = await self._record_of(call.decision)
             except (Broken, Odd) as why:
-                call.broken = call.broken or f"its decision record: {why}"
+                call.unasked = call.over - call.began > self._kept_seconds
+                if not call.unasked:
+                    call.broken = call.broken or f"its decision record: {why}"
             finally:
                 self._looked_for -= 1
         _say(msgspec.json.encode(call).decode())

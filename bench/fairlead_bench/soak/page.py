@@ -119,7 +119,7 @@ def _worst(form: Form) -> Iterator[str]:
     if form.bounds_growth:
         yield (
             f"- The warm-up, {WARM_UP:.0%} of the time, holds the worst that there may be: one after another, "
-            f"{' and '.join(map(repr, WORST))} strike every provider at once for {LASTS_SECONDS[1]:g} s, until "
+            f"{', '.join(map(repr, WORST))} strike every provider at once for {LASTS_SECONDS[1]:g} s, until "
             f"{MOST_AT_ONCE:,} calls are under way, the most that the callers make at once. What such a peak takes of "
             "the interpreter's memory it mostly keeps; the slope afterwards is of what is not let go besides."
         )

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -37,7 +37,7 @@ class Published:
     """What stands in the cluster for one gateway. `uid` is that of the ModelGateway that owns it.
 
     `versions`: the resourceVersion of each object that we know, by kind and name; `shards`: the digest of each shard
-    that we wrote, by its name, in force or idle.
+    that we wrote, in force or idle, by the name of its ConfigMap.
     """
 
     snapshot: Snapshot | None = None
@@ -47,6 +47,12 @@ class Published:
     uid: str = ""
     versions: dict[tuple[str, str], str] = field(default_factory=dict)
     shards: dict[str, str] = field(default_factory=dict)
+
+    def forget_changed(self, live: Mapping[tuple[str, str], str]) -> None:
+        """Forget what does not stand there any more as we wrote it: when its turn comes, it is written anew."""
+        for where in [where for where, version in self.versions.items() if live.get(where) != version]:
+            del self.versions[where]
+            self.shards.pop(where[1], None)
 
     @property
     def keys_version(self) -> str:
@@ -140,6 +146,7 @@ class Publisher:
         if self._published.get(gateway) is not known:
             return False  # written while we were reading: what was read proves nothing
         if all(live.get(where) == version for where, version in ours.items()):
+            known.forget_changed(live)
             return False
         log.warning("the published configuration was changed by somebody else", extra={"gateway": gateway})
         self._published.pop(gateway)
@@ -147,14 +154,15 @@ class Publisher:
 
     async def _write_shards(self, published: Published, home: Home, index: Index, shards: Sequence[bytes]) -> None:
         """Write what nobody reads yet, all at once; where one fails, the others are given up."""
+        names = [fleet_names.shard_name(home.name, ref.name) for ref in index.shards]
         try:
             async with asyncio.TaskGroup() as writes:
-                for ref, shard in zip(index.shards, shards, strict=True):
-                    if published.shards.get(ref.name) != ref.sha256:
+                for name, ref, shard in zip(names, index.shards, shards, strict=True):
+                    if published.shards.get(name) != ref.sha256:
                         writes.create_task(self._write(published, shard_object(home, ref.name, shard)))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
-        published.shards.update({ref.name: ref.sha256 for ref in index.shards})
+        published.shards.update({name: ref.sha256 for name, ref in zip(names, index.shards, strict=True)})
 
     async def _write(self, published: Published, manifest: Manifest) -> None:
         where = (manifest["kind"], manifest["metadata"]["name"])

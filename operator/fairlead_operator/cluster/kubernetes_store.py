@@ -18,7 +18,7 @@ class ObjectStore:
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
         self._objects: dict[str, dict[str, Content]] = {kind: {} for kind in (*Kind, NAMESPACES)}
-        self._parsed: dict[Kind, dict[str, Found[Any]]] = {kind: {} for kind in Kind}
+        self._parsed: dict[str, dict[str, Found[Any]]] = {kind: {} for kind in Kind}
 
     def note(self, content: Content, *, is_news: bool = True) -> None:
         """Keep this state of an object, unless a newer one is known: events and answers have no common order.
@@ -41,8 +41,7 @@ class ObjectStore:
         before = held.get(key)
         if before is not None and before["metadata"]["uid"] == content["metadata"]["uid"]:
             del held[key]
-            if content["kind"] in self._parsed:
-                self._parsed[Kind(content["kind"])].pop(key, None)
+            self._parsed.get(content["kind"], {}).pop(key, None)
             self._on_change()
 
     def replace(self, contents: Iterable[Content], kinds: Iterable[str]) -> None:

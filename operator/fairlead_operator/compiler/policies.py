@@ -87,7 +87,7 @@ class PolicyMemory:
     named: Kept[tuple[str, RoutePolicySpec], frozenset[str]] = field(default_factory=Kept)
     results: Kept[PolicyInputs, PolicyResult] = field(default_factory=Kept)
     offered: tuple[Mapping[str, OpenGateway], Held] = field(default_factory=lambda: ({}, {}))
-    unchanged: dict[str, tuple[Found[RoutePolicySpec], PolicyResult]] = field(default_factory=dict)
+    unchanged: dict[str, tuple[RoutePolicySpec, str, int, PolicyResult]] = field(default_factory=dict)
 
     def begin(self, gateways: Mapping[str, OpenGateway], held: Held) -> None:
         """Note what policies may refer to in the compilation that begins."""
@@ -98,11 +98,9 @@ class PolicyMemory:
     def result(self, found: Found[RoutePolicySpec]) -> PolicyResult | None:
         """Return what came of a policy in which nothing has changed since, nor in what it may refer to."""
         known = self.unchanged.get(found.ref.id)
-        if known is None:
+        if known is None or known[0] is not found.spec or known[1:3] != (found.uid, found.generation):
             return None
-        before, result = known
-        same = before.spec is found.spec and (before.uid, before.generation) == (found.uid, found.generation)
-        return result if same else None
+        return known[3]
 
     def forget_others(self, alive: Container[str]) -> None:
         """Forget every policy that does not exist any more."""
@@ -125,7 +123,7 @@ def compile_policy(found: Found[RoutePolicySpec], scope: Scope, held: Held, memo
         result = memory.results.result(found.ref.id, inputs, _compile)
     except Exception as error:  # one object must never spoil another
         return _last_good(found, internal_error(error), scope, held)
-    memory.unchanged[found.ref.id] = found, result
+    memory.unchanged[found.ref.id] = found.spec, found.uid, found.generation, result
     return result
 
 

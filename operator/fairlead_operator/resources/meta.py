@@ -51,10 +51,6 @@ class ObjectRef:
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
 
-    def __hash__(self) -> int:
-        # Without the kind, whose own hash is computed in Python: thousands of these are looked up in every pass.
-        return hash((self.namespace, self.name))
-
 
 def duration_seconds(text: str) -> float:
     """Return a duration such as `1m30s` or `250ms` in seconds; raise ValueError where it is none."""
