@@ -30,7 +30,8 @@ from fairlead_operator.status.write_budget import StatusLedger, StatusWrite
 
 log = logging.getLogger(__name__)
 
-SETTLE_SECONDS, JUST_SECONDS = 0.2, 0.05  # changes are gathered for so long, then compiled together
+SETTLE_SECONDS = 0.2  # changes are gathered for so long, then compiled together
+JUST_ENDED_SECONDS = 0.05  # a change that is found so soon after a pass is taken to have come during it
 TICK_SECONDS, EARLY_SECONDS = 1.0, 0.25
 REPUBLISH_SECONDS = 60.0
 WRITES_AT_ONCE = 5
@@ -65,7 +66,7 @@ class Reconciler:
         self._compiled_from: Inventory | None = None
         self._compilation, self._memory = Compilation({}, {}), CompilerMemory()
         self._changed_at: float | None = None
-        self._busy = float("-inf"), float("-inf")
+        self._last_pass = float("-inf"), float("-inf")
 
     async def run(self) -> None:
         """Reconcile until cancelled; after a fault, of the world or of ours, it is tried again with back-off."""
@@ -91,7 +92,7 @@ class Reconciler:
         early = await self._tell(inventory)
         waits = [settling if settling > 0 else TICK_SECONDS, EARLY_SECONDS if early else TICK_SECONDS]
         due = self._ledger.next_due()
-        self._busy = began, self._clock()
+        self._last_pass = began, self._clock()
         return max(0.01, min(waits if due is None else [*waits, due - self._clock()]))
 
     def _settling(self, inventory: Inventory, began: float) -> float:
@@ -103,10 +104,9 @@ class Reconciler:
         if inventory.compiles_like(self._compiled_from):
             self._changed_at = None
             return float("inf")
-        if self._changed_at is None:
-            since, until = self._busy
-            # A pass that has just ended gathered what came meanwhile: that need not settle once more.
-            self._changed_at = since if began - until < JUST_SECONDS else began
+        if self._changed_at is None or self._changed_at > began:  # or the clock was set back
+            since, until = self._last_pass
+            self._changed_at = since if 0 <= began - until < JUST_ENDED_SECONDS else began
         return self._changed_at + SETTLE_SECONDS - self._clock()
 
     async def _compile(self, inventory: Inventory) -> None:

@@ -18,6 +18,31 @@ SECRET_REF = """
       models: [{name: a}]
 """
 
+PROVIDER_OF_ANOTHER = """
+    apiVersion: fairlead.dev/v1alpha1
+    kind: ModelGateway
+    metadata: {name: main, namespace: platform}
+    spec: {auth: {apiKeys: {}}, tenants: {namespaceSelector: {}}}
+    ---
+    apiVersion: fairlead.dev/v1alpha1
+    kind: ModelProvider
+    metadata: {name: shared, namespace: platform}
+    spec: {type: Simulated, models: [{name: tiny}], consumers: CONSUMERS}
+"""
+POLICY_OF_A_TENANT = """
+    apiVersion: fairlead.dev/v1alpha1
+    kind: RoutePolicy
+    metadata: {name: bot, namespace: team}
+    spec:
+      gatewayRef: {name: main, namespace: platform}
+      models: [smart]
+      rules:
+      - name: all
+        route:
+          targets:
+          - {provider: {name: shared, namespace: platform}, model: tiny}
+"""
+
 
 def write(path: Path, text: str) -> Path:
     path.write_text(textwrap.dedent(text).lstrip())
@@ -54,6 +79,33 @@ def test_an_absent_provider_is_an_error_and_with_partial_a_warning(source: Path)
     assert ": error: RoutePolicy default/policy: " in plain.stdout
     assert ": warning: RoutePolicy default/policy: " in partial.stdout
     assert "no ModelProvider default/gone" in plain.stdout
+
+
+def test_a_provider_of_another_namespace_that_does_not_consent_is_an_error_and_reads_as_absent(tmp_path: Path) -> None:
+    write(tmp_path / "platform.yaml", PROVIDER_OF_ANOTHER.replace("CONSUMERS", "{}"))
+    policy = write(tmp_path / "team.yaml", POLICY_OF_A_TENANT)
+    refused = invoke("validate", tmp_path)
+    assert (refused.exit_code, refused.stdout) == (
+        1,
+        f"{policy}:11: error: RoutePolicy team/bot: spec.rules[0].route.targets[0].provider: no ModelProvider "
+        "platform/shared is offered to this namespace by the gateway platform/main; correct it, or ask its owner "
+        "(ProviderNotFound)\n3 objects: 1 error, 0 warnings\n",
+    )
+    policy.write_text(policy.read_text().replace("name: shared", "name: absent"))
+    absent = invoke("validate", tmp_path)
+    assert (absent.exit_code, absent.stdout) == (1, refused.stdout.replace("platform/shared", "platform/absent"))
+
+
+@pytest.mark.parametrize(
+    "consumers", ["{namespaceSelector: {}}", "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: team}}}"]
+)
+def test_a_provider_of_another_namespace_that_consents_is_nothing_to_complain_about(
+    consumers: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "platform.yaml", PROVIDER_OF_ANOTHER.replace("CONSUMERS", consumers))
+    write(tmp_path / "team.yaml", POLICY_OF_A_TENANT)
+    result = invoke("validate", tmp_path)
+    assert (result.exit_code, result.stdout) == (0, "3 objects: nothing to complain about\n")
 
 
 def test_an_absent_gateway_is_an_error_and_with_partial_a_warning(source: Path) -> None:

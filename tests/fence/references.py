@@ -42,6 +42,12 @@ FORMS: dict[str, tuple[str, frozenset[str]]] = {
 HEAD = "---\napiVersion: fairlead.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
 UPSTREAM_KEY = "canary-upstream-key-0123456789"
 
+ITSELF = ("",)
+OBJECT = (".name", ".namespace")
+SECRET_KEY = (".name", ".key")
+LABELLED = (".matchLabels{}", ".matchExpressions[].key", ".matchExpressions[].operator", ".matchExpressions[].values[]")
+"""What stands below the path of a reference: see schema_walk.py."""
+
 
 @dataclass(frozen=True)
 class Consented:
@@ -52,6 +58,7 @@ class Consented:
     kind: Kind
     missing: Reason
     referred: str
+    parts: tuple[str, ...] = OBJECT
 
     def ref(self, namespace: str) -> ObjectRef:
         return ObjectRef(self.kind, namespace, "subject")
@@ -73,6 +80,7 @@ class OwnNamespace:
     field: str
     secret: Mapping[str, str]
     carried: bool = True
+    parts: tuple[str, ...] = SECRET_KEY
 
     @property
     def ref(self) -> ObjectRef:
@@ -185,6 +193,7 @@ OWN_NAMESPACE: dict[str, OwnNamespace] = {
         "{listeners: [{name: https, port: 8443, tls: FIELD}]}",
         "{secretName: wanted}",
         MappingProxyType(_certificate()),
+        parts=ITSELF,
     ),
     "ModelGateway.spec.ledger.postgres.secretRef": OwnNamespace(
         Kind.MODEL_GATEWAY,

@@ -52,7 +52,7 @@ def test_only_what_takes_long_to_look_through_is_spared(
     assert (collection(freezer, clock, seconds=seconds, generation=generation) > before) is spares
 
 
-def test_garbage_among_what_was_spared_goes_within_the_hour(clock: Clock) -> None:
+def test_garbage_among_what_was_spared_goes_at_the_first_full_collection_after_an_hour(clock: Clock) -> None:
     freezer, knot = Freezer(clock), Knot()
     left = weakref.ref(knot)
     collection(freezer, clock, seconds=LONG_SECONDS)

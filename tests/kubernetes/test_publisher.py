@@ -157,20 +157,33 @@ async def test_a_shard_that_stands_in_the_idle_set_already_is_not_written_again(
     assert not await publisher.drifted("ai/main")
 
 
-@pytest.mark.parametrize("seen_while_idle", [True, False])
+@pytest.mark.parametrize("change", ["edited", "deleted"])
 async def test_a_shard_that_somebody_changed_while_it_was_idle_is_written_again(
-    server: ApiServer, api: KubernetesApi, clock: Clock, *, seen_while_idle: bool
+    server: ApiServer, api: KubernetesApi, clock: Clock, change: str
 ) -> None:
     publisher, shard = publisher_on(api, clock), f"{CONFIG}/main-config-a-0"
     for model in ("small", "big"):
         await publisher.publish("ai/main", "g-1", snapshot(model), KEYS)
-    await server.put(shard, {**server.objects[shard], "binaryData": {}})
-    if seen_while_idle:
-        assert not await publisher.drifted("ai/main")
-    await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
-    assert await publisher.drifted("ai/main") is not seen_while_idle
+    if change == "edited":
+        await server.put(shard, {**server.objects[shard], "binaryData": {}})
+    else:
+        await server.remove(shard)
     await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
     assert (await publisher_on(api, clock).read("ai/main")).snapshot == snapshot("small")
+    assert not await publisher.drifted("ai/main")
+
+
+async def test_an_idle_shard_whose_name_a_user_has_taken_is_not_taken_over(
+    server: ApiServer, api: KubernetesApi, clock: Clock
+) -> None:
+    publisher, shard = publisher_on(api, clock), f"{CONFIG}/main-config-a-0"
+    for model in ("small", "big"):
+        await publisher.publish("ai/main", "g-1", snapshot(model), KEYS)
+    await server.remove(shard)
+    theirs = await server.put(shard, {"kind": "ConfigMap", "data": {"app": "theirs"}})
+    with pytest.raises(Refused, match="main-config-a-0 exists and is not of this gateway's fleet"):
+        await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert server.objects[shard] == theirs
 
 
 async def test_failure_before_the_index_leaves_the_old_snapshot_whole(

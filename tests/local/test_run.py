@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from typing import Any
 import openai
 import pytest
 from doubles.command_line import invoke
+from doubles.figures import Figures
 from doubles.processes import Standalone, eventually, scripted_upstream, standalone
 
 PROVIDER = """
@@ -45,6 +47,12 @@ spec:
   - name: all
     route: {{targets: [{{provider: {{name: {provider}}}, model: tiny}}]}}
 """
+INSTALLED = Path(sys.executable).parent
+PROGRAMS = {
+    "fairlead": INSTALLED / "fairlead",
+    "kubectl-fairlead": INSTALLED / "kubectl-fairlead",
+    "kubectl-fairlead by krew": Path(__file__).parents[2] / "packaging" / "krew" / "kubectl-fairlead",
+}
 HELLO: Any = [{"role": "user", "content": "Hello"}]
 ONE, TWO = PROVIDER.format(name="one"), PROVIDER.format(name="two")
 
@@ -329,3 +337,23 @@ def test_the_version_is_told_without_importing_the_commands() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout.startswith("fairlead ")) == (0, True)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=PROGRAMS)
+def test_the_version_is_told_at_once(program: str, figures: Figures) -> None:
+    path = f"{INSTALLED}{os.pathsep}{os.environ['PATH']}"
+
+    def seconds() -> float:
+        began = time.monotonic()
+        ran = subprocess.run(
+            [PROGRAMS[program], "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PATH": path},
+        )
+        taken = time.monotonic() - began
+        assert ran.stdout.startswith("fairlead ")
+        return taken
+
+    figures.hold(f"{program} --version", statistics.median(seconds() for _ in range(7)), bound=0.15)

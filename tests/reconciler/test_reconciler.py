@@ -191,6 +191,22 @@ async def test_an_edit_settles_before_it_is_compiled(cluster: TableCluster) -> N
     assert cluster.snapshots[OPEN] == before
 
 
+async def test_an_edit_is_compiled_though_the_clock_was_set_back(cluster: TableCluster) -> None:
+    reconciler = Reconciler(cluster, clock=cluster.clock)
+    await passes(reconciler, cluster, seconds=5)
+    before = cluster.snapshots[OPEN]
+    cluster.edit(read_inventory(world(generation=2)))
+    await reconciler.reconcile()
+    cluster.now -= 600
+    await passes(reconciler, cluster, seconds=1)
+    assert cluster.snapshots[OPEN] != before
+    compiled = cluster.snapshots[OPEN]
+    cluster.now -= 600
+    cluster.edit(read_inventory(world(generation=3)))
+    await passes(reconciler, cluster, seconds=1)
+    assert cluster.snapshots[OPEN] != compiled
+
+
 async def test_an_edit_that_came_while_a_long_pass_was_under_way_has_settled(cluster: TableCluster) -> None:
     reconciler = Reconciler(cluster, clock=cluster.clock)
     await passes(reconciler, cluster, seconds=5)

@@ -22,6 +22,7 @@ from fairlead_bench.soak.faults import History
 from fairlead_bench.soak.objects import ROUTES, TOTAL_SECONDS
 from fairlead_bench.soak.speech import SPEECHES, Heard, end_of_body, take_frame
 from fairlead_bench.soak.wire import Broken, Line, Lines
+from fairlead_proxy.server.process import DECISIONS_KEPT
 
 RAMP = (4, 8, 16, 32, 64)
 """How many callers there are, one after another, while the capacity is found."""
@@ -35,14 +36,20 @@ MOST_AT_ONCE = 1500
 CALL_SECONDS = TOTAL_SECONDS + 25.0
 LOOK_UP_SECONDS = 1.0
 LOOK_UPS_AT_ONCE, LOOK_UPS_WAITING = 8, 64
-KEPT = 10_000
-"""So many calls the proxy keeps: who asks too late finds nothing, as a slow reader does whose answer ended long ago.
-
-Where a thousand calls fail in one second, not all of them are looked up: asking would be a load of its own, on top
+"""Where a thousand calls fail in one second, not all of them are looked up: asking would be a load of its own, on top
 of the seven tenths that the soak is about.
+"""
+KEPT_SHARE = 0.8
+"""For this share of the time in which DECISIONS_KEPT calls are made, the proxy surely keeps the record of one.
+
+A slow reader may have an answer that ended longer ago.
 """
 CHECKED = 10
 """Of the calls that a further target answered, one in so many has its failed attempts explained too."""
+
+
+class Gone(Odd):
+    """The proxy does not know a call."""
 
 
 class Callers:
@@ -72,7 +79,7 @@ class Callers:
     async def keep_on(self, rate: float, seconds: float) -> None:
         """Call so often a second, however long the answers take; return once the last call has ended."""
         under_way: set[asyncio.Task[None]] = set()
-        self._kept_seconds = 0.8 * KEPT / rate
+        self._kept_seconds = KEPT_SHARE * DECISIONS_KEPT / rate
         began = time.monotonic()
         for number in range(int(rate * seconds)):
             ahead = began + number / rate - time.monotonic()
@@ -114,7 +121,7 @@ class Callers:
         except (ValueError, KeyError, IndexError, TypeError) as error:
             call.broken = f"not of the dialect: {error!r}"
         call.over = time.time()
-        await self._tell(call)
+        await self._tell(call, slow=slow)
 
     async def _ask(self, call: Call, prompt: str, slow: bool) -> None:
         speech = SPEECHES[call.dialect]
@@ -154,7 +161,7 @@ class Callers:
             else:
                 line.close()
 
-    async def _tell(self, call: Call) -> None:
+    async def _tell(self, call: Call, *, slow: bool) -> None:
         end, _ = judge(call, History(), ROUTES)
         fell_back = end is End.FELL_BACK
         busy = self._looked_for >= LOOK_UPS_AT_ONCE + LOOK_UPS_WAITING
@@ -167,10 +174,12 @@ class Callers:
             self._looked_for += 1
             try:
                 call.record = await self._record_of(call.decision)
-            except (Broken, Odd) as why:
-                call.unasked = call.over - call.began > self._kept_seconds
+            except Gone as gone:
+                call.unasked = slow and call.over - call.began > self._kept_seconds
                 if not call.unasked:
-                    call.broken = call.broken or f"its decision record: {why}"
+                    call.broken = call.broken or f"its decision record: {gone}"
+            except (Broken, Odd) as why:
+                call.broken = call.broken or f"its decision record: {why}"
             finally:
                 self._looked_for -= 1
         _say(msgspec.json.encode(call).decode())
@@ -187,7 +196,7 @@ class Callers:
                 if status == 200:
                     return msgspec.json.decode(body, type=Record)
                 if time.monotonic() > until:
-                    raise Odd(f"status {status}")
+                    raise Gone("it is not kept") if status == 404 else Odd(f"status {status}")
                 await asyncio.sleep(0.02)
 
 

@@ -39,7 +39,7 @@ class End(StrEnum):
     CONTINUED = "stream gone on with by another target"
     FAILED = "error in the caller's dialect, every attempt explained"
     NO_TARGET = "error in the caller's dialect, every target cooling after a fault"
-    UNASKED = "error in the caller's dialect, every target under a fault; its record was not asked for"
+    UNASKED = "error in the caller's dialect, every target under a fault; its record was not asked for, or kept no more"
     BROKEN_OFF = "stream ended by an error in the caller's dialect, explained"
     LEFT = "caller left early"
     UNEXPLAINED = "unexplained"
@@ -75,7 +75,8 @@ class Call(msgspec.Struct):
     """One call as its caller saw it end. `broken`: what was wrong with HTTP or with the dialect's own form.
 
     `began` and `over` are Unix seconds. `provider` and `attempts` are what the answer's head said; `record` was looked
-    up where it is needed, but for calls that failed while too many others did (`unasked`).
+    up where it is needed, but for calls that failed while too many others did, and for answers that were read so slowly
+    that it was not kept any more (`unasked`).
     """
 
     dialect: str

@@ -11,7 +11,7 @@ from fairlead_bench.soak.callers import LEAVING, MOST_AT_ONCE, SHARE, SLOW
 from fairlead_bench.soak.explaining import End
 from fairlead_bench.soak.faults import FAULTS, LASTS_SECONDS, WORST
 from fairlead_bench.soak.looks import Look, slope_of
-from fairlead_bench.soak.running import EDIT_SECONDS, LOOK_SECONDS, Form, Soaked, is_at_rest
+from fairlead_bench.soak.running import EDIT_SECONDS, LOOK_SECONDS, Soaked, is_at_rest
 
 WARM_UP = 0.2
 """The share of a soak that the slope leaves out. Caches, pools and the ring of decision records fill in it, and the
@@ -110,18 +110,20 @@ def _circumstances(soaked: Soaked) -> str:
         f"{LEAVING:.0%} of the callers leave early, {SLOW:.0%} read slowly. Every word of an answer says who spoke it "
         "and how far it has come.",
         f"- A look every {LOOK_SECONDS:g} s, an edit of the configuration every {EDIT_SECONDS:g} s.",
-        *_worst(form),
+        *_worst(soaked),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _worst(form: Form) -> Iterator[str]:
-    if form.bounds_growth:
+def _worst(soaked: Soaked) -> Iterator[str]:
+    if soaked.form.bounds_growth:
+        warm_up = soaked.looks[0].at + WARM_UP * soaked.form.seconds
+        most = max(look.in_flight for look in soaked.looks if look.at < warm_up)
         yield (
             f"- The warm-up, {WARM_UP:.0%} of the time, holds the worst that there may be: one after another, "
-            f"{', '.join(map(repr, WORST))} strike every provider at once for {LASTS_SECONDS[1]:g} s, until "
-            f"{MOST_AT_ONCE:,} calls are under way, the most that the callers make at once. What such a peak takes of "
-            "the interpreter's memory it mostly keeps; the slope afterwards is of what is not let go besides."
+            f"{', '.join(map(repr, WORST))} strike every provider at once for {LASTS_SECONDS[1]:g} s. The callers make "
+            f"at most {MOST_AT_ONCE:,} calls at once; the looks saw up to {most:,} under way. What such a peak takes "
+            "of the interpreter's memory it mostly keeps; the slope afterwards is of what is not let go besides."
         )
 
 

@@ -14,9 +14,9 @@ _COLOURS = {"Healthy": "green", "Degraded": "yellow", "Unavailable": "red", "Ser
 
 
 @contextmanager
-def view() -> Iterator[View]:
-    """Give what shows the demo until the block ends."""
-    console = Console()
+def view(console: Console | None = None) -> Iterator[View]:
+    """Give what shows the demo until the block ends. `console`: where a table would stand; else standard output."""
+    console = console or Console()
     if not console.is_terminal:
         yield _Lines()
         return

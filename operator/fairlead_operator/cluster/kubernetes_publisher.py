@@ -49,10 +49,11 @@ class Published:
     shards: dict[str, str] = field(default_factory=dict)
 
     def forget_changed(self, live: Mapping[tuple[str, str], str]) -> None:
-        """Forget what does not stand there any more as we wrote it: when its turn comes, it is written anew."""
-        for where in [where for where, version in self.versions.items() if live.get(where) != version]:
-            del self.versions[where]
-            self.shards.pop(where[1], None)
+        """Forget the ConfigMaps that do not stand there any more as we wrote them: they are to be written anew."""
+        for kind, name in list(self.versions):
+            if kind == CONFIG_MAP.kind and live.get((kind, name)) != self.versions[kind, name]:
+                del self.versions[kind, name]
+                self.shards.pop(name, None)
 
     @property
     def keys_version(self) -> str:
@@ -94,8 +95,8 @@ class Publisher:
     async def publish(self, gateway: str, uid: str, snapshot: Snapshot, keys: KeyRing) -> bool:
         """Write what differs: shards into the idle set, the key ring, then the index. Return whether anything did.
 
-        A shard that stands there from when that set was last in force is not written again. The keys come before the
-        index: a provider that is new is never named without its key. Raises KubernetesError.
+        A shard that still stands there, from when that set was last in force, is not written again. The keys come
+        before the index: a provider that is new is never named without its key. Raises KubernetesError.
         """
         before = await self.read(gateway)
         home = Home.of(gateway, uid)
@@ -115,6 +116,7 @@ class Publisher:
             shards = self._packers.setdefault(gateway, Packer()).pack(snapshot.fragments)
             least = least_reader_of(snapshot.fragments)
             index = index_of(snapshot.revision, idle_set(before.index), shards, min_reader=least)
+            after.forget_changed(await self._live(gateway, CONFIG_MAP))
             await self._write_shards(after, home, read_index(index), shards)
         if moved or ring != before.ring:
             await self._write(after, keys_object(home, ring, tokens.since))
@@ -136,21 +138,21 @@ class Publisher:
         if known is None or not known.versions:
             return False
         ours = in_force(Home.of(gateway, known.uid), known)
-        namespace, _, name = gateway.partition("/")
-        selector = f"{fleet_names.GATEWAY_LABEL}={name}"
-        live: dict[tuple[str, str], str] = {}
-        for resource in (CONFIG_MAP, SECRET):
-            listed = await self._api.list(resource.path(namespace), selector=selector, metadata_only=True)
-            for each in listed.items:
-                live[resource.kind, each["metadata"]["name"]] = each["metadata"]["resourceVersion"]
+        live = await self._live(gateway, CONFIG_MAP) | await self._live(gateway, SECRET)
         if self._published.get(gateway) is not known:
             return False  # written while we were reading: what was read proves nothing
         if all(live.get(where) == version for where, version in ours.items()):
-            known.forget_changed(live)
             return False
         log.warning("the published configuration was changed by somebody else", extra={"gateway": gateway})
         self._published.pop(gateway)
         return True
+
+    async def _live(self, gateway: str, resource: Resource) -> dict[tuple[str, str], str]:
+        """Return the resourceVersion of each object of this kind that is labelled as this fleet's."""
+        namespace, _, name = gateway.partition("/")
+        selector = f"{fleet_names.GATEWAY_LABEL}={name}"
+        listed = await self._api.list(resource.path(namespace), selector=selector, metadata_only=True)
+        return {(resource.kind, each["metadata"]["name"]): each["metadata"]["resourceVersion"] for each in listed.items}
 
     async def _write_shards(self, published: Published, home: Home, index: Index, shards: Sequence[bytes]) -> None:
         """Write what nobody reads yet, all at once; where one fails, the others are given up."""

@@ -6,13 +6,15 @@ from contextlib import contextmanager
 
 LONG_SECONDS = 0.05
 ANEW_SECONDS = 3600.0
+"""Defaults."""
 
 
 class Freezer:
     """A callback of the collector: what has survived a collection that took long is not looked through again.
 
-    What becomes garbage later is still freed at once, but for what refers to itself; so everything is looked through
-    anew each hour. Source: https://docs.python.org/3/library/gc.html#gc.callbacks and #gc.freeze
+    What becomes garbage later is still freed at once, but for what refers to itself; so at the first full collection
+    after an hour everything is looked through anew. Source: https://docs.python.org/3/library/gc.html#gc.freeze and
+    #gc.callbacks there.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
