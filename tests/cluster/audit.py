@@ -20,7 +20,9 @@ class Request:
     namespace: str
     name: str
     code: int
+    received: str
     at: str
+    """When it came and when it was answered, as RFC 3339 to the microsecond. What it changed may be seen before that."""
     agent: str
 
     @property
@@ -81,6 +83,7 @@ def _request(event: dict[str, Any]) -> Request:
         namespace=about.get("namespace", ""),
         name=about.get("name", ""),
         code=event.get("responseStatus", {}).get("code", 0),
+        received=event["requestReceivedTimestamp"],
         at=event["stageTimestamp"],
         agent=event.get("userAgent", ""),
     )

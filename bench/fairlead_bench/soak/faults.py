@@ -61,9 +61,8 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-WORST = ("hang", "stalled stream", "gzip bomb")
-"""What fills a gateway most: calls that wait with all that they asked, those that wait in the middle of an answer, and
-answers that are inflated.
+WORST = ("hang", "stalled stream")
+"""What fills a gateway most: calls that wait with all that they asked, and those that wait in the middle of an answer.
 
 With every provider struck there are soon as many calls under way as the callers make at once.
 """

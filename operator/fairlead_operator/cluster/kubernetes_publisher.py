@@ -111,7 +111,7 @@ class Publisher:
         after = replace(before, uid=uid, versions=dict(known.versions), shards=dict(known.shards))
         # While this is under way, what is known is nothing: a failure in the middle has everything read anew.
         self._published.pop(gateway, None)
-        index = b""
+        index = None
         if news:
             shards = self._packers.setdefault(gateway, Packer()).pack(snapshot.fragments)
             least = least_reader_of(snapshot.fragments)
@@ -121,7 +121,7 @@ class Publisher:
         if moved or ring != before.ring:
             await self._write(after, keys_object(home, ring, tokens.since))
             after = replace(after, ring=ring, tokens=tokens)
-        if news:
+        if index is not None:
             await self._write(after, index_object(home, index))
             after = replace(after, index=read_index(index), snapshot=snapshot)
         self._published[gateway] = after

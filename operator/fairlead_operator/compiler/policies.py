@@ -76,6 +76,16 @@ class PolicyInputs:
     held: Mapping[str, HeldProvider]
 
 
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A policy as it was when it was compiled, and what came of it."""
+
+    spec: RoutePolicySpec
+    uid: str
+    generation: int
+    result: PolicyResult
+
+
 @dataclass(slots=True)
 class PolicyMemory:
     """What is kept of policies: which providers each one names, and what came of it.
@@ -87,7 +97,7 @@ class PolicyMemory:
     named: Kept[tuple[str, RoutePolicySpec], frozenset[str]] = field(default_factory=Kept)
     results: Kept[PolicyInputs, PolicyResult] = field(default_factory=Kept)
     offered: tuple[Mapping[str, OpenGateway], Held] = field(default_factory=lambda: ({}, {}))
-    unchanged: dict[str, tuple[RoutePolicySpec, str, int, PolicyResult]] = field(default_factory=dict)
+    unchanged: dict[str, _Compiled] = field(default_factory=dict)
 
     def begin(self, gateways: Mapping[str, OpenGateway], held: Held) -> None:
         """Note what policies may refer to in the compilation that begins."""
@@ -95,12 +105,12 @@ class PolicyMemory:
             self.offered = gateways, held
             self.unchanged.clear()
 
-    def result(self, found: Found[RoutePolicySpec]) -> PolicyResult | None:
+    def find_unchanged(self, found: Found[RoutePolicySpec]) -> PolicyResult | None:
         """Return what came of a policy in which nothing has changed since, nor in what it may refer to."""
         known = self.unchanged.get(found.ref.id)
-        if known is None or known[0] is not found.spec or known[1:3] != (found.uid, found.generation):
+        if known is None or known.spec is not found.spec:
             return None
-        return known[3]
+        return known.result if (known.uid, known.generation) == (found.uid, found.generation) else None
 
     def forget_others(self, alive: Container[str]) -> None:
         """Forget every policy that does not exist any more."""
@@ -114,7 +124,7 @@ def compile_policy(found: Found[RoutePolicySpec], scope: Scope, held: Held, memo
     """Never raises: a fault of ours becomes the verdict InternalError, with the last good in force."""
     if found.spec is None:
         return _last_good(found, refusal_of(found), scope, held)
-    known = memory.result(found)
+    known = memory.find_unchanged(found)
     if known is not None:
         return known
     try:
@@ -123,7 +133,7 @@ def compile_policy(found: Found[RoutePolicySpec], scope: Scope, held: Held, memo
         result = memory.results.result(found.ref.id, inputs, _compile)
     except Exception as error:  # one object must never spoil another
         return _last_good(found, internal_error(error), scope, held)
-    memory.unchanged[found.ref.id] = found.spec, found.uid, found.generation, result
+    memory.unchanged[found.ref.id] = _Compiled(found.spec, found.uid, found.generation, result)
     return result
 
 

@@ -70,6 +70,12 @@ class _Entry:
     waiting_since: float | None = None
     compared: tuple[Status, Status, Change] | None = None
 
+    def status_of(self, found: Found[Any]) -> Status:
+        """Return the status that the object has: what we wrote, as long as its own event has not come back."""
+        if self.written is None or self.written_on != found.resource_version or self.uid != found.uid:
+            return found.status
+        return self.written
+
     def change(self, before: Status, after: Status) -> Change:
         """Return what `change_between` says of these two; thousands that wait for room are asked in every pass."""
         known = self.compared
@@ -106,9 +112,9 @@ class StatusLedger:
         self._next_due: float | None = None
 
     def status_now(self, found: Found[Any]) -> Status:
-        """Return the status that the object has: what we wrote, as long as its own event has not come back."""
+        """Return the status that the object has; see _Entry."""
         entry = self._entries.get(found.ref)
-        return found.status if entry is None else self._status_of(entry, found)
+        return found.status if entry is None else entry.status_of(found)
 
     def choose(self, wanted: Iterable[tuple[Found[Any], Mapping[str, Any]]], now: float) -> list[StatusWrite]:
         """Return what to write now, in this order; what is left waits. Tell `done`, `outdated` or `failed` of each."""
@@ -116,7 +122,7 @@ class StatusLedger:
         ready: dict[str, list[_Ready]] = {}
         for found, status in wanted:
             entry = self._entry(found)
-            before = self._status_of(entry, found)
+            before = entry.status_of(found)
             change = entry.change(before, status)
             if change is Change.NONE:
                 entry.waiting_since = entry.compared = None
@@ -179,11 +185,6 @@ class StatusLedger:
         keep = set(alive)
         for ref in [ref for ref in self._entries if ref not in keep]:
             del self._entries[ref]
-
-    def _status_of(self, entry: _Entry, found: Found[Any]) -> Status:
-        if entry.written is None or entry.written_on != found.resource_version or entry.uid != found.uid:
-            return found.status
-        return entry.written
 
     def _entry(self, found: Found[Any]) -> _Entry:
         entry = self._entries.get(found.ref)

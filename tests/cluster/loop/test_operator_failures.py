@@ -102,7 +102,7 @@ def test_restarted_operator_writes_nothing_when_nothing_has_changed(stage: Stage
     (edit,) = audit.writes(resource="routepolicies", namespace=stage.platform)
     own = [each for each in audit.writes(user=stage.user) if each.resource != "leases"]
     # A server-side apply of what is there already changes nothing: the fleet is applied once by each process.
-    applied = {each.resource for each in own if each.at < edit.at}
+    applied = {each.resource for each in own if each.at < edit.received}
     assert applied <= {"serviceaccounts", "networkpolicies", "poddisruptionbudgets", "services", "deployments"}
     touched = {(each.resource, each.name) for each in own if each.resource.startswith(("modelprov", "routepol"))}
     assert touched == {("routepolicies/status", "smart")}
