@@ -60,3 +60,8 @@ def test_names_of_objects_are_completed(state: Path) -> None:
 
 def test_where_nothing_can_be_read_nothing_is_completed_and_nothing_complains() -> None:
     assert completed("providers", "") == [":4"]
+
+
+def test_the_models_that_policies_offer_are_completed_and_those_of_files_are_not(state: Path, tmp_path: Path) -> None:
+    assert completed("explain", "--state", str(state), "-n", "team-b", "--model", "") == ["other", "smart", ":4"]
+    assert completed("explain", "-f", str(tmp_path), "--state", str(state), "-n", "team-b", "--model", "") == [":4"]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from doubles.command_line import invoke
 from typer.testing import Result
 
@@ -239,3 +240,34 @@ def test_a_policy_that_is_not_in_force_is_named_with_the_cause(source: Path) -> 
 def test_a_question_that_makes_no_sense_is_refused(source: Path, options: list[str], message: str) -> None:
     result = invoke("explain", "-f", source, "--model", "smart", *options)
     assert (result.exit_code, result.stderr.startswith(message)) == (2, True), result.stderr
+
+
+def test_the_shapes_of_the_other_commands_are_there_and_text_is_the_table(source: Path) -> None:
+    told = {
+        shape: invoke("explain", "-f", source, "--model", "smart", "-o", shape).stdout
+        for shape in ("json", "yaml", "table", "text", "name")
+    }
+    assert yaml.safe_load(told["yaml"]) == json.loads(told["json"])
+    assert told["text"] == told["table"] == invoke("explain", "-f", source, "--model", "smart").stdout
+    assert told["name"].splitlines() == ["modelprovider.fairlead.dev/fast", "modelprovider.fairlead.dev/slow"]
+
+
+def test_no_name_is_told_where_no_target_is_tried(source: Path) -> None:
+    down = ["--down", "default/fast", "--down", "default/slow"]
+    refused = invoke("explain", "-f", source, "--model", "smart", "-o", "name", *down)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+
+
+@pytest.mark.parametrize("option", [["--state", "somewhere"], ["--context", "here"], ["--kubeconfig", "file"]])
+def test_files_and_something_else_to_look_at_are_refused(source: Path, option: list[str]) -> None:
+    refused = invoke("explain", "-f", source, "--model", "smart", *option)
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        f"-f and {option[0]}: files and something else to look at; give one of them\n",
+    )
+
+
+def test_a_form_that_there_is_not_is_refused_with_those_there_are(source: Path) -> None:
+    refused = invoke("explain", "-f", source, "--model", "smart", "-o", "wide")
+    assert refused.exit_code == 2
+    assert all(form in refused.stderr for form in ("table", "json", "yaml", "name"))

@@ -109,3 +109,36 @@ def test_the_doctor_fails_where_nobody_runs(state: StateDirectory) -> None:
     state.close()
     result = invoke("doctor", "-n", "team-a", "--state", state.path)
     assert (result.exit_code, "nobody holds the state directory" in result.stdout) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        (
+            ["top", "providers"],
+            [
+                "modelprovider.fairlead.dev/anthropic",
+                "modelprovider.fairlead.dev/openai",
+                "modelprovider.fairlead.dev/vllm",
+            ],
+        ),
+        (["top", "teams"], ["namespace/team-a", "namespace/team-b"]),
+        (
+            ["doctor"],
+            ["fleet ai/spare", "fragment RoutePolicy team-b/never-looked-at", "fragment RoutePolicy team-b/wrong"],
+        ),
+    ],
+    ids=["top providers", "top teams", "doctor"],
+)
+def test_names_are_one_a_line_and_those_of_the_doctor_are_what_is_not_well(
+    command: list[str], names: list[str], state: StateDirectory
+) -> None:
+    named = invoke(*command, "-A", "-o", "name", "--state", state.path)
+    assert (sorted(named.stdout.splitlines()), named.stderr) == (names, "")
+
+
+@pytest.mark.parametrize("command", [["top", "providers"], ["doctor"]], ids=" ".join)
+def test_a_form_that_there_is_not_is_refused_with_those_there_are(command: list[str], state: StateDirectory) -> None:
+    refused = invoke(*command, "-o", "wide", "--state", state.path)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert all(form in refused.stderr for form in ("table", "json", "yaml", "name"))

@@ -22,7 +22,7 @@ class Request:
     code: int
     received: str
     at: str
-    """When it came and when it was answered, as RFC 3339 to the microsecond. What it changed may be seen before that."""
+    """When it came and was answered, as RFC 3339 to the microsecond. What it changed may be seen before the latter."""
     agent: str
 
     @property

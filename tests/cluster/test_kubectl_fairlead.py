@@ -16,6 +16,7 @@ import pytest
 import yaml
 from cluster.control_plane import ControlPlane
 from cluster.kubectl import Kubectl
+from cluster.namespaces import fresh_namespace
 from cluster.processes import wait_until
 from doubles.case_files import CASES, input_of
 
@@ -434,6 +435,71 @@ def test_the_doctor_finds_a_field_that_the_served_definition_lacks(
     assert found["level"] == "fail"
     assert found["why"] == "older than this program: it lacks status.usage; what users write there is dropped"
     assert found["remedy"] == "fairlead crds | kubectl apply --server-side -f -"
+
+
+OFFERED = """
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelGateway
+metadata: {{name: open, namespace: {ai}}}
+spec: {{tenants: {{namespaceSelector: {{matchLabels: {{tenant: {team}}}}}}}}}
+---
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelProvider
+metadata: {{name: fast, namespace: {ai}}}
+spec: {{type: Simulated, models: [{{name: m}}], consumers: {{namespaceSelector: {{}}}}}}
+---
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelProvider
+metadata: {{name: slow, namespace: {ai}}}
+spec:
+  type: OpenAICompatible
+  endpoint: {{url: "https://slow.example/v1", caRef: {{name: authorities, key: ca.crt}}}}
+  models: [{{name: m}}]
+  consumers: {{namespaceSelector: {{}}}}
+---
+apiVersion: fairlead.dev/v1alpha1
+kind: RoutePolicy
+metadata: {{name: open, namespace: {team}}}
+spec:
+  gatewayRef: {{name: open, namespace: {ai}}}
+  models: [offered]
+  rules:
+  - name: all
+    route:
+      targets:
+      - {{provider: {{name: slow, namespace: {ai}}}, model: m, priority: 1}}
+      - {{provider: {{name: fast, namespace: {ai}}}, model: m, priority: 0}}
+"""
+
+
+def test_a_call_is_explained_by_the_cluster_with_the_rights_of_a_viewer_of_the_namespaces_that_count(
+    crds: ControlPlane, kubectl: Kubectl, fleet: dict[str, str]
+) -> None:
+    with fresh_namespace(kubectl) as team, fresh_namespace(kubectl) as platform:
+        kubectl("label", "namespace", team, f"tenant={team}")
+        kubectl.apply(OFFERED.format(ai=platform, team=team))
+        kubectl("create", "serviceaccount", "asker", "-n", team)
+        subject = {"kind": "ServiceAccount", "name": "asker", "namespace": team}
+        rules: tuple[rbac.Rule, ...] = (
+            {"apiGroups": ["fairlead.dev"], "resources": rbac.OURS, "verbs": ["list"]},
+            {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]},
+        )
+        kubectl.apply(*granted("asker", team, rules, subject))
+        asker = Fairlead(crds.service_account_kubeconfig(team, "asker"))
+        question = ("explain", "-n", team, "--model", "offered")
+        lacking = f"you lack a right: list modelgateways.fairlead.dev in namespace {platform}"
+        wait_until(lambda: lacking in asker(*question).stderr, what="the team's right is in force, and no other")
+        kubectl.apply(*granted("asker", platform, rules, subject))
+        wait_until(lambda: asker(*question).returncode == 0, what="the right at the platform is in force")
+        told = json.loads(asker(*question, "-o", "json").stdout)
+        order = [(each["target"], each["used"]) for each in told["targets"]]
+        assert order == [(f"{platform}/fast/m", True), (f"{platform}/slow/m", True)]
+        assert (told["policy"], told["rule"]) == (f"{team}/open", "all")
+        names = "modelprovider.fairlead.dev/fast\nmodelprovider.fairlead.dev/slow\n"
+        assert asker(*question, "-o", "name").stdout == names
+        kubectl("label", "namespace", team, "tenant-")
+        unlabelled = asker(*question)
+        assert (unlabelled.returncode, "refused   model_not_found" in unlabelled.stdout) == (1, True)
 
 
 def test_a_user_that_the_api_server_does_not_know_is_told(crds: ControlPlane, tmp_path: Path) -> None:

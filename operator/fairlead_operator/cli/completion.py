@@ -12,6 +12,9 @@ import typer
 from fairlead_operator.cli.cluster_options import Where
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fairlead_operator.cli.gathered import Content
     from fairlead_operator.resources.meta import Kind
 
 NO_FILES = ":4"
@@ -28,6 +31,17 @@ def policy_names(context: typer.Context, incomplete: str) -> list[str]:
     from fairlead_operator.resources.meta import Kind
 
     return _names(Kind.ROUTE_POLICY, context, incomplete)
+
+
+def virtual_models(context: typer.Context, incomplete: str) -> list[str]:
+    """Return what the policies of a cluster or a run offer; of files nothing."""
+    from fairlead_operator.resources.meta import Kind
+
+    if context.params.get("file"):
+        return []
+    policies = _found(Kind.ROUTE_POLICY, context)
+    models = dict.fromkeys(str(model) for content in policies for model in content["spec"].get("models") or ())
+    return [model for model in models if model.startswith(incomplete)]
 
 
 def main() -> None:
@@ -48,7 +62,13 @@ def main() -> None:
 
 
 def _names(kind: "Kind", context: typer.Context, incomplete: str) -> list[str]:
-    """Return the names that begin so; none where they cannot be read: a completion must not complain."""
+    """Return the names that begin so."""
+    names = dict.fromkeys(str(content["metadata"]["name"]) for content in _found(kind, context))
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _found(kind: "Kind", context: typer.Context) -> "Sequence[Content]":
+    """Return the objects of a kind; none where they cannot be read: a completion must not complain."""
     from fairlead_operator.cli.gathered import GatherRefused
     from fairlead_operator.cli.gathering import gather
 
@@ -61,8 +81,6 @@ def _names(kind: "Kind", context: typer.Context, incomplete: str) -> list[str]:
         state=given.get("state"),
     )
     try:
-        found = gather([kind], where).objects
+        return gather([kind], where).objects
     except GatherRefused:
         return []
-    names = dict.fromkeys(str(content["metadata"]["name"]) for content in found)
-    return [name for name in names if name.startswith(incomplete)]

@@ -1,16 +1,53 @@
 """`fairlead explain`: which rule a call would match, and each target with why it is used or skipped."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from fairlead_operator.cli.options import FINDINGS, Files, Gateway, Output, refuse
+from fairlead_operator.cli.cluster_options import Context, Kubeconfig, Shape, StateOption, Where
+from fairlead_operator.cli.completion import virtual_models
+from fairlead_operator.cli.options import FINDINGS, refuse
+
+
+class Form(StrEnum):
+    """The shapes that every command has; `text` is another name of `table`."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+    TEXT = "text"
+
+    @property
+    def shape(self) -> Shape:
+        return Shape.TABLE if self is Form.TEXT else Shape(self.value)
 
 
 def explain(
-    file: Files,
-    model: Annotated[str, typer.Option("--model", metavar="M", help="The virtual model that the caller names.")],
-    namespace: Annotated[str, typer.Option("-n", "--namespace", metavar="NS", help="The caller's.")] = "default",
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", metavar="M", help="The virtual model that the caller names.", autocompletion=virtual_models
+        ),
+    ],
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-f",
+            "--file",
+            metavar="PATH",
+            help="Look at a file, a directory (read recursively: *.yaml, *.yml, *.json), or - for standard input, not "
+            "at a cluster; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    namespace: Annotated[
+        str,
+        typer.Option(
+            "-n", "--namespace", metavar="NS", help="The caller's.", show_default="that of the context; default with -f"
+        ),
+    ] = "",
     header: Annotated[
         list[str] | None, typer.Option("--header", metavar="NAME=VALUE", help="A request header; repeatable.")
     ] = None,
@@ -51,20 +88,41 @@ def explain(
             "--down", metavar="NS/PROVIDER[=CLASS]", help="Suppose that it fails, by default Unreachable; repeatable."
         ),
     ] = None,
-    gateway: Gateway = None,
-    output: Annotated[Output, typer.Option("-o", "--output", help="How the explanation is printed.")] = Output.TEXT,
+    gateway: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMESPACE/NAME", help="Which ModelGateway, where several could be meant.", show_default=False
+        ),
+    ] = None,
+    output: Annotated[
+        Form, typer.Option("-o", "--output", help="How the explanation is printed; name: the targets that are tried.")
+    ] = Form.TABLE,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    state: StateOption = None,
 ) -> None:
-    """Explain what the live proxy would decide for a call, by the same engine; exit 1 if no target would serve it."""
-    import json
+    """Explain what the live proxy would decide for a call, by the same engine; exit 1 if no target would serve it.
 
+    Without -f it looks at a cluster, or with --state at a run. Providers are supposed to be well, but for --down.
+    """
+    from fairlead_operator.cli.basis import basis_in_files
+    from fairlead_operator.cli.explain_lookup import basis_of
     from fairlead_operator.cli.explanation import QuestionRefused, explain_call, facts_of, world_of
+    from fairlead_operator.cli.gathered import GatherRefused
     from fairlead_operator.cli.sources import SourcesRefused, read_sources
+    from fairlead_operator.cli.telling import tell
 
+    elsewhere = {"--state": state, "--context": context, "--kubeconfig": kubeconfig}
+    both = [option for option, value in elsewhere.items() if value is not None]
+    if file and both:
+        refuse(f"-f and {both[0]}: files and something else to look at; give one of them")
     try:
-        sources = read_sources(file)
-        config = sources.config(gateway)
+        if file:
+            basis = basis_in_files(read_sources(file), namespace or "default", gateway)
+        else:
+            basis = basis_of(Where(namespace, False, context, kubeconfig, state), model, gateway)
         facts = facts_of(
-            namespace,
+            basis.namespace,
             model,
             headers=header or [],
             dialect=dialect,
@@ -76,12 +134,9 @@ def explain(
             features=feature or [],
             stream=stream,
         )
-        explanation = explain_call(sources, config, facts, world_of(config, down or []))
-    except (SourcesRefused, QuestionRefused) as refused:
+        explanation = explain_call(basis, facts, world_of(basis.config, down or []))
+    except (SourcesRefused, GatherRefused, QuestionRefused) as refused:
         refuse(str(refused))
-    if output is Output.JSON:
-        print(json.dumps(explanation.as_json(), indent=2))
-    else:
-        print(explanation.as_text(), end="")
+    tell(explanation.as_answer(), output.shape, notes=basis.notes)
     if explanation.refusal:
         raise typer.Exit(FINDINGS)

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from fairlead_operator.cli.sources import Sources
-from fairlead_operator.resources.meta import Kind
-from fairlead_operator.verdict import Truth
+from fairlead_operator.cli.answer import Answer, object_name
+from fairlead_operator.cli.basis import Basis
+from fairlead_operator.resources.meta import Kind, ObjectRef
 from fairlead_proxy.contract.config import Target
 from fairlead_proxy.contract.dialects import dialect_of, sort_of
 from fairlead_proxy.contract.linked import GatewayConfig
@@ -44,6 +44,10 @@ class TargetView:
     dialect: str
 
     @property
+    def provider(self) -> str:
+        return "/".join(self.target.split("/")[:2])
+
+    @property
     def role(self) -> str:
         if self.skipped:
             return f"skipped    {self.skipped}"
@@ -56,7 +60,7 @@ class TargetView:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`hints` say why a policy that could have served the call is not in force."""
+    """`hints` say why a policy that could have served the call is not in force, and what a status says otherwise."""
 
     facts: CallFacts
     policy: str
@@ -66,6 +70,12 @@ class Explanation:
     refusal: str
     code: str
     hints: tuple[str, ...] = ()
+
+    def as_answer(self) -> Answer:
+        """Return it in every shape; names are the providers of the targets that are tried, in that order."""
+        tried = dict.fromkeys(view.provider for view in self.targets if not view.skipped)
+        names = tuple(object_name(Kind.MODEL_PROVIDER, each.partition("/")[2]) for each in tried)
+        return Answer(self.as_text(), self.as_json(), names)
 
     def as_text(self) -> str:
         asked = f"{self.facts.operation} in {self.facts.dialect}"
@@ -89,11 +99,11 @@ class Explanation:
         return {
             "namespace": self.facts.tenant,
             "model": self.facts.model,
-            "operation": self.facts.operation,
-            "dialect": self.facts.dialect,
+            "operation": str(self.facts.operation),
+            "dialect": str(self.facts.dialect),
             "policy": self.policy or None,
             "rule": self.rule or None,
-            "strategy": self.strategy or None,
+            "strategy": str(self.strategy) or None,
             "targets": [
                 {
                     "target": view.target,
@@ -103,11 +113,11 @@ class Explanation:
                     "share": round(view.share, 4),
                     "skipped": view.skipped or None,
                     "late": view.late or None,
-                    "dialect": view.dialect or None,
+                    "dialect": str(view.dialect) or None,
                 }
                 for view in self.targets
             ],
-            "refused": {"code": self.code, "message": self.refusal} if self.refusal else None,
+            "refused": {"code": str(self.code), "message": self.refusal} if self.refusal else None,
             "hints": list(self.hints),
         }
 
@@ -190,9 +200,9 @@ def world_of(config: GatewayConfig, down: Sequence[str]) -> AssumedWorld:
     return AssumedWorld(failing)
 
 
-def explain_call(sources: Sources, config: GatewayConfig, facts: CallFacts, world: AssumedWorld) -> Explanation:
+def explain_call(basis: Basis, facts: CallFacts, world: AssumedWorld) -> Explanation:
     """Decide as the live proxy does, and say how."""
-    plan = decide(config, facts, world, Random(0))
+    plan = decide(basis.config, facts, world, Random(0))
     refusal = plan.refusal
     unknown = refusal is not None and refusal.kind is RefusalKind.MODEL_NOT_FOUND
     return Explanation(
@@ -200,10 +210,10 @@ def explain_call(sources: Sources, config: GatewayConfig, facts: CallFacts, worl
         policy=plan.policy.id if plan.policy else "",
         rule=plan.rule.name if plan.rule else "",
         strategy=plan.rule.strategy if plan.rule else "",
-        targets=_views(plan, config, facts),
+        targets=_views(plan, basis.config, facts),
         refusal=refusal.message if refusal else "",
         code=refusal.kind if refusal else "",
-        hints=_hints(sources, config, facts) if unknown else (),
+        hints=(*(_hints(basis, facts) if unknown else ()), *_told(basis, plan)),
     )
 
 
@@ -256,19 +266,19 @@ def _weight(entries: Mapping[int, Considered]) -> int:
     return sum(entry.target.weight for entry in entries.values())
 
 
-def _hints(sources: Sources, config: GatewayConfig, facts: CallFacts) -> tuple[str, ...]:
+def _hints(basis: Basis, facts: CallFacts) -> tuple[str, ...]:
     """Name the models there are, and say of each policy that should offer this one why it is not in force."""
-    models = ", ".join(config.virtual_models(facts.tenant))
-    hints = [f"the namespace {facts.tenant} has {f'the models {models}' if models else 'no models'}"]
-    for ref, verdict in sources.compilation.verdicts.items():
-        spec = sources.objects.found[ref].spec
-        if ref.kind is not Kind.ROUTE_POLICY or ref.namespace != facts.tenant:
-            continue
-        if spec is not None and facts.model not in spec.models:
-            continue
-        hints.extend(
-            f"{ref}: {ruling.message}"
-            for ruling in (verdict.accepted, verdict.resolved_refs)
-            if ruling.truth is Truth.FALSE
-        )
-    return tuple(hints)
+    models = ", ".join(basis.config.virtual_models(facts.tenant))
+    return (
+        f"the namespace {facts.tenant} has {f'the models {models}' if models else 'no models'}",
+        *(f"{doubt.policy}: {doubt.message}" for doubt in basis.doubts if doubt.concerns(facts.tenant, facts.model)),
+    )
+
+
+def _told(basis: Basis, plan: Plan) -> tuple[str, ...]:
+    """Say of everything that has a part in the plan where its status says that it is not in force as it is written."""
+    parts = [(Kind.MODEL_GATEWAY, basis.config.gateway.id)]
+    parts += [(Kind.ROUTE_POLICY, plan.policy.id)] if plan.policy else []
+    parts += [(Kind.MODEL_PROVIDER, entry.target.provider) for entry in plan.considered]
+    refs = dict.fromkeys(ObjectRef(kind, *object_id.split("/")) for kind, object_id in parts)
+    return tuple(f"{ref}: {basis.statuses[ref]}" for ref in refs if ref in basis.statuses)

@@ -1,6 +1,7 @@
 """Books every attempt once: what it used and what that cost, in the form in which it is spooled."""
 
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from typing import Protocol
 
 import msgspec
@@ -192,10 +193,11 @@ class Booking:
 
     def _number_of(self, kind: Kind) -> int:
         """Return the number of this kind; of one that is not known yet a new one, which the next batch tells."""
-        text = msgspec.json.encode(kind)
-        number = self._numbers.get(text)
+        # Thousands may be known, and each is a text of half a kilobyte: a digest says as well which one it is.
+        digest = blake2b(msgspec.json.encode(kind), digest_size=16).digest()
+        number = self._numbers.get(digest)
         if number is None:
-            number = self._numbers[text] = len(self._numbers)
+            number = self._numbers[digest] = len(self._numbers)
             self._new.append(msgspec.json.encode(msgspec.structs.replace(kind, kind=number)).decode() + "\n")
         return number
 
