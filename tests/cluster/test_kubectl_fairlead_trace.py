@@ -66,7 +66,16 @@ def forward_from(kubectl: Kubectl, node: str, port: int) -> None:
 
 def pod_on(node: str, namespace: str) -> Json:
     """Return the pod that the operator would be: it is a process of this machine, and nobody starts this one."""
-    container = {"name": "operator", "image": "localhost/fairlead-operator:dev"}
+    container = {
+        "name": "operator",
+        "image": "localhost/fairlead-operator:dev",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
     metadata = {"name": OPERATOR_POD, "namespace": namespace}
     spec = {"nodeName": node, "containers": [container], "terminationGracePeriodSeconds": 0}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}

@@ -19,6 +19,7 @@ WORKERS = 16
 EDITS_PER_SECOND = 50
 CALL_EVERY_SECONDS = 0.02
 """Without a pause the caller would take the core on which the proxies, and whoever measures, are to run."""
+CLEAR_SECONDS = 180.0
 CLOSING_TURNS = 20
 """A connection that is closed needs a turn or two of the loop until its socket is."""
 MERGE = {"content-type": "application/merge-patch+json"}
@@ -78,10 +79,10 @@ class Policies:
         """Delete all of them, and return when they are gone: other tests are not to have them in their watches."""
 
         async def main() -> None:
-            async with self.session() as session:
+            async with self.session() as session, asyncio.timeout(CLEAR_SECONDS):
                 while True:
                     async with session.delete(self.path) as answer:
-                        await answer.read()
+                        answer.raise_for_status()
                     async with session.get(self.path, params={"limit": "1"}) as answer:
                         if not (await answer.json())["items"]:
                             return

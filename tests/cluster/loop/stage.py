@@ -25,6 +25,8 @@ from fairlead_operator.fleet import rbac
 ACCOUNT = "fairlead-operator"
 READER = "fairlead-secret-reader"
 GROUP = "rbac.authorization.k8s.io"
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+"""The API server itself refuses a pod that does not satisfy it: of a fleet's pods, it proves that they do."""
 Json = dict[str, Any]
 
 
@@ -52,8 +54,7 @@ class Stage:
     def tenant(self, **labels: str) -> str:
         """Create a namespace of a team."""
         name = f"team-{uuid.uuid4().hex[:8]}"
-        metadata = {"name": name, "labels": labels}
-        self.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        self.kubectl.apply(_namespace(name, {**labels, **RESTRICTED}))
         self.namespaces.append(name)
         return name
 
@@ -158,9 +159,8 @@ class Stage:
 def staged(plane: ControlPlane, node: MiniNode, directory: Path, *, start: bool = True) -> Iterator[Stage]:
     """Set the stage, with the operator running, and clear it afterwards."""
     names = [f"ops-{uuid.uuid4().hex[:8]}", f"ai-{uuid.uuid4().hex[:8]}"]
-    for name in names:
-        plane.kubectl("create", "namespace", name)
     ops, platform = names
+    plane.kubectl.apply(_namespace(ops, RESTRICTED), _namespace(platform, RESTRICTED))
     plane.kubectl.apply(*rights(ops, platform))
     (port,) = free_ports(1)
     kubeconfig = plane.service_account_kubeconfig(ops, ACCOUNT)
@@ -293,6 +293,10 @@ def policy(platform: str, targets: Sequence[str], *, models: Sequence[str] = ("s
         "models": list(models),
         "rules": [{"name": "all", "route": {"targets": [_target(text, place) for place, text in enumerate(targets)]}}],
     }
+
+
+def _namespace(name: str, labels: Mapping[str, str]) -> Json:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels)}}
 
 
 def _target(text: str, priority: int) -> Json:

@@ -1,10 +1,12 @@
 """A tenant with 10,000 policies, some as large as they may be, and 50 edits a second harms no other tenant."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 
 import aiohttp
 import pytest
@@ -15,11 +17,15 @@ from doubles.figures import Figures
 
 POLICIES = 10_000
 LARGE = 4
-LARGE_RULES = 26
+LARGE_RULES = 27
+LARGE_BYTES = 1_000_000
+"""What a large policy takes at least, as JSON without a blank: 0.97 MB, nearly all of it header values of rules."""
+FLOODED_PER_SECOND = 45.0
+"""Of the 50 edits that are sent in each second: the time until the last of them is answered counts as well."""
 EDITS = int(os.environ.get("FAIRLEAD_FLOOD_EDITS", "20"))
 """How many edits of the other tenant are timed: more by hand, where a percentile is wanted."""
 DEADLINE_SECONDS = 60.0
-PROMISED_SECONDS = 3.0
+PROMISED_SECONDS, USUAL_SECONDS = 3.0, 2.5
 FLOOD_KEY, QUIET_KEY = "key-of-the-flooding-tenant", "key-of-the-quiet-tenant"
 
 
@@ -33,7 +39,9 @@ class Flooded:
 
 @pytest.fixture
 def flooded(stage: Stage) -> Iterator[Flooded]:
-    """A gateway with two proxies that serves a quiet tenant; beside it everything of the flooding one is laid."""
+    """A gateway with two proxies that serves a quiet tenant; beside it everything of the flooding one is laid:
+    10,000 small policies, and four of 0.97 MB each (965,596 bytes of JSON) as the API server holds them.
+    """
     stage.create("ModelProvider", "sim", simulated())
     stage.create("ModelProvider", "spare", simulated())
     stage.create("ModelGateway", "main", gateway())
@@ -73,16 +81,26 @@ def test_the_edits_of_another_tenant_are_programmed_in_time_and_no_call_fails(
 ) -> None:
     stage, flood, quiet = flooded.stage, flooded.flood, flooded.quiet
     writer = Writer(flood, lambda number: small(stage, number * 7919 % POLICIES, number + 1))
-    callers = [Caller(flooded.address, QUIET_KEY, "smart")]
-    with going_on((flood, writer.run), *((quiet, caller.run) for caller in callers)):
+    caller = Caller(flooded.address, QUIET_KEY, "smart")
+    with going_on((flood, writer.run), (quiet, caller.run)):
         told, served = asyncio.run(timed_edits(flooded))
-    assert [each for caller in callers for each in caller.failed] == []
-    assert min(caller.answered for caller in callers) > 0
-    assert writer.failed == []
+    assert (caller.failed, writer.failed) == ([], [])
+    assert caller.answered > 0
+    assert writer.per_second >= FLOODED_PER_SECOND
+    assert min(asyncio.run(stored_bytes(flooded))) >= LARGE_BYTES
     assert flood_is_served(flooded)
-    figures.hold(f"a flood of {writer.per_second:.0f} edits/s: another's edit, served", p99(served), bound=3.0)
+    figures.hold(
+        f"a flood of {writer.per_second:.0f} edits/s: another's edit, served", p99(served), bound=PROMISED_SECONDS
+    )
     figures.hold("the same: programmed, p99", p99(told), bound=PROMISED_SECONDS)
-    figures.hold("the same: programmed, median", p99(sorted(told)[: (len(told) + 1) // 2]), bound=PROMISED_SECONDS)
+    figures.hold("the same: programmed, median", median(told), bound=USUAL_SECONDS)
+
+
+async def stored_bytes(flooded: Flooded) -> list[int]:
+    """Return how large the API server holds each of the large policies, as compact JSON."""
+    async with flooded.flood.session() as session:
+        stored = [await flooded.flood.read(session, f"large-{number}") for number in range(LARGE)]
+    return [len(json.dumps(each, separators=(",", ":"))) for each in stored]
 
 
 async def timed_edits(flooded: Flooded) -> tuple[list[float], list[float]]:

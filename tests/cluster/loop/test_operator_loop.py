@@ -1,6 +1,8 @@
 """From YAML to answered calls and back to status, on a real API server."""
 
+import json
 import statistics
+from functools import partial
 
 from cluster.audit import Audit
 from cluster.loop.conftest import KEY
@@ -109,6 +111,17 @@ def test_operator_writes_nothing_but_status_on_users_objects(stage: Stage, audit
     kinds = ("modelproviders", "routepolicies", "modelgateways")
     written = {each.resource for each in audit.writes(user=stage.user) if each.resource.startswith(kinds)}
     assert written == {f"{kind}/status" for kind in kinds}
+
+
+def test_a_pod_that_is_not_restricted_is_refused_in_every_namespace_of_a_stage(stage: Stage) -> None:
+    container = {"name": "any", "image": "localhost/fairlead-proxy:dev", "securityContext": {"privileged": True}}
+    content = {"metadata": {"name": "privileged"}, "spec": {"containers": [container]}}
+    pod = json.dumps({"apiVersion": "v1", "kind": "Pod", **content})
+    for namespace in (stage.ops, stage.platform, stage.tenant()):
+        account = ["get", "serviceaccount", "default", "-n", namespace, "--ignore-not-found", "-o", "name"]
+        wait_until(partial(stage.kubectl, *account), what=f"pods of {namespace} have a service account")
+        told = stage.kubectl.refusal("create", "-n", namespace, "-f", "-", stdin=pod)
+        assert 'violates PodSecurity "restricted' in told
 
 
 def test_gateway_outside_the_gateway_namespaces_is_not_honoured(stage: Stage) -> None:
