@@ -19,7 +19,7 @@ POLICIES = 10_000
 LARGE = 4
 LARGE_RULES = 27
 LARGE_BYTES = 1_000_000
-"""What a large policy takes at least, as JSON without a blank: 0.97 MB, nearly all of it header values of rules."""
+"""What a large policy takes at least, as JSON without a blank: 1.00 MB, nearly all of it header values of rules."""
 FLOODED_PER_SECOND = 45.0
 """Of the 50 edits that are sent in each second: the time until the last of them is answered counts as well."""
 EDITS = int(os.environ.get("FAIRLEAD_FLOOD_EDITS", "20"))
@@ -40,7 +40,7 @@ class Flooded:
 @pytest.fixture
 def flooded(stage: Stage) -> Iterator[Flooded]:
     """A gateway with two proxies that serves a quiet tenant; beside it everything of the flooding one is laid:
-    10,000 small policies, and four of 0.97 MB each (965,596 bytes of JSON) as the API server holds them.
+    10,000 small policies, and four of 1.00 MB each as the API server holds them.
     """
     stage.create("ModelProvider", "sim", simulated())
     stage.create("ModelProvider", "spare", simulated())
