@@ -25,6 +25,8 @@ from node.node import Node
 ORDERS: dict[str, Sequence[Step]] = {
     "as the README says": README,
     "the definitions first": (delete_definitions, uninstall_definitions, uninstall, delete_namespace),
+    "the definitions, then the namespace": (delete_definitions, delete_namespace, delete_what_belongs_to_no_namespace),
+    "the operator first": (uninstall, uninstall_definitions, delete_namespace, delete_definitions),
     "the namespace first": (delete_namespace, delete_what_belongs_to_no_namespace, delete_definitions),
 }
 ALL_OF_IT = (*ORDERS["the definitions first"], delete_what_belongs_to_no_namespace)
