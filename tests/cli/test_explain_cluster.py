@@ -1,21 +1,19 @@
-"""`fairlead explain` without files: by the objects of a cluster, and by what a run has loaded."""
+"""`fairlead explain` without files: by the objects of a cluster."""
 
 import asyncio
 import json
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
 import yaml
+from cli.explained import Json, objects, the
 from docs.fences import GUIDES
 from doubles.api_server import ApiServer, serving
 from doubles.case_files import input_of
 from doubles.command_line import invoke
-from doubles.processes import Standalone, eventually, standalone
 from typer.testing import Result
 
 from fairlead_operator.cluster.kubernetes_config import Home, index_object, shard_object
@@ -25,81 +23,12 @@ from fairlead_operator.resources.meta import API_VERSION, Kind
 from fairlead_operator.resources.parse import parse_resource
 from fairlead_proxy.contract.snapshot import index_of, least_reader_of, pack
 
-Json = dict[str, Any]
-
 KINDS = {
     "Namespace": "/api/v1/namespaces",
     "ModelGateway": "modelgateways",
     "ModelProvider": "modelproviders",
     "RoutePolicy": "routepolicies",
 }
-
-OBJECTS = """
-kind: Namespace
-metadata: {name: ai}
----
-kind: Namespace
-metadata: {name: lab}
----
-kind: Namespace
-metadata: {name: team, labels: {tenant: "yes"}}
----
-kind: ModelGateway
-metadata: {name: main, namespace: ai}
-spec: {tenants: {namespaceSelector: {matchLabels: {tenant: "yes"}}}}
----
-kind: ModelProvider
-metadata: {name: fast, namespace: ai}
-spec:
-  type: Simulated
-  models: [{name: tiny}, {name: small}]
-  consumers: {namespaceSelector: {matchLabels: {tenant: "yes"}}}
----
-kind: ModelProvider
-metadata: {name: slow, namespace: ai}
-spec:
-  type: OpenAICompatible
-  endpoint: {url: "https://slow.example/v1", caRef: {name: authorities, key: ca.crt}}
-  credentials: [{name: main, secretRef: {name: keys, key: slow}}]
-  models: [{name: huge}]
-  consumers: {namespaceSelector: {}}
----
-kind: ModelProvider
-metadata: {name: own, namespace: lab}
-spec: {type: Simulated, models: [{name: m}]}
----
-kind: RoutePolicy
-metadata: {name: first, namespace: team, creationTimestamp: "2026-11-20T10:00:00Z"}
-spec:
-  gatewayRef: {name: main, namespace: ai}
-  models: [smart]
-  rules:
-  - name: all
-    route:
-      targets:
-      - {provider: {name: slow, namespace: ai}, model: huge, priority: 2}
-      - {provider: {name: fast, namespace: ai}, model: tiny, priority: 0}
-      - {provider: {name: fast, namespace: ai}, model: small, priority: 1}
----
-kind: RoutePolicy
-metadata: {name: second, namespace: team, creationTimestamp: "2026-11-21T10:00:00Z"}
-spec:
-  gatewayRef: {name: main, namespace: ai}
-  models: [smart, other]
-  rules: [{name: all, route: {targets: [{provider: {name: fast, namespace: ai}, model: tiny}]}}]
----
-kind: RoutePolicy
-metadata: {name: partly, namespace: team, creationTimestamp: "2026-11-22T10:00:00Z"}
-spec:
-  gatewayRef: {name: main, namespace: ai}
-  models: [partial]
-  rules:
-  - name: all
-    route:
-      targets:
-      - {provider: {name: fast, namespace: ai}, model: tiny}
-      - {provider: {name: own, namespace: lab}, model: m, priority: 1}
-"""
 
 
 @dataclass
@@ -128,14 +57,6 @@ def path_of(kind: str, namespace: str, name: str = "") -> str:
     plural = KINDS[kind]
     collection = f"/apis/fairlead.dev/v1alpha1/namespaces/{namespace}/{plural}" if namespace else plural
     return f"{collection}/{name}".rstrip("/")
-
-
-def objects() -> list[Json]:
-    return list(yaml.safe_load_all(OBJECTS))
-
-
-def the(kind: str, name: str) -> Json:
-    return next(each for each in objects() if (each["kind"], each["metadata"]["name"]) == (kind, name))
 
 
 @pytest.fixture
@@ -372,61 +293,3 @@ async def test_who_may_not_read_what_is_served_is_told_where_that_decides(cluste
 def test_without_files_and_without_any_cluster_the_remedies_are_named(tmp_path: Path) -> None:
     result = invoke("explain", "--model", "smart", environ={"HOME": str(tmp_path), "KUBECONFIG": ""})
     assert (result.exit_code, "--kubeconfig PATH, or --state DIR" in result.stderr) == (2, True)
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    """A run of a gateway whose tenants are chosen by labels, which only its snapshot remembers."""
-    directory = tmp_path_factory.mktemp("explain")
-    simulated = [each for each in objects() if each["metadata"]["name"] not in ("slow", "second")]
-    written = [
-        {"apiVersion": "v1" if each["kind"] == "Namespace" else "fairlead.dev/v1alpha1", **each} for each in simulated
-    ]
-    (directory / "objects.yaml").write_text(yaml.safe_dump_all(written))
-    with standalone(directory, "-f", str(directory / "objects.yaml")) as run:
-        yield run
-
-
-def test_a_run_is_explained_by_what_its_workers_have_loaded(running: Standalone) -> None:
-    eventually(lambda: running.condition("RoutePolicy", "team", "first", "Programmed"), within=10)
-    told = invoke("explain", "--model", "smart", "-n", "team", "--state", running.state)
-    assert (told.exit_code, told.stderr) == (0, "")
-    assert "policy    team/first\n" in told.stdout
-    assert "  1. ai/fast/tiny   priority 0  first\n  2. ai/fast/small  priority 1  fallback\n" in told.stdout
-    assert "hint      RoutePolicy team/first: PartiallyResolved: spec.rules[0].route.targets[0]" in told.stdout
-
-
-def test_what_a_run_had_loaded_is_explained_when_it_is_over_and_that_is_said(
-    running: Standalone, tmp_path: Path
-) -> None:
-    left = shutil.copytree(running.state, tmp_path / "left", ignore=shutil.ignore_patterns("sockets"))
-    named = invoke("explain", "--model", "smart", "-n", "team", "-o", "name", "--state", left)
-    assert (named.exit_code, named.stdout) == (0, "modelprovider.fairlead.dev/fast\n")
-    assert "nobody runs on this directory" in named.stderr
-
-
-def test_a_model_that_a_run_does_not_offer_is_refused_with_those_there_are(running: Standalone) -> None:
-    refused = invoke("explain", "--model", "gone", "-n", "team", "--state", running.state, "-o", "json")
-    told = json.loads(refused.stdout)
-    assert (refused.exit_code, told["refused"]["code"]) == (1, "model_not_found")
-    assert told["hints"][0] == "the namespace team has the models partial, smart"
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--gateway", "ai/gone"], "--gateway ai/gone: not served from "),
-        (["--gateway", "main"], "--gateway main: not NAMESPACE/NAME"),
-    ],
-)
-def test_a_gateway_that_a_run_does_not_serve_is_refused(running: Standalone, options: list[str], message: str) -> None:
-    refused = invoke("explain", "--model", "smart", "--state", running.state, *options)
-    assert (refused.exit_code, refused.stderr.startswith(message)) == (2, True), refused.stderr
-
-
-def test_a_state_from_which_nothing_was_ever_served_is_refused(tmp_path: Path) -> None:
-    refused = invoke("explain", "--model", "smart", "--state", tmp_path)
-    assert (refused.exit_code, "no gateway was ever served from it; start fairlead run on it" in refused.stderr) == (
-        2,
-        True,
-    )

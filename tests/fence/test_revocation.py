@@ -14,7 +14,7 @@ from doubles.figures import Figures
 from doubles.processes import Standalone, eventually, standalone
 
 PROMISED_SECONDS = 5.0
-OBJECTS = """
+SHARED = """
 apiVersion: fairlead.dev/v1alpha1
 kind: ModelProvider
 metadata: {name: shared, namespace: vault}
@@ -28,41 +28,25 @@ apiVersion: fairlead.dev/v1alpha1
 kind: RoutePolicy
 metadata: {name: bot, namespace: default}
 spec:
-  gatewayRef: {name: main, namespace: default}
+  gatewayRef: {name: main, namespace: HOME}
   models: [smart]
   rules: [{name: all, route: {targets: [{provider: {name: shared, namespace: vault}, model: m}]}}]
 """
-GATED = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: default, labels: {team: LABEL}}
----
-apiVersion: fairlead.dev/v1alpha1
-kind: ModelGateway
-metadata: {name: main, namespace: vault}
-spec: {tenants: TENANTS}
----
-apiVersion: fairlead.dev/v1alpha1
-kind: ModelProvider
-metadata: {name: shared, namespace: vault}
-spec:
-  type: Simulated
-  models: [{name: m}]
-  simulated: {ttft: 1ms, tokensPerSecond: 100000}
-  consumers: {namespaceSelector: {}}
----
-apiVersion: fairlead.dev/v1alpha1
-kind: RoutePolicy
-metadata: {name: bot, namespace: default}
-spec:
-  gatewayRef: {name: main, namespace: vault}
-  models: [smart]
-  rules: [{name: all, route: {targets: [{provider: {name: shared, namespace: vault}, model: m}]}}]
-"""
+OBJECTS = SHARED.replace("HOME", "default")
 ALL = "{namespaceSelector: {}}"
 BY_NAME = "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: default}}}"
 ANOTHER = "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: elsewhere}}}"
 BY_LABEL = "{namespaceSelector: {matchLabels: {team: known}}}"
+GATED = f"""
+apiVersion: v1
+kind: Namespace
+metadata: {{name: default, labels: {{team: LABEL}}}}
+---
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelGateway
+metadata: {{name: main, namespace: vault}}
+spec: {{tenants: TENANTS}}
+---{SHARED.replace("HOME", "vault").replace("CONSENT", ALL)}"""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ WARM_UP = 0.2
 """The share of a soak that the slope leaves out. Caches, pools and the ring of decision records fill in it, and the
 worst strikes every provider, so that as many calls are under way as there ever may be.
 
-The interpreter gives memory back only in pieces of 1 MiB that are wholly free: most of what a peak took stays. Since no
-later peak can exceed the first, the slope shows what is never let go, and not in which minute the highest peak fell.
+The interpreter gives memory back only in pieces of 1 MiB that are wholly free: much of what a peak took stays. No later
+peak has more calls under way, so memory steps up less by chance in some minute; what a call holds still varies.
 """
 MOST_MIB = 1.0
 LEAST_FELT = 0.5
@@ -120,10 +120,10 @@ def _worst(soaked: Soaked) -> Iterator[str]:
         warm_up = soaked.looks[0].at + WARM_UP * soaked.form.seconds
         most = max(look.in_flight for look in soaked.looks if look.at < warm_up)
         yield (
-            f"- The warm-up, {WARM_UP:.0%} of the time, holds the worst that there may be: one after another, "
+            f"- The warm-up, {WARM_UP:.0%} of the time, holds as many calls at once as there ever are: in turn, "
             f"{', '.join(map(repr, WORST))} strike every provider at once for {LASTS_SECONDS[1]:g} s. The callers make "
-            f"at most {MOST_AT_ONCE:,} calls at once; the looks saw up to {most:,} under way. What such a peak takes "
-            "of the interpreter's memory it mostly keeps; the slope afterwards is of what is not let go besides."
+            f"at most {MOST_AT_ONCE:,} calls at once; the looks saw up to {most:,} under way. Much of what such "
+            "a peak takes stays with the interpreter; the slope is of what comes afterwards."
         )
 
 
