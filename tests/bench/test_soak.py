@@ -221,12 +221,17 @@ def test_every_fault_comes_once_before_any_comes_again_and_providers_rest_in_bet
     assert planned == plan_faults(list(PROVIDERS), 1000, seed=1) != plan_faults(list(PROVIDERS), 1000, seed=2)
 
 
-def test_the_worst_strikes_every_provider_at_once_before_all_else() -> None:
-    planned = plan_faults(list(PROVIDERS), 1000, seed=1, worst_first=True)
-    assert [each.fault for each in planned[: len(WORST)]] == list(WORST)
-    assert all(each.providers == tuple(PROVIDERS) for each in planned[: len(WORST)])
-    assert all(later.begins - each.ends >= REST_SECONDS for each, later in pairwise(planned[: len(WORST) + 1]))
-    assert {each.fault for each in planned[len(WORST) : len(WORST) + len(FAULTS)]} == set(FAULTS)
+def test_the_worst_strikes_every_provider_at_once_at_the_end_of_the_warm_up() -> None:
+    planned = plan_faults(list(PROVIDERS), 1000, seed=1, worst_until=300.0)
+    first = next(place for place, each in enumerate(planned) if len(each.providers) == len(PROVIDERS))
+    end = first + len(WORST)
+    assert [each.fault for each in planned[first:end]] == list(WORST)
+    assert all(each.providers == tuple(PROVIDERS) for each in planned[first:end])
+    assert all(later.begins - each.ends >= REST_SECONDS for each, later in pairwise(planned[first - 1 : end + 1]))
+    assert planned[end - 1].ends + REST_SECONDS == 300.0
+    others = planned[:first] + planned[end:]
+    assert {each.fault for each in others[: len(FAULTS)]} == set(FAULTS)
+    assert planned[end].begins < 310 < 990 < planned[-1].ends
 
 
 def test_a_soak_whose_faults_nobody_felt_has_failed() -> None:

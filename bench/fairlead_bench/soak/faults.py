@@ -61,11 +61,13 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-WORST = ("hang", "stalled stream")
+WORST = ("slow head", "stalled stream", "hang")
 """What fills a gateway most: calls that wait with all that they asked, and those that wait in the middle of an answer.
 
 With every provider struck there are soon as many calls under way as the callers make at once.
 """
+WORST_SECONDS = 9.0
+"""How long each of these lasts: three tries of 3 s, so that calls wait at the last of their targets, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +124,26 @@ class History:
         )
 
 
-def plan_faults(providers: Sequence[str], seconds: float, seed: int, *, worst_first: bool = False) -> list[Planned]:
+def plan_faults(
+    providers: Sequence[str], seconds: float, seed: int, *, worst_until: float | None = None
+) -> list[Planned]:
     """Return what happens in so many seconds: every fault comes once before any comes again.
 
-    `worst_first`: before that, WORST strike all providers at once.
+    `worst_until`: before this second WORST strike all providers at once, one after the other.
     """
     rng, planned = Random(seed), list[Planned]()
     rested = dict.fromkeys(providers, 0.0)
     now, deck = PAUSE_SECONDS[0], list[str]()
-    for fault in WORST if worst_first else ():
-        planned.append(Planned(fault, tuple(providers), now, now + LASTS_SECONDS[1]))
-        now += LASTS_SECONDS[1] + REST_SECONDS
+    worst = math.inf if worst_until is None else worst_until - len(WORST) * (WORST_SECONDS + REST_SECONDS)
     while True:
         deck = deck or rng.sample(list(FAULTS), len(FAULTS))
         ends = now + rng.uniform(*LASTS_SECONDS)
+        if ends + REST_SECONDS > worst:
+            for fault in WORST:
+                planned.append(Planned(fault, tuple(providers), worst, worst + WORST_SECONDS))
+                worst += WORST_SECONDS + REST_SECONDS
+            now, worst = worst, math.inf
+            continue
         if ends > seconds:
             return planned
         able = [name for name in providers if rested[name] <= now]

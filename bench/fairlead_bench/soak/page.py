@@ -9,17 +9,10 @@ from fairlead_bench.install import revision
 from fairlead_bench.machine import describe
 from fairlead_bench.soak.callers import LEAVING, MOST_AT_ONCE, SHARE, SLOW
 from fairlead_bench.soak.explaining import End
-from fairlead_bench.soak.faults import FAULTS, LASTS_SECONDS, WORST
+from fairlead_bench.soak.faults import FAULTS, WORST, WORST_SECONDS
 from fairlead_bench.soak.looks import Look, slope_of
-from fairlead_bench.soak.running import EDIT_SECONDS, LOOK_SECONDS, Soaked, is_at_rest
+from fairlead_bench.soak.running import EDIT_SECONDS, LOOK_SECONDS, WARM_UP, Soaked, is_at_rest
 
-WARM_UP = 0.2
-"""The share of a soak that the slope leaves out. Caches, pools and the ring of decision records fill in it, and the
-worst strikes every provider, so that as many calls are under way as there ever may be.
-
-The interpreter gives memory back only in pieces of 1 MiB that are wholly free: much of what a peak took stays. No later
-peak has more calls under way, so memory steps up less by chance in some minute; what a call holds still varies.
-"""
 MOST_MIB = 1.0
 LEAST_FELT = 0.5
 
@@ -80,7 +73,7 @@ def checks(soaked: Soaked) -> list[Check]:
 def growth(soaked: Soaked) -> float:
     """Return the slope of the proxy's memory after warm-up, in MiB per ten minutes."""
     looks = soaked.looks
-    return slope_of([each for each in looks if each.at >= looks[0].at + WARM_UP * soaked.form.seconds])
+    return slope_of([each for each in looks if each.at >= looks[0].at + soaked.form.warm_up])
 
 
 def render(soaked: Soaked) -> str:
@@ -117,11 +110,11 @@ def _circumstances(soaked: Soaked) -> str:
 
 def _worst(soaked: Soaked) -> Iterator[str]:
     if soaked.form.bounds_growth:
-        warm_up = soaked.looks[0].at + WARM_UP * soaked.form.seconds
+        warm_up = soaked.looks[0].at + soaked.form.warm_up
         most = max(look.in_flight for look in soaked.looks if look.at < warm_up)
         yield (
-            f"- The warm-up, {WARM_UP:.0%} of the time, holds as many calls at once as there ever are: in turn, "
-            f"{', '.join(map(repr, WORST))} strike every provider at once for {LASTS_SECONDS[1]:g} s. The callers make "
+            f"- The warm-up, {WARM_UP:.0%} of the time, ends with as many calls at once as there ever are: in turn, "
+            f"{', '.join(map(repr, WORST))} strike every provider at once for {WORST_SECONDS:g} s. The callers make "
             f"at most {MOST_AT_ONCE:,} calls at once; the looks saw up to {most:,} under way. Much of what such "
             "a peak takes stays with the interpreter; the slope is of what comes afterwards."
         )
