@@ -1,7 +1,6 @@
 """Requests on one connection are answered in order, each with its own bytes, however the connection fares."""
 
 import asyncio
-import gc
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from doubles.edge import (
     status_of,
 )
 from doubles.eventually import eventually
+from doubles.uncollected import alive, uncollected
 
 from fairlead_proxy.contract.keys import KeyRing
 from fairlead_proxy.contract.linked import GatewayConfig
@@ -226,10 +226,8 @@ async def test_small_answers_are_not_held_back(tmp_path: Path) -> None:
 
 @pytest.fixture
 def _without_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
+    with uncollected():
+        yield
 
 
 @pytest.mark.usefixtures("_without_collector")
@@ -242,5 +240,5 @@ async def test_what_a_call_held_is_free_as_soon_as_it_ends(tmp_path: Path) -> No
             await reader.readuntil(b"}")
         await close(writer)
         await eventually(lambda: not served.server.connections)
-        left = [each for each in gc.get_objects() if isinstance(each, (Body, ClientConnection, HeadReader, Visit))]
+        left = alive(Body, ClientConnection, HeadReader, Visit)
     assert left == []

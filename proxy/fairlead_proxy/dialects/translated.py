@@ -20,6 +20,7 @@ from fairlead_proxy.dialects.telling import FollowedRelay, Sequel, Teller, Telli
 from fairlead_proxy.dialects.untouched import usage_of
 from fairlead_proxy.dialects.watching import HoldingRelay
 from fairlead_proxy.exchange.completion import Choice, Completion, Ended, Stop, StreamEvent
+from fairlead_proxy.exchange.conversation import Conversation
 from fairlead_proxy.exchange.errors import Answer, Relayed, UpstreamFailure
 
 _JSON = "application/json"
@@ -51,6 +52,7 @@ class Translated:
         sequel: Sequel | None = None,
     ) -> None:
         self._sequel = sequel
+        self._sequel_written: tuple[str, Written] | None = None
         self._caller = caller
         self._provider = provider
         self._always = always
@@ -98,15 +100,24 @@ class Translated:
         return TranslatedRelay(self._provider, teller)
 
     def _written(self, request: ReadRequest, model: str) -> Written:
-        """Return the request as this model gets it; kept with the request until it is written for another."""
+        """Return the request as this model gets it, which is kept until it is written for another.
+
+        It is kept with the request; but that of a sequel here. What a sequel has told holds the request, so that one
+        which held the sequel's passage would hold itself.
+        """
+        if self._sequel is not None:
+            if self._sequel_written is None or self._sequel_written[0] != model:
+                self._sequel_written = model, self._write(self._sequel.conversation, model)
+            return self._sequel_written[1]
         key = (self, model)
         if request.written is None or request.written_for != key:
-            conversation = request.conversation if self._sequel is None else self._sequel.conversation
-            written = self._provider.write_request(conversation, model=model)
-            body = self._framing.frame_body(written.body, self._provider.name, model, counts=self._counts)
-            lost = tuple(sorted({*written.lost, *conversation.left_out}))
-            request.written, request.written_for = Written(body, lost), key
+            request.written, request.written_for = self._write(request.conversation, model), key
         return request.written
+
+    def _write(self, conversation: Conversation, model: str) -> Written:
+        written = self._provider.write_request(conversation, model=model)
+        body = self._framing.frame_body(written.body, self._provider.name, model, counts=self._counts)
+        return Written(body, tuple(sorted({*written.lost, *conversation.left_out})))
 
     def _say_again(self, failure: UpstreamFailure) -> UpstreamFailure:
         """Put what the caller may have of the provider's answer into the caller's form."""

@@ -31,6 +31,7 @@ async def fetch(
         return await fetching.done
     finally:
         errand.close()
+        del fetching, errand  # a failure holds this frame, and the future of the one the failure
 
 
 class _Fetching:

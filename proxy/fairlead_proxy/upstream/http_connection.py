@@ -55,29 +55,10 @@ class HttpConnection:
     """
 
     __slots__ = (
-        "_codings",
-        "_errand",
-        "_feed",
-        "_headers",
-        "_held",
-        "_interim",
-        "_keep",
-        "_keeper",
-        "_loop",
-        "_parser",
-        "_phase",
-        "_pieces",
-        "_seen",
-        "_sent_at",
-        "_served",
-        "_status",
-        "_tail",
-        "_transport",
-        "_upload",
-        "idle_since",
-        "on_body",
-        "take",
-    )
+        "_codings", "_errand", "_feed", "_headers", "_held", "_interim", "_keep", "_keeper", "_loop", "_parser",
+        "_phase", "_pieces", "_seen", "_sent_at", "_served", "_status", "_tail", "_transport", "_upload", "idle_since",
+        "on_body", "take",
+    )  # fmt: skip
 
     def __init__(self, keeper: Keeper, loop: asyncio.AbstractEventLoop) -> None:
         self._keeper = keeper
@@ -100,11 +81,8 @@ class HttpConnection:
         self.idle_since = 0.0
         self.take: Callable[[bytes], None] = _drop
         self.on_body = self._pieces.append  # for the parser: saves a call of Python for each piece
-        parser = HttpResponseParser(self)
-        # As lenient as the parsers of other clients, which local model servers were tried with.
-        parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
-        self._parser: HttpResponseParser | None = parser
-        self._feed: Callable[[bytes], None] = parser.feed_data
+        self._parser: HttpResponseParser | None = None
+        self._feed: Callable[[bytes], None] = _drop
 
     @property
     def usable(self) -> bool:
@@ -153,8 +131,12 @@ class HttpConnection:
         if self._upload is not None:
             self._upload.stop()
             self._upload = None
-        if self._transport is not None:
-            self._transport.abort()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
+        # Each of them refers back to this; and not every loop says that one whose making was cancelled is lost.
+        self._parser = None
+        self._feed = _drop
         self._keeper.lost(self)
 
     def shut(self) -> None:
@@ -162,10 +144,17 @@ class HttpConnection:
         self._end(None, cut=True)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._keeper.made(self)
+        made = cast(asyncio.Transport, transport)
         if self._phase == _DEAD:
-            self._transport.abort()
+            self._keeper.made(self)
+            made.abort()
+            return
+        self._transport = made
+        parser = self._parser = HttpResponseParser(self)
+        # As lenient as the parsers of other clients, which local model servers were tried with.
+        parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
+        self._feed = parser.feed_data
+        self._keeper.made(self)
 
     def data_received(self, data: bytes) -> None:
         if self._phase != _BODY:
@@ -199,9 +188,6 @@ class HttpConnection:
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end(error)
-        self._parser = None  # the two refer to each other
-        self._feed = _drop
-        self._transport = None
         self._keeper.gone(self)
 
     def pause_writing(self) -> None:
