@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from architecture.chart_changes import changes_of
 from architecture.values import Chart
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,7 +17,7 @@ EXAMPLE = ROOT / "examples" / "two-teams"
 KREW = ROOT / "packaging" / "krew" / "fairlead.yaml"
 KUBERNETES = ">=1.31.0-0"
 ARTIFACT_HUB = "artifacthub.io/"
-HEAD = "# Generated from pyproject.toml, crds/ and examples/ by tests/architecture/chart_facts.py: make generate\n"
+HEAD = "# Generated from pyproject.toml, crds/, examples/ and docs/changes/ by tests/architecture: make generate\n"
 DESCRIPTIONS = {
     "fairlead": "A Kubernetes-native gateway over many model providers whose status is observed, never inferred.",
     "fairlead-crds": (
@@ -68,11 +69,6 @@ def annotations(name: str, version: str, definitions: list[Json]) -> dict[str, s
         {"name": "Guides", "url": f"{home()}/tree/main/docs/guides"},
         {"name": "support", "url": f"{home()}/issues"},
     ]
-    change = {
-        "kind": "added",
-        "description": "What is new in each version.",
-        "links": [{"name": "CHANGELOG.md", "url": f"{home()}/blob/main/CHANGELOG.md"}],
-    }
     told: dict[str, Any] = {
         "category": "ai-machine-learning",
         "license": "Apache-2.0",
@@ -80,7 +76,7 @@ def annotations(name: str, version: str, definitions: list[Json]) -> dict[str, s
         "prerelease": "true",
         "crds": [crd_entry(each) for each in definitions],
         "crdsExamples": examples(),
-        "changes": [change],
+        "changes": changes_of(version),
         "links": links,
     }
     if name == "fairlead":

@@ -83,8 +83,13 @@ class Operator(Section):
     """The operator."""
 
     replicas: Annotated[
-        int, Field(description="1, or 2: one acts and one stands by, decided by a Lease.", ge=1, le=2)
-    ] = 1
+        int,
+        Field(
+            description="One acts and one stands by, decided by a Lease; an eviction leaves one of the two. Or 1.",
+            ge=1,
+            le=2,
+        ),
+    ] = 2
     image: OperatorImage = OperatorImage()
     image_pull_secrets: Annotated[
         Names,

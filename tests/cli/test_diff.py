@@ -94,6 +94,10 @@ def edited(text: str, old: str, new: str) -> str:
         ("{timeouts: {total: 5m}}", "{retry: {backoff: {max: 3s}}, timeouts: {total: 5m}}"),
         ("models: [{name: qwen}]", "models: [{name: qwen}, {name: unused}]"),
         (
+            "enforce: {maxAttempts: 4}",
+            "enforce: {maxAttempts: 4}, telemetry: {decisionRing: 0, scrapeFrom: [{podSelector: {}}]}",
+        ),
+        (
             "      - {provider: {name: lab, namespace: ai-platform}, model: qwen, weight: 1}\n",
             "      - {provider: {name: lab, namespace: ai-platform}, model: qwen, weight: 1}\n"
             "  - name: never\n"

@@ -104,6 +104,20 @@ async def test_the_shapes_say_the_same(cluster: Cluster) -> None:
     assert "  3. ai/slow/huge   priority 2  fallback\n" in told["table"]
 
 
+async def test_a_provider_that_is_supposed_to_be_well_and_is_not_is_named_unless_it_is_said_to_be_down(
+    cluster: Cluster,
+) -> None:
+    accepted = {"type": "Accepted", "status": "True", "reason": "Accepted"}
+    failing = {"type": "Healthy", "status": "False", "reason": "RateLimited", "message": "fast answers 429"}
+    unseen = {"type": "Healthy", "status": "Unknown", "reason": "NoTraffic", "message": "nobody has called it"}
+    for name, healthy in (("fast", failing), ("slow", unseen)):
+        await cluster.put({**the("ModelProvider", name), "status": {"conditions": [accepted, healthy]}})
+    hint = "ModelProvider ai/fast is not healthy now: RateLimited: fast answers 429; see --down ai/fast"
+    told = await cluster.explained("--model", "smart")
+    assert (told["hints"], told["targets"][0]["target"]) == ([hint], "ai/fast/tiny")
+    assert (await cluster.explained("--model", "smart", "--down", "ai/fast"))["hints"] == []
+
+
 async def test_no_secret_is_read_and_nothing_that_the_policies_do_not_lead_to(cluster: Cluster) -> None:
     await cluster.explain("--model", "smart")
     assert sorted({path for _, path in cluster.server.requests}) == sorted(

@@ -36,6 +36,13 @@ spec:
       - {provider: {name: broken}, model: m, priority: 0}
       - {provider: {name: sound}, model: m, priority: 1}
 """
+FORGETFUL = """
+---
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelGateway
+metadata: {name: main}
+spec: {telemetry: {decisionRing: 0}}
+"""
 
 RECORD: dict[str, Any] = {
     "call": "0a1b",
@@ -121,6 +128,18 @@ def test_the_same_as_values_is_the_record_itself(running: Standalone) -> None:
 def test_a_call_that_nobody_remembers_is_a_finding(running: Standalone) -> None:
     result = invoke("trace", "no-such-call", "--state", running.state)
     assert (result.exit_code, "no worker remembers the call no-such-call" in result.stderr) == (1, True)
+
+
+def test_a_run_that_remembers_no_call_says_why(tmp_path: Path) -> None:
+    (tmp_path / "objects.yaml").write_text(OBJECTS + FORGETFUL)
+    with standalone(tmp_path, "-f", str(tmp_path / "objects.yaml")) as run:
+        call = called(run)
+        result = invoke("trace", call, "--state", run.state)
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"no worker remembers the call {call}, nor any other: telemetry.decisionRing of the gateway is 0; raise it to "
+        "trace calls that come after that\n",
+    )
 
 
 def test_without_a_run_there_is_nothing_to_ask(tmp_path: Path) -> None:

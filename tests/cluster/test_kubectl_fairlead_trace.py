@@ -130,6 +130,18 @@ def test_a_call_is_traced_through_the_api_server_to_the_proxy_that_served_it(
     wait_until(lambda: call in fairlead(user_with_all, *main).stdout, what="the rights of the guide suffice")
 
 
+def test_where_proxies_remember_no_call_that_is_told(stage: Stage, address: str, crds: ControlPlane) -> None:
+    call = str(chat(address, "smart", key=KEY)["headers"]["x-fairlead-decision"])
+    stage.create("ModelGateway", "main", gateway(telemetry={"decisionRing": 0}))
+    stage.wait_for("modelgateway", "main", "Programmed", "True")
+    told = fairlead(crds.admin_kubeconfig, "trace", call, "-n", stage.platform)
+    assert (told.returncode, told.stderr) == (
+        1,
+        f"none of 2 proxies remembers the call {call}, nor any other: telemetry.decisionRing of the gateway is 0; "
+        "raise it to trace calls that come after that\n",
+    )
+
+
 def user_with_forwarding(kubectl: Kubectl, stage: Stage, user: Path) -> Path:
     """Give the user the last right that the guide names."""
     name = "tracer-forwards"

@@ -1,6 +1,7 @@
 """What becomes of the Secrets that a gateway's listeners take their certificates from."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import trustme
@@ -29,7 +30,8 @@ spec:
 """
 REF = ObjectRef(Kind.MODEL_GATEWAY, "ai", "main")
 AUTHORITY = trustme.CA()
-ONE, OTHER = (AUTHORITY.issue_cert("gateway.example") for _ in range(2))
+ENDS = datetime(2051, 2, 3, 4, 5, 6, tzinfo=UTC)
+ONE, OTHER = (AUTHORITY.issue_cert("gateway.example", not_after=ENDS) for _ in range(2))
 CHAIN = b"".join(part.bytes() for part in ONE.cert_chain_pems)
 KEY = ONE.private_key_pem.bytes()
 PASSWORD = BestAvailableEncryption(b"a password")
@@ -51,7 +53,7 @@ def verdict(data: dict[str, bytes] | None, *, readable: bool = True) -> Verdict:
 
 def test_the_key_ring_holds_what_the_listener_shows_and_the_snapshot_its_name_only() -> None:
     gateway = compiled({"tls.crt": CHAIN, "tls.key": KEY}).gateways["ai/main"]
-    pair = Certificate(chain=CHAIN.decode().rstrip("\n"), key=KEY.decode().rstrip("\n"))
+    pair = Certificate(chain=CHAIN.decode().rstrip("\n"), key=KEY.decode().rstrip("\n"), expires_at=ENDS.timestamp())
     assert gateway.keys.certificates == {"https": pair}
     assert verdict({"tls.crt": CHAIN, "tls.key": KEY}).resolved_refs.truth is Truth.TRUE
     (fragment,) = gateway.fragments

@@ -197,6 +197,21 @@ def test_what_somebody_wrote_is_taken_for_no_price_no_maintenance_and_no_probe()
     assert least_reader_of([fragment_with(text) for text in written]) == 1
 
 
+def test_how_many_calls_a_proxy_remembers_needs_no_newer_reader() -> None:
+    gateway = Gateway(id="ai/main", decision_ring=0)
+    assert least_reader_of([Fragment.of(gateway, uid="u0", generation=1), PROVIDER]) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "ring"),
+    [(b'{"id":"ai/main"}', 10_000), (b'{"id":"ai/main","decision_ring":7,"of_a_later_version":{"a":[1]}}', 7)],
+)
+def test_a_gateway_of_an_older_or_a_newer_operator_is_read(body: bytes, ring: int) -> None:
+    digest = hashlib.sha256(body).hexdigest()
+    header = FragmentHeader(kind="ModelGateway", id="ai/main", uid="u0", generation=1, hash=digest)
+    assert Fragment(header, body).read() == Gateway(id="ai/main", decision_ring=ring)
+
+
 def test_an_index_says_who_can_read_it() -> None:
     index = read_index(index_of("r-1", "a", [], min_reader=1))
     assert (index.format, index.min_reader) == (4, 1)

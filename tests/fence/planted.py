@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 import yaml
 from doubles.processes import ScriptedUpstream, Standalone, eventually, scripted_upstream, standalone
 from fence.canaries import Search, make_canary
+from fence.fetching import fetched
 from sdk.conftest import MODELS, manifests, service_account
 
 CALLER_LABEL = {"fairlead.dev/key": "true"}
@@ -60,16 +60,6 @@ class Planted:
         _, head, content = fetched(Request(self.gateway.admin + path, headers=headers))
         self.note(f"admin {path}", head + content)
         return content
-
-
-def fetched(request: Request) -> tuple[int, bytes, bytes]:
-    """Return status, head and body of whatever is answered."""
-    try:
-        with urlopen(request, timeout=20) as answer:
-            return answer.status, bytes(str(answer.headers), "utf-8"), answer.read()
-    except HTTPError as error:
-        with error:
-            return error.code, bytes(str(error.headers), "utf-8"), error.read()
 
 
 @contextmanager

@@ -6,11 +6,14 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+import yaml
 from doubles.compiled import published_by
 from fence.references import CONSENTED, FORMS, ITSELF, LABELLED, NAMESPACES, OWN_NAMESPACE, OWNER, compiled
 from fence.schema_walk import UNKNOWN, all_leaves, complaints, leaves_of, plain_fields
 from pydantic import create_model
 
+from fairlead_operator.fleet.render import FleetSettings, FleetSpec, render_fleet
+from fairlead_operator.resources.gateway import ADMIN_PORT
 from fairlead_operator.resources.meta import Kind, ObjectRef
 from fairlead_operator.resources.schema import KINDS
 from fairlead_operator.verdict import Reason, Truth
@@ -51,6 +54,17 @@ apiVersion: fairlead.dev/v1alpha1
 kind: ModelGateway
 metadata: {name: main, namespace: owner}
 spec: {egress: {allowCIDRs: [{cidr: 10.20.0.0/16, namespaces: [friend]}]}}
+"""
+SCRAPED = """
+apiVersion: fairlead.dev/v1alpha1
+kind: ModelGateway
+metadata: {name: main, namespace: owner}
+spec:
+  telemetry:
+    scrapeFrom:
+    - namespaceSelector: {matchLabels: {tier: gold}, matchExpressions: [{key: old, operator: DoesNotExist}]}
+      podSelector: {matchLabels: {app: prometheus}, matchExpressions: [{key: v, operator: In, values: ["2", "3"]}]}
+    - ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}
 """
 
 
@@ -172,6 +186,19 @@ def test_a_private_range_is_open_to_the_namespaces_that_it_names(namespace: str)
     assert (refused is None) is (namespace == "friend")
 
 
+def test_the_admin_port_is_open_to_whom_the_gateway_names_and_the_operator() -> None:
+    """What is named is said word for word: the cluster's network judges it. Nobody gets anything but the admin port."""
+    fleet = compiled(SCRAPED).gateways["owner/main"]
+    assert fleet.spec is not None
+    manifests = render_fleet(FleetSpec("owner/main", "uid-1", fleet.spec, 1), FleetSettings(image="proxy:1"))
+    [policy] = [each["spec"] for each in manifests if each["kind"] == "NetworkPolicy"]
+    [rule] = [rule for rule in policy["ingress"] if "from" in rule]
+    written = yaml.safe_load(SCRAPED)["spec"]["telemetry"]["scrapeFrom"]
+    assert rule["from"][1:] == written
+    assert [port["port"] for port in rule["ports"]] == [ADMIN_PORT]
+    assert ADMIN_PORT not in [port["port"] for each in policy["ingress"] if each is not rule for port in each["ports"]]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_what_a_proxy_is_told_of_consumers_is_what_the_owner_consents_to(form: str) -> None:
     """The proxy judges by this once more: see test_second_check.py."""
@@ -184,13 +211,14 @@ def test_what_a_proxy_is_told_of_consumers_is_what_the_owner_consents_to(form: s
 
 @dataclass(frozen=True)
 class Granting:
-    """A field that grants something to namespaces: what stands below it, and the test that holds it to that."""
+    """A field that grants something to namespaces or pods: what stands below it, and the test that holds it to that."""
 
     parts: tuple[str, ...]
     test: Callable[..., None]
 
 
 NAMESPACES_SELECTED = tuple(f".namespaceSelector{part}" for part in LABELLED)
+PODS_SELECTED = tuple(f".podSelector{part}" for part in LABELLED)
 GRANTS = {
     "ModelProvider.spec.consumers": Granting(
         NAMESPACES_SELECTED, test_what_a_proxy_is_told_of_consumers_is_what_the_owner_consents_to
@@ -203,6 +231,10 @@ GRANTS = {
     ),
     "ModelGateway.spec.egress.allowCIDRs[].namespaces[]": Granting(
         ITSELF, test_a_private_range_is_open_to_the_namespaces_that_it_names
+    ),
+    "ModelGateway.spec.telemetry.scrapeFrom[]": Granting(
+        (*NAMESPACES_SELECTED, *PODS_SELECTED, ".ipBlock.cidr", ".ipBlock.except[]"),
+        test_the_admin_port_is_open_to_whom_the_gateway_names_and_the_operator,
     ),
 }
 REFERENCES = (

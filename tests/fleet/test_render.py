@@ -115,6 +115,22 @@ def test_admin_port_is_open_to_the_operators_pods_only() -> None:
     assert operator["from"][0]["podSelector"]["matchLabels"] == dict(SETTINGS.operator_labels)
 
 
+def test_whom_the_gateway_names_may_reach_the_admin_port_and_nothing_else_changes() -> None:
+    peers = [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}},
+        {"namespaceSelector": {}, "podSelector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}},
+        {"podSelector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["prometheus"]}]}},
+        {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}},
+        {"ipBlock": {"cidr": "fd00::/8"}},
+    ]
+    before, after = rendered(), rendered({"telemetry": {"scrapeFrom": peers}})
+    (applications, admin), (applications_before, admin_before) = (
+        objects.pop("NetworkPolicy")["spec"]["ingress"] for objects in (after, before)
+    )
+    assert admin == {"from": [*admin_before["from"], *peers], "ports": [{"port": 9090, "protocol": "TCP"}]}
+    assert (applications, after) == (applications_before, before)
+
+
 def test_service_selects_what_the_deployment_makes() -> None:
     objects = rendered()
     labels = objects["Deployment"]["spec"]["template"]["metadata"]["labels"]
@@ -131,7 +147,10 @@ def test_privileged_listener_is_served_from_a_free_port_above() -> None:
     assert rendered(spec)["Service"]["spec"]["ports"][0]["targetPort"] == 10081
 
 
-@pytest.mark.parametrize("edit", [{"enforce": {"maxAttempts": 2}}, {"auth": {"apiKeys": {}}}, {"tenants": {}}])
+@pytest.mark.parametrize(
+    "edit",
+    [{"enforce": {"maxAttempts": 2}}, {"auth": {"apiKeys": {}}}, {"tenants": {}}, {"telemetry": {"decisionRing": 0}}],
+)
 def test_fleet_does_not_roll_for_what_travels_in_the_configuration(edit: dict[str, Any]) -> None:
     assert rendered(edit) == rendered()
 

@@ -54,13 +54,19 @@ def ring_in(server: ApiServer) -> KeyRing:
     return decode_keys(base64.b64decode(server.objects[f"{SECRETS}/main-keys"]["data"]["keys.json"]))
 
 
+def token_in(server: ApiServer) -> dict[str, bytes]:
+    """Return all that the Secret of the admin token holds."""
+    data = server.objects[f"{SECRETS}/main-admin-token"]["data"]
+    return {name: base64.b64decode(value) for name, value in data.items()}
+
+
 def index_set(server: ApiServer) -> str:
     return read_index(server.objects[f"{CONFIG}/main-config"]["data"]["index.json"].encode()).set
 
 
 async def test_index_is_written_last(server: ApiServer, api: KubernetesApi, clock: Clock) -> None:
     await publisher_on(api, clock).publish("ai/main", "g-1", snapshot("small"), KEYS)
-    assert written(server) == ["main-config-a-0", "main-keys", "main-config"]
+    assert written(server) == ["main-config-a-0", "main-keys", "main-admin-token", "main-config"]
 
 
 async def test_second_publication_leaves_the_set_alone_that_is_being_read(
@@ -131,17 +137,47 @@ async def test_admin_token_is_renewed_after_a_day_with_the_old_one_beside_it(
     assert publisher.known("ai/main").tokens.for_use == "token-1"
 
 
+async def test_the_token_that_every_proxy_knows_stands_in_a_secret_without_keys(
+    server: ApiServer, api: KubernetesApi, clock: Clock
+) -> None:
+    publisher = publisher_on(api, clock)
+    told = []
+    for _ in range(3):
+        await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
+        told.append(token_in(server))
+        clock.now += 24 * 3600
+    assert told == [{"token": b"token-1"}, {"token": b"token-1"}, {"token": b"token-2"}]
+    assert written(server).count("main-admin-token") == 2
+
+
+@pytest.mark.parametrize("change", ["edited", "deleted"])
+async def test_a_token_that_was_changed_or_that_an_older_version_never_wrote_is_written(
+    server: ApiServer, api: KubernetesApi, clock: Clock, change: str
+) -> None:
+    await publisher_on(api, clock).publish("ai/main", "g-1", snapshot("small"), KEYS)
+    secret = f"{SECRETS}/main-admin-token"
+    if change == "edited":
+        await server.put(secret, {**server.objects[secret], "data": {"token": "%"}})
+    else:
+        await server.remove(secret)
+    before = len(written(server))
+    assert await publisher_on(api, clock).publish("ai/main", "g-1", snapshot("small"), KEYS)
+    assert written(server)[before:] == ["main-admin-token"]
+    assert token_in(server) == {"token": b"token-1"}
+
+
 async def test_gateway_that_was_made_anew_owns_everything_again(
     server: ApiServer, api: KubernetesApi, clock: Clock
 ) -> None:
     publisher = publisher_on(api, clock)
     await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
     await publisher.publish("ai/main", "g-2", snapshot("small"), KEYS)
+    secrets = (f"{SECRETS}/main-keys", f"{SECRETS}/main-admin-token")
     owners = [
         server.objects[path]["metadata"]["ownerReferences"][0]["uid"]
-        for path in (f"{CONFIG}/main-config", f"{SECRETS}/main-keys", f"{CONFIG}/main-config-b-0")
+        for path in (f"{CONFIG}/main-config", *secrets, f"{CONFIG}/main-config-b-0")
     ]
-    assert owners == ["g-2"] * 3
+    assert owners == ["g-2"] * 4
 
 
 async def test_a_shard_that_stands_in_the_idle_set_already_is_not_written_again(

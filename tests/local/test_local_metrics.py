@@ -40,6 +40,16 @@ def test_calls_in_flight_add_up_and_health_and_information_do_not() -> None:
     assert values["fairlead_config_info[r-1]"] == 1
 
 
+def test_of_a_certificate_that_a_worker_has_not_renewed_the_earlier_end_counts() -> None:
+    name = "fairlead_certificate_expiry_timestamp_seconds"
+    texts = []
+    for ends in (1_800_000_000.0, 1_790_000_000.0, 1_800_000_000.0):
+        registry = CollectorRegistry()
+        Gauge(name, "End.", ["listener"], registry=registry).labels("https").set(ends)
+        texts.append(generate_latest(registry).decode())
+    assert merged(*texts) == {f"{name}[https]": 1_790_000_000.0}
+
+
 def test_workers_at_two_revisions_are_both_seen() -> None:
     values = merged(worker(1, 1, 0, 1, "r-1"), worker(1, 1, 0, 1, "r-2"))
     assert values["fairlead_config_info[r-1]"] == values["fairlead_config_info[r-2]"] == 1

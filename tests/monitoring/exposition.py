@@ -22,7 +22,7 @@ Shown = Mapping[str, frozenset[str]]
 
 
 def shown_by_proxy(directory: Path) -> Shown:
-    """Return what a proxy shows that has fallen back, has used tokens with and without a price, and has a ledger."""
+    """Return what a proxy shows that has a ledger and TLS, fell back, and used tokens with and without a price."""
     sinks = {"sqlite": SinkReport(up=True, unshipped=3, lost={"killed": 2})}
     (directory / SHIP_FILE).write_bytes(msgspec.json.encode(ShipReport(at=time.time(), sinks=sinks)))
 
@@ -31,6 +31,7 @@ def shown_by_proxy(directory: Path) -> Shown:
         answers = {"a": [error(500), error(500)], "b": [stream(), error(500)], "free": [stream()]}
         rig = Rig(config(providers), answers)
         rig.metrics.config_loaded("r-1", EPOCH)
+        rig.metrics.certificates_shown({"https": EPOCH})
         rig.metrics.show_health(lambda: rig.health.observations(EPOCH))
         rig.metrics.show_tasks(lambda: 7)
         rig.registry.register(SpoolFigures(memoryview(bytearray(24)).cast("Q"), directory))

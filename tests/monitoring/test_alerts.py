@@ -28,6 +28,8 @@ FLEET = {"gateway": "main", "gateway_namespace": "ai"}
 POLICY = {**FLEET, "namespace": "team", "policy": "team/chat"}
 PROVIDER = {**FLEET, "provider": "ai/a"}
 POD = {**FLEET, "pod": "main-proxy-1"}
+LISTENER = {**FLEET, "listener": "https"}
+DAY = 86_400
 
 
 def calls(good: str, bad: str, reason: str = "upstream_failed", code: str = "502") -> dict[str, str]:
@@ -58,6 +60,14 @@ def revisions(first: str, second: str, second_loaded: str) -> dict[str, str]:
         f'fairlead_config_info{{{OTHER},revision="{second}"}}': "1+0x20",
         f"fairlead_config_loaded_timestamp_seconds{{{PROXY}}}": "1000+0x20",
         f"fairlead_config_loaded_timestamp_seconds{{{OTHER}}}": second_loaded,
+    }
+
+
+def ends(*values: str) -> dict[str, str]:
+    """Return the end of a certificate as each proxy shows it; the clock of a case begins at 0."""
+    return {
+        f'fairlead_certificate_expiry_timestamp_seconds{{{GATEWAY},pod="p{number}",listener="https"}}': each
+        for number, each in enumerate(values)
     }
 
 
@@ -112,6 +122,17 @@ CASES = {
     "one was refused yesterday": Case(
         "FairleadConfigRefused", {f"fairlead_config_apply_failures_total{{{PROXY}}}": "1+0x20"}, "15m", None
     ),
+    "a certificate ends in six days": Case("FairleadCertificateExpires", ends(f"{6 * DAY}+0x30"), "10m", LISTENER),
+    "one proxy has not heard of the renewal": Case(
+        "FairleadCertificateExpires", ends(f"{90 * DAY}+0x30", f"{6 * DAY}+0x30"), "10m", LISTENER
+    ),
+    "a certificate ends in eight days": Case("FairleadCertificateExpires", ends(f"{8 * DAY}+0x30"), "10m", None),
+    "a certificate was renewed": Case(
+        "FairleadCertificateExpires", ends(f"{6 * DAY}+0x14 {90 * DAY}+0x15"), "20m", None
+    ),
+    "a certificate ends this evening": Case("FairleadCertificateExpiresToday", ends(f"{DAY}+0x30"), "10m", LISTENER),
+    "a certificate has ended": Case("FairleadCertificateExpiresToday", ends("60+0x30"), "10m", LISTENER),
+    "a certificate ends in two days": Case("FairleadCertificateExpiresToday", ends(f"{2 * DAY}+0x30"), "10m", None),
     "both stand by": Case(
         "FairleadOperatorNotLeading",
         {'fairlead_operator_leading{pod="o1"}': "0+0x20", 'fairlead_operator_leading{pod="o2"}': "0+0x20"},

@@ -8,8 +8,8 @@ from doubles.processes import standalone
 from monitoring.exposition import Shown, parsed
 from monitoring.promtool import ROOT
 
-NEEDS_MORE_THAN_A_CALL = re.compile(r"fairlead_(operator|ledger|unpriced)")
-"""What an operator, a ledger, and a model without a price show."""
+NEEDS_MORE_THAN_A_CALL = re.compile(r"fairlead_(operator|ledger|unpriced|certificate)")
+"""What an operator, a ledger, a model without a price, and a listener with TLS show."""
 
 
 def test_a_running_gateway_shows_what_is_asked_for(shown: Shown, tmp_path: Path) -> None:

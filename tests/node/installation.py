@@ -17,9 +17,13 @@ import yaml
 from cluster.crds import KINDS
 from cluster.helm import Helm
 from cluster.kubectl import Kubectl, KubectlFailed
+from cluster.namespaces import namespace_object
 from cluster.processes import wait_until
+from fence.node_output import look_for_leaks
+from fence.stage_canaries import KEYS, PROMPT
 from gitops.argo_lua import judged
-from node.fleet import restricted_namespace
+from node import documented
+from node.documented import Command, NotTold, installing, removing
 from node.layers import ROOT
 from node.node import Node
 
@@ -29,13 +33,13 @@ NAMESPACE = "fairlead-system"
 KEY = "quickstart-key"
 IMAGES = {"operator": {"image": {"tag": "dev"}}, "proxy": {"image": {"tag": "dev"}}}
 """The images that the node holds; a user names a registry."""
-GATEWAY = {"gateway": {"spec": {"auth": {"apiKeys": {}}, "proxy": {"drain": {"timeout": "5s"}}}}}
-"""A shorter drain than usual. Whoever deletes a namespace waits for Kubernetes, too: where a pod has not ended within
-ten seconds, its namespace controller comes back only after half of the time that the pod may take.
-"""
+POLICIES = {"admission": {"secretReferences": True}}
+"""With these there is something of every kind that belongs to no namespace."""
 DEFINITIONS = [f"{kind}.fairlead.dev" for kind in KINDS]
 ARGOCD = ROOT / "gitops" / "argocd"
 NOT_LISTED = ("events", "events.events.k8s.io", "componentstatuses")
+PATIENCE_SECONDS = 120.0
+"""For how long a command may wait for what it deletes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +56,29 @@ class Ground:
         return self.node.kubectl
 
     def by_helm(self) -> None:
-        """Install by the two commands of the README."""
-        place = ("-n", NAMESPACE, "--create-namespace", "--wait", "--timeout=120s")
-        own = self._values({**IMAGES, **GATEWAY, "quickstart": {"enabled": True}})
-        self.helm("upgrade", "--install", "fairlead-crds", str(ROOT / "charts" / "fairlead-crds"), *place)
-        self.helm("upgrade", "--install", "fairlead", str(ROOT / "charts" / "fairlead"), *place, "-f", own)
+        """Install as the README says, into a namespace that admits restricted pods only."""
+        self.kubectl.apply(namespace_object(NAMESPACE))
+        values = self._values({**IMAGES, **POLICIES})
+        for command in installing(documented.README, "In a cluster", values):
+            self.run_command(command)
+
+    def run_command(self, command: Command) -> None:
+        """Run a command of a document, and wait for it as its reader does; raise NotTold for another program."""
+        program, *arguments = command
+        match program:
+            case "helm":
+                self.helm(*arguments)
+            case "kubectl":
+                self.kubectl(*arguments, timeout_seconds=PATIENCE_SECONDS)
+            case _:
+                raise NotTold(f"{' '.join(command)}: readers have helm and kubectl; tell it with one of these")
 
     def by_argocd(self) -> None:
         """Apply what the example's Applications lead to, wave by wave, each only once the one before is healthy."""
         for application in applications():
             source, namespace = application["spec"]["source"], application["spec"]["destination"]["namespace"]
             if "CreateNamespace=true" in application["spec"]["syncPolicy"]["syncOptions"]:
-                self.kubectl.apply(restricted_namespace(namespace))
+                self.kubectl.apply(namespace_object(namespace))
             if source["path"].startswith("charts/"):
                 self._sync(source, namespace)
             else:
@@ -74,15 +89,15 @@ class Ground:
         values = helm["valuesObject"]
         if values:
             # In place of a registry, the images that the node holds.
-            values = {**values, **IMAGES, **GATEWAY}
+            values = {**values, **IMAGES}
         file = self._values(values)
-        text = self.helm("template", helm["releaseName"], str(ROOT / source["path"]), "-n", namespace, "-f", file)
+        text = self.helm("template", helm["releaseName"], str(ROOT / source["path"]), "-n", namespace, "-f", str(file))
         self._apply(text)
 
     def _sync_policies(self) -> None:
         """What tenants keep in their own repository: here a provider that calls no model, a policy, and a key."""
         secret = {"metadata": {"name": KEY, "namespace": NAMESPACE, "labels": {"fairlead.dev/key": "true"}}}
-        self.kubectl.apply({"apiVersion": "v1", "kind": "Secret", "stringData": {"key": "key-of-our-tenant"}, **secret})
+        self.kubectl.apply({"apiVersion": "v1", "kind": "Secret", "stringData": {"key": KEYS["tenant"]}, **secret})
         target = {"provider": {"name": "sim"}, "model": "small"}
         provider = {"type": "Simulated", "simulated": {"ttft": "1ms"}, "models": [{"name": "small"}]}
         policy = {
@@ -115,10 +130,10 @@ class Ground:
         live = self.kubectl.read("get", kind, metadata["name"], "-n", metadata["namespace"])
         return judged(script.read_text(), live)[0] == "Healthy"
 
-    def _values(self, values: Json) -> str:
+    def _values(self, values: Json) -> Path:
         file = self.directory / "values.json"
         file.write_text(json.dumps(values))
-        return str(file)
+        return file
 
     def key(self) -> str:
         """Return the caller's key of the quickstart."""
@@ -126,13 +141,15 @@ class Ground:
         return base64.b64decode(secret["data"]["key"]).decode()
 
     def first_answer(self) -> Json:
-        """Wait until the gateway's Service answers a call of the model `smart`; return that answer."""
+        """Return the first answer of the gateway's Service to a call of the model `smart`; nothing leaks by then."""
         self.kubectl(
             *("wait", "modelgateway/main", "-n", NAMESPACE, "--for=condition=Programmed", "--timeout=120s"),
             timeout_seconds=130,
         )
         address, key = self.node.reach(NAMESPACE, "main"), self.key()
-        return wait_until(lambda: answer(address, key), what="the first call is answered", seconds=60)
+        answered = wait_until(lambda: answer(address, key), what="the first call is answered", seconds=60)
+        look_for_leaks(self.node, NAMESPACE)
+        return answered
 
     def fairlead(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the program as a user of the cluster does."""
@@ -155,6 +172,7 @@ class Ground:
         """Return the names of what is left of us in the cluster, wherever that is."""
         kinds = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
         kinds += ",deployments,replicasets,pods,services,secrets,configmaps,roles,rolebindings,serviceaccounts"
+        kinds += ",poddisruptionbudgets,networkpolicies,leases"
         selected = self.kubectl("get", kinds, "-A", "-l", "app.kubernetes.io/part-of=fairlead", "-o", "name").split()
         fleets = "deployments,pods,services,secrets,configmaps"
         selected += self.kubectl("get", fleets, "-A", "-l", "fairlead.dev/gateway", "-o", "name").split()
@@ -171,7 +189,7 @@ def applications() -> list[Json]:
 
 def answer(address: str, key: str) -> Json:
     """Return the body of an answered call; empty where it was not answered."""
-    body = {"model": "smart", "messages": [{"role": "user", "content": "Hello"}]}
+    body = {"model": "smart", "messages": [{"role": "user", "content": PROMPT}]}
     headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
     url = f"http://{address}/v1/chat/completions"
     request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=headers)
@@ -186,10 +204,11 @@ def answer(address: str, key: str) -> Json:
 Step = Callable[[Ground], None]
 
 
-def delete_gateways(ground: Ground) -> None:
-    """Delete every gateway, where there are still gateways."""
-    if DEFINITIONS[2] in ground.kubectl("get", "crds", "-o", "name"):
-        ground.kubectl("delete", "modelgateway", "--all", "-A", "--wait=false")
+def remove_as_told(ground: Ground) -> None:
+    """Do what the guide tells who wants all of it gone, command by command."""
+    all_of_it, _ = removing(documented.GUIDE, "Remove")
+    for command in all_of_it:
+        ground.run_command(command)
 
 
 def uninstall(ground: Ground) -> None:
@@ -213,15 +232,10 @@ def delete_namespace(ground: Ground) -> None:
 
 
 def delete_what_belongs_to_no_namespace(ground: Ground) -> None:
-    """Delete what a release whose namespace was deleted leaves behind: the README's last command."""
-    kinds = "clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding"
-    ground.kubectl("delete", kinds, "-l", "app.kubernetes.io/part-of=fairlead", "--wait=false")
+    """Do what the guide tells who has deleted the namespace of a release first."""
+    _, left = removing(documented.GUIDE, "Remove")
+    for command in left:
+        ground.run_command(command)
 
 
-README: Sequence[Step] = (
-    delete_gateways,
-    uninstall,
-    uninstall_definitions,
-    delete_definitions,
-    delete_namespace,
-)
+README: Sequence[Step] = (remove_as_told,)

@@ -53,6 +53,37 @@ def test_for_the_drain_delay_it_goes_on_taking_calls(tmp_path: Path) -> None:
         assert proxy.process.wait(timeout=5) == 0
 
 
+@pytest.mark.parametrize("told_first", ["to end", "that it is retired"])
+def test_a_proxy_of_a_fleet_that_goes_waits_for_nobody_but_serves_its_calls_out(
+    tmp_path: Path, told_first: str
+) -> None:
+    config = standard_config(tmp_path / "config", ttft_seconds=1.0)
+    with proxy_process(tmp_path, "--drain-delay", "600s", config=config) as proxy:
+        answers: list[object] = []
+        slow = threading.Thread(target=lambda: answers.append(proxy.call()["object"]))
+        slow.start()
+        eventually(lambda: proxy.admin("/report", {})["in_flight"] == 1, within=5)
+        if told_first == "to end":
+            proxy.terminate()
+            eventually(lambda: proxy.probe("/readyz") == 503, within=5)
+        proxy.admin("/report", {"duties": {"retired": True}})
+        if told_first == "that it is retired":
+            proxy.terminate()
+        slow.join()
+        assert proxy.process.wait(timeout=10) == 0
+    assert answers == ["chat.completion"]
+
+
+def test_a_proxy_of_a_fleet_that_stays_after_all_takes_calls_for_the_delay(tmp_path: Path) -> None:
+    with proxy_process(tmp_path, "--drain-delay", "1500ms") as proxy:
+        proxy.admin("/report", {"duties": {"retired": True}})
+        proxy.admin("/report", {"duties": {"retired": False}})
+        proxy.terminate()
+        eventually(lambda: proxy.probe("/readyz") == 503, within=5)
+        assert proxy.call()["object"] == "chat.completion"
+        assert proxy.process.wait(timeout=5) == 0
+
+
 def test_calls_that_outlast_the_drain_are_told(tmp_path: Path) -> None:
     config = standard_config(tmp_path / "config", ttft_seconds=20.0, drain_seconds=0.2)
     with proxy_process(tmp_path, config=config) as proxy:

@@ -21,6 +21,7 @@ from doubles.proxy_process import (
     ProxyProcess,
     proxy_process,
     sdk,
+    standard_config,
 )
 
 from fairlead_proxy.contract.keys import KeyRing
@@ -148,3 +149,38 @@ def test_a_report_request_that_is_none_is_a_400(proxy: ProxyProcess) -> None:
         proxy.admin("/report", {"after": "soon"})
     caught.value.close()
     assert caught.value.code == 400
+
+
+def test_a_proxy_remembers_as_many_calls_as_the_configuration_in_force_says(tmp_path: Path) -> None:
+    with proxy_process(tmp_path, config=standard_config(tmp_path / "config", decision_ring=3)) as proxy:
+        calls = [_called(proxy) for _ in range(4)]
+        assert [_code(proxy, call) for call in calls] == ["decision_not_found", "", "", ""]
+        _use(proxy, decision_ring=1)
+        assert [_code(proxy, call) for call in calls[2:]] == ["decision_not_found", ""]
+        _use(proxy, decision_ring=0)
+        assert _code(proxy, calls[-1]) == "decisions_not_kept"
+        assert _code(proxy, _called(proxy)) == "decisions_not_kept"
+        _use(proxy, decision_ring=2)
+        assert _code(proxy, _called(proxy)) == ""
+
+
+def _called(proxy: ProxyProcess) -> str:
+    """Make a call; return its id."""
+    with sdk(proxy) as client:
+        answer = client.chat.completions.with_raw_response.create(model="smart", messages=MESSAGES)
+    return str(answer.headers["x-fairlead-decision"])
+
+
+def _code(proxy: ProxyProcess, call: str) -> str:
+    """Return why a proxy does not tell of a call; empty where it does."""
+    try:
+        assert proxy.admin(f"/debug/decisions/{call}")["call"] == call
+    except urllib.error.HTTPError as error:
+        with error:
+            return str(json.loads(error.read())["error"]["code"])
+    return ""
+
+
+def _use(proxy: ProxyProcess, **gateway_fields: object) -> None:
+    revision = proxy.config.publish(fragments_of(gateway(**gateway_fields), provider(), policy()))
+    eventually(lambda: proxy.admin("/report", {})["revision"] == revision, within=5)

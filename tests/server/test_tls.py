@@ -3,9 +3,11 @@
 import http.client
 import json
 import ssl
+import urllib.request
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -15,6 +17,7 @@ import trustme
 from doubles.mounted_config import key_ring
 from doubles.processes import eventually, free_port
 from doubles.proxy_process import COMMAND, ProxyProcess, proxy_process, standard_config
+from prometheus_client.parser import text_string_to_metric_families
 
 from fairlead_proxy.cli import main
 from fairlead_proxy.contract.keys import Certificate
@@ -27,10 +30,11 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-def pair(authority: trustme.CA) -> Certificate:
-    issued = authority.issue_cert("127.0.0.1", "gateway.example")
+def pair(authority: trustme.CA, ends: datetime | None = None) -> Certificate:
+    issued = authority.issue_cert("127.0.0.1", "gateway.example", not_after=ends)
     chain = b"".join(part.bytes() for part in issued.cert_chain_pems)
-    return Certificate(chain=chain.decode(), key=issued.private_key_pem.bytes().decode())
+    expires_at = ends.timestamp() if ends is not None else 0.0
+    return Certificate(chain=chain.decode(), key=issued.private_key_pem.bytes().decode(), expires_at=expires_at)
 
 
 def publish(proxy: ProxyProcess, **certificates: Certificate) -> None:
@@ -64,6 +68,18 @@ def shown(authority: trustme.CA, port: int) -> bytes | None:
             return one.sock.getpeercert(binary_form=True)
     except OSError:
         return None
+
+
+def expiries(proxy: ProxyProcess) -> dict[str, float]:
+    """Return what the metrics say of the end of certificates, by listener."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{proxy.admin_port}/metrics", timeout=5) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+        return {
+            sample.labels["listener"]: sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == "fairlead_certificate_expiry_timestamp_seconds"
+        }
 
 
 def test_an_sdk_calls_over_tls_plain_and_streaming(tmp_path: Path, authority: trustme.CA) -> None:
@@ -142,6 +158,26 @@ def test_a_certificate_that_goes_or_cannot_be_loaded_leaves_the_last_one(tmp_pat
         assert shown(authority, port) == before
         assert proxy.probe("/readyz") == 200
         assert "PRIVATE" not in proxy.err.read_text()
+
+
+def test_the_metrics_tell_when_the_certificate_that_is_shown_ends(tmp_path: Path, authority: trustme.CA) -> None:
+    soon, later = (datetime(year, 5, 6, 7, 8, 9, tzinfo=UTC) for year in (2031, 2051))
+    one, other = pair(authority, soon), pair(authority, later)
+    with tls_proxy(tmp_path, one) as (proxy, _):
+        assert expiries(proxy) == {"https": soon.timestamp()}, "and the plain listener has none"
+        publish(proxy, https=msgspec.structs.replace(other, key=one.key))
+        eventually(lambda: "certificate refused" in proxy.err.read_text(), within=10)
+        assert expiries(proxy) == {"https": soon.timestamp()}, "the one from before is still shown"
+        publish(proxy, https=other)
+        eventually(lambda: expiries(proxy) == {"https": later.timestamp()}, within=10)
+        publish(proxy, https=pair(authority))
+        eventually(lambda: expiries(proxy) == {}, within=10)
+
+
+def test_a_proxy_without_a_certificate_tells_of_no_end(tmp_path: Path) -> None:
+    with tls_proxy(tmp_path) as (proxy, _):
+        eventually(lambda: proxy.probe("/healthz") == 200, within=20)
+        assert expiries(proxy) == {}
 
 
 def test_a_proxy_that_shall_listen_nowhere_does_not_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,3 +53,43 @@ def test_ring_of_no_size_keeps_nothing() -> None:
     ring = DecisionRing(0)
     ring.add(CallRecord("d-1", "", "team", "", "r-1", Operation.CHAT, 0.0))
     assert ring.get("d-1") is None
+
+
+def record(call: str) -> CallRecord:
+    return CallRecord(call, "", "team", "", "r-1", Operation.CHAT, 0.0)
+
+
+def kept(ring: DecisionRing, calls: int) -> list[int]:
+    return [number for number in range(calls) if ring.get(f"d-{number}") is not None]
+
+
+def test_ring_that_shrinks_keeps_the_newest_and_goes_on_with_as_many() -> None:
+    ring = DecisionRing(4)
+    for number in range(4):
+        ring.add(record(f"d-{number}"))
+    ring.resize(2)
+    assert (ring.size, kept(ring, 5)) == (2, [2, 3])
+    ring.add(record("d-4"))
+    assert kept(ring, 5) == [3, 4]
+
+
+def test_ring_that_grows_forgets_nothing() -> None:
+    ring = DecisionRing(2)
+    for number in range(2):
+        ring.add(record(f"d-{number}"))
+    ring.resize(3)
+    ring.add(record("d-2"))
+    assert kept(ring, 3) == [0, 1, 2]
+    ring.add(record("d-3"))
+    assert kept(ring, 4) == [1, 2, 3]
+
+
+def test_ring_that_is_taken_away_lets_go_of_all_and_may_come_back() -> None:
+    ring = DecisionRing(2)
+    ring.add(record("d-0"))
+    ring.resize(0)
+    ring.add(record("d-1"))
+    assert (ring.size, kept(ring, 2)) == (0, [])
+    ring.resize(1)
+    ring.add(record("d-2"))
+    assert kept(ring, 3) == [2]

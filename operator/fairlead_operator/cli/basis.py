@@ -27,13 +27,14 @@ class Doubt:
 class Basis:
     """`namespace`: the caller's. `statuses`: by object, what its status says is not well; of files there is none.
 
-    `notes` are told beside the answer.
+    `ailing`: by id of a provider, what its proxies observe that is not well now. `notes` are told beside the answer.
     """
 
     namespace: str
     config: GatewayConfig
     doubts: tuple[Doubt, ...]
     statuses: Mapping[ObjectRef, str] = field(default_factory=dict)
+    ailing: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

@@ -103,7 +103,8 @@ def explain(
 ) -> None:
     """Explain what the live proxy would decide for a call, by the same engine; exit 1 if no target would serve it.
 
-    Without -f it looks at a cluster, or with --state at a run. Providers are supposed to be well, but for --down.
+    Without -f it looks at a cluster, or with --state at a run. Providers are supposed to be well, but
+    for --down; one of which proxies observe something else is named in a hint.
     """
     from fairlead_operator.cli.basis import basis_in_files
     from fairlead_operator.cli.explain_lookup import basis_of

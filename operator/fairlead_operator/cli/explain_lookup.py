@@ -32,7 +32,7 @@ from fairlead_operator.compiler.compile import compile_inventory
 from fairlead_operator.inventory import Inventory
 from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.meta import Kind, ObjectRef
-from fairlead_operator.status.conditions import conditions_of
+from fairlead_operator.status.conditions import ConditionType, conditions_of
 from fairlead_proxy.contract.snapshot import assemble
 
 
@@ -64,7 +64,8 @@ def _basis_in_run(where: Where, wanted: str | None) -> Basis:
     namespace = where.namespace or "default"
     policies = [each for each in found.of(Kind.ROUTE_POLICY) if namespace_of(each) == namespace]
     config = assemble(snapshot.revision, (fragment.read() for fragment in snapshot.fragments))
-    return Basis(namespace, config, tuple(_told_doubts(policies)), _statuses(found.objects), found.notes)
+    statuses, ailing = _statuses(found.objects), _ailing(found.objects)
+    return Basis(namespace, config, tuple(_told_doubts(policies)), statuses, ailing, found.notes)
 
 
 async def _basis_in_cluster(access: Access, namespace: str, model: str, wanted: str | None) -> Basis:
@@ -98,7 +99,8 @@ def _compiled(around: Surroundings, namespace: str, chosen: str, wanted: str | N
     }
     config = assemble(compiled.revision, (fragment.read() for fragment in compiled.fragments))
     # What the compiler finds in an object as it is written now goes before its status, which may be older.
-    return Basis(namespace, config, (*doubts, *told), {**_statuses(around.contents), **doubted, **kept})
+    statuses = {**_statuses(around.contents), **doubted, **kept}
+    return Basis(namespace, config, (*doubts, *told), statuses, _ailing(around.contents))
 
 
 def _gateway_for(policies: Iterable[Content], namespace: str, model: str) -> str:
@@ -145,6 +147,15 @@ def _told_doubts(policies: Iterable[Content]) -> Iterator[Doubt]:
 def _statuses(contents: Iterable[Content]) -> dict[ObjectRef, str]:
     unwell = {_ref(Kind(each["kind"]), id_of(each)): _unwell(each) for each in contents}
     return {ref: words for ref, words in unwell.items() if words}
+
+
+def _ailing(contents: Iterable[Content]) -> dict[str, str]:
+    """Return, by id, what proxies observe of the providers that are not healthy."""
+    return {
+        id_of(each): condition_words(each, ConditionType.HEALTHY)
+        for each in contents
+        if each["kind"] == Kind.MODEL_PROVIDER and condition_status(each, ConditionType.HEALTHY) == "False"
+    }
 
 
 def _unwell(content: Content) -> str:

@@ -213,7 +213,7 @@ def explain_call(basis: Basis, facts: CallFacts, world: AssumedWorld) -> Explana
         targets=_views(plan, basis.config, facts),
         refusal=refusal.message if refusal else "",
         code=refusal.kind if refusal else "",
-        hints=(*(_hints(basis, facts) if unknown else ()), *_told(basis, plan)),
+        hints=(*(_hints(basis, facts) if unknown else ()), *_told(basis, plan, world)),
     )
 
 
@@ -275,10 +275,17 @@ def _hints(basis: Basis, facts: CallFacts) -> tuple[str, ...]:
     )
 
 
-def _told(basis: Basis, plan: Plan) -> tuple[str, ...]:
-    """Say of everything that has a part in the plan where its status says that it is not in force as it is written."""
+def _told(basis: Basis, plan: Plan, world: AssumedWorld) -> tuple[str, ...]:
+    """Say of everything that has a part in the plan where its status says that it is not in force as it is written.
+
+    And of a provider that is not well now, since it is supposed to be.
+    """
     parts = [(Kind.MODEL_GATEWAY, basis.config.gateway.id)]
     parts += [(Kind.ROUTE_POLICY, plan.policy.id)] if plan.policy else []
     parts += [(Kind.MODEL_PROVIDER, entry.target.provider) for entry in plan.considered]
     refs = dict.fromkeys(ObjectRef(kind, *object_id.split("/")) for kind, object_id in parts)
-    return tuple(f"{ref}: {basis.statuses[ref]}" for ref in refs if ref in basis.statuses)
+    ailing = {ref: basis.ailing[ref.id] for ref in refs if ref.id in basis.ailing and ref.id not in world.down}
+    return (
+        *(f"{ref}: {basis.statuses[ref]}" for ref in refs if ref in basis.statuses),
+        *(f"{ref} is not healthy now: {words}; see --down {ref.id}" for ref, words in ailing.items()),
+    )

@@ -20,7 +20,7 @@ Facts = Mapping[str, str]
 
 ANY_CALL = "every call"
 
-_NOT_OF_GATEWAYS = ("id", "tenants", "defaults", "key_selector")
+_NOT_OF_GATEWAYS = ("id", "tenants", "defaults", "key_selector", "decision_ring")
 _NOT_OF_PROVIDERS = ("id", "consumers", "models", "failure_domain", "maintenance", "ca_secret", "ca_pem")
 _NOT_OF_MODELS = ("price",)
 

@@ -15,21 +15,22 @@ from fairlead_operator.cli.cluster_options import Where
 from fairlead_operator.cli.gathered import Content, GatherRefused
 from fairlead_operator.cli.gathering import READER, list_kind, missing_right, user_access
 from fairlead_operator.cli.pod_request import PodUnreachable, get_from_pod
-from fairlead_operator.cluster.admin_tokens import AdminTokens
 from fairlead_operator.cluster.kubernetes_access import Access
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
-from fairlead_operator.cluster.kubernetes_config import keys_in
+from fairlead_operator.cluster.kubernetes_config import admin_token_in
 from fairlead_operator.cluster.kubernetes_errors import Forbidden, KubernetesError, NotFound
 from fairlead_operator.cluster.kubernetes_paths import POD, SECRET
 from fairlead_operator.cluster.kubernetes_pods import ProxyPod, pods_of
 from fairlead_operator.cluster.local_state import TOKEN_FILE, is_held, read_facts
-from fairlead_operator.resources.fleet_names import GATEWAY_LABEL, keys_name
+from fairlead_operator.resources.fleet_names import GATEWAY_LABEL, admin_token_name
 from fairlead_operator.resources.gateway import ADMIN_PORT
 from fairlead_operator.resources.meta import Kind
-from fairlead_proxy.contract.keys import KeyRingError, decode_keys
+from fairlead_proxy.contract.report import DECISIONS_NOT_KEPT
 
 DECISIONS = "/debug/decisions/"
 LOCAL_SECONDS = 10.0
+_KEPT = "each keeps as many as its gateway's telemetry.decisionRing says, and only while it lives"
+_NONE_KEPT = "telemetry.decisionRing of the gateway is 0; raise it to trace calls that come after that"
 
 
 class DecisionUnknown(Exception):
@@ -76,9 +77,9 @@ async def _find_local(call: str, address: str, token: str) -> Decision:
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise GatherRefused(f"the admin port {address} does not answer: {type(error).__name__}") from error
     if status == 404:
-        raise DecisionUnknown(
-            f"no worker remembers the call {call}: each keeps its last calls, and only while it lives"
-        )
+        if _keeps_none(body):
+            raise DecisionUnknown(f"no worker remembers the call {call}, nor any other: {_NONE_KEPT}")
+        raise DecisionUnknown(f"no worker remembers the call {call}: {_KEPT}")
     if status != 200:
         raise GatherRefused(
             f"the admin port {address} answered {status}: {body.decode(errors='replace').strip()}"[:512]
@@ -103,18 +104,21 @@ async def _find_remote(call: str, gateway: str | None, where: Where, environ: Ma
         raise GatherRefused("not every proxy could be asked, and no other remembers the call: " + "; ".join(silent))
     if not asked:
         raise GatherRefused("there is no proxy to ask: no gateway here has a pod; name another with --gateway")
-    raise DecisionUnknown(
-        f"none of {len(asked)} proxies remembers the call {call}: each keeps as many as its gateway's "
-        "telemetry.decisionRing says, and only while it lives"
-    )
+    if all(each.keeps_none for each in asked):
+        raise DecisionUnknown(f"none of {len(asked)} proxies remembers the call {call}, nor any other: {_NONE_KEPT}")
+    raise DecisionUnknown(f"none of {len(asked)} proxies remembers the call {call}: {_KEPT}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What one proxy answered: the record, or why there is no word from it; neither where it does not remember."""
+    """What one proxy answered: the record, or why there is no word from it; neither where it does not remember.
+
+    `keeps_none`: it remembers no call at all.
+    """
 
     decision: Decision | None = None
     problem: str = ""
+    keeps_none: bool = False
 
 
 async def _ask(access: Access, namespace: str, pod: str, call: str, headers: Mapping[str, str]) -> _Asked:
@@ -130,9 +134,14 @@ async def _ask(access: Access, namespace: str, pod: str, call: str, headers: Map
         case 200:
             return _Asked(Decision(_record(body, f"pod {namespace}/{pod}"), f"{namespace}/{pod}"))
         case 404:
-            return _Asked()
+            return _Asked(keeps_none=_keeps_none(body))
         case _:
             return _Asked(problem=f"pod {namespace}/{pod} answered {status}")
+
+
+def _keeps_none(body: bytes) -> bool:
+    """Say whether a 404 comes from a proxy, or a run, that remembers no call at all."""
+    return DECISIONS_NOT_KEPT.encode() in body
 
 
 def _record(body: bytes, where: str) -> dict[str, Any]:
@@ -157,10 +166,9 @@ async def _gateways(api: KubernetesApi, gateway: str | None, namespace: str | No
 
 
 async def _admin_token(api: KubernetesApi, namespace: str, gateway: str) -> str:
-    name = keys_name(gateway)
+    name = admin_token_name(gateway)
     try:
         secret = await api.get(SECRET.path(namespace, name))
-        tokens = AdminTokens(decode_keys(keys_in(secret)[0]).admin_tokens)
     except Forbidden as error:
         raise GatherRefused(missing_right("get", f"secrets/{name}", namespace)) from error
     except NotFound as error:
@@ -169,9 +177,10 @@ async def _admin_token(api: KubernetesApi, namespace: str, gateway: str) -> str:
         ) from error
     except KubernetesError as error:
         raise GatherRefused(f"the API server does not answer: {error}") from error
-    except KeyRingError as error:
-        raise GatherRefused(f"the Secret {namespace}/{name} is not what the operator writes: {error}") from error
-    return tokens.for_use
+    token = admin_token_in(secret)
+    if not token:
+        raise GatherRefused(f"the Secret {namespace}/{name} is not what the operator writes: it holds no token")
+    return token
 
 
 async def _proxies(api: KubernetesApi, namespace: str, gateway: str) -> list[ProxyPod]:

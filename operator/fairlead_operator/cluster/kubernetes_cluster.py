@@ -15,9 +15,9 @@ from fairlead_operator.cluster.kubernetes_errors import Conflict, Forbidden, Not
 from fairlead_operator.cluster.kubernetes_events import Events
 from fairlead_operator.cluster.kubernetes_fleets import Fleets
 from fairlead_operator.cluster.kubernetes_nudging import Nudging
-from fairlead_operator.cluster.kubernetes_objects import Content, key_of
+from fairlead_operator.cluster.kubernetes_objects import Content, is_going, key_of
 from fairlead_operator.cluster.kubernetes_paths import DEPLOYMENT, OURS, POD
-from fairlead_operator.cluster.kubernetes_pods import ProxyPod, pods_of
+from fairlead_operator.cluster.kubernetes_pods import ProxyPod, all_pods_of, pods_of
 from fairlead_operator.cluster.kubernetes_publisher import Publisher
 from fairlead_operator.cluster.kubernetes_store import ObjectStore
 from fairlead_operator.cluster.kubernetes_watches import Watches
@@ -83,6 +83,8 @@ class KubernetesCluster:
         )
         self._inventory: Inventory | None = None
         self._pods_seen: dict[str, tuple[ProxyPod, ...]] = {}
+        self._tokens: dict[str, str] = {}
+        """What the proxies of a gateway were last heard with: it serves while another is published, or none at all."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -166,6 +168,12 @@ class KubernetesCluster:
             await self._fleets.apply(gateway, manifests)
 
     async def retire(self, gateways: Iterable[str]) -> None:
+        self._reports.retire(
+            _report_name(gateway, pod.name)
+            for gateway in self._tokens
+            if self._is_on_its_way_out(gateway)
+            for pod in self._all_pods(gateway)
+        )
         for gateway in await self._fleets.retire(self._watches.all_deployments(), gateways):
             self._publisher.forget(gateway)
 
@@ -234,6 +242,10 @@ class KubernetesCluster:
         namespace, _, name = gateway.partition("/")
         return pods_of(name, self._watches.fleet_objects(POD, namespace))
 
+    def _all_pods(self, gateway: str) -> list[ProxyPod]:
+        namespace, _, name = gateway.partition("/")
+        return all_pods_of(name, self._watches.fleet_objects(POD, namespace))
+
     def _wanted(self, gateway: str) -> tuple[str, str]:
         known = self._publisher.known(gateway)
         return known.revision, known.keys_version
@@ -245,13 +257,27 @@ class KubernetesCluster:
     def _heard_all(self, gateway: str) -> bool:
         return all(self._serves(gateway, pod.name) is not None for pod in self._pods(gateway) if pod.ready)
 
+    def _is_on_its_way_out(self, gateway: str) -> bool:
+        """Say whether the gateway is gone or going, or all of its namespace."""
+        namespace, _, name = gateway.partition("/")
+        live = self.store.get(ObjectRef(Kind.MODEL_GATEWAY, namespace, name))
+        return live is None or is_going(live) or self.store.is_terminating(namespace)
+
     def _hear(self) -> None:
-        """Hear every proxy that has an address, with the token that it knows."""
-        endpoints: dict[str, Endpoint] = {}
-        for gateway in self._gateways():
-            token = self._publisher.known(gateway).tokens.for_use
-            for pod in self._pods(gateway):
-                if pod.address and token:
+        """Hear every proxy that has an address, with the token that it knows.
+
+        Of a fleet that is on its way out also those that end already: to learn that nobody comes after them.
+        """
+        gateways, endpoints = self._gateways(), dict[str, Endpoint]()
+        for gateway in {*gateways, *self._tokens}:
+            pods = (self._all_pods if self._is_on_its_way_out(gateway) else self._pods)(gateway)
+            token = self._publisher.known(gateway).tokens.for_use or self._tokens.get(gateway, "")
+            if not token or not (pods or gateway in gateways):
+                self._tokens.pop(gateway, None)
+                continue
+            self._tokens[gateway] = token
+            for pod in pods:
+                if pod.address:
                     address = f"http://{pod.host}:{self._settings.admin_port}"
                     endpoints[_report_name(gateway, pod.name)] = Endpoint(address, token)
         self._reports.watch(endpoints)
@@ -269,7 +295,7 @@ class KubernetesCluster:
         if content is not None and content["kind"] == DEPLOYMENT.kind:
             self._deployment_changed(content)
             return
-        seen = {gateway: tuple(self._pods(gateway)) for gateway in self._gateways()}
+        seen = {gateway: tuple(self._all_pods(gateway)) for gateway in {*self._gateways(), *self._tokens}}
         if content is None or seen != self._pods_seen:
             self._pods_seen = seen
             self._hear()

@@ -1,4 +1,4 @@
-"""A gateway's configuration as Kubernetes objects: shards and index in ConfigMaps, the key ring in one Secret."""
+"""A gateway's configuration as Kubernetes objects: shards and index in ConfigMaps, key ring and token in Secrets."""
 
 import base64
 import binascii
@@ -13,6 +13,7 @@ from fairlead_proxy.contract.snapshot import INDEX_FILE, SETS, Index, SnapshotEr
 
 TOKEN_SINCE = "fairlead.dev/admin-token-since"  # noqa: S105 (the name of an annotation)
 """On the key Secret: when its first admin token was made, in Unix seconds."""
+TOKEN_FILE = "token"  # noqa: S105 (the name of a key in a Secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,12 @@ def keys_object(home: Home, keys: bytes, token_since: float) -> Manifest:
     return {**content, "type": "Opaque", "data": {KEYS_FILE: _encoded(keys)}}
 
 
+def admin_token_object(home: Home, token: str) -> Manifest:
+    """Return the Secret for those who may ask proxies, but need not see the keys that they hold."""
+    content = _object(home, "Secret", fleet_names.admin_token_name(home.name))
+    return {**content, "type": "Opaque", "data": {TOKEN_FILE: _encoded(token.encode())}}
+
+
 def index_in(config_map: Mapping[str, Any]) -> Index | None:
     """Return the index that a ConfigMap holds; None where it holds none that can be read."""
     try:
@@ -71,6 +78,14 @@ def keys_in(secret: Mapping[str, Any]) -> tuple[bytes, float]:
         return base64.b64decode(secret["data"][KEYS_FILE]), since
     except (KeyError, TypeError, ValueError):
         return b"", 0.0
+
+
+def admin_token_in(secret: Mapping[str, Any]) -> str:
+    """Return the token that a Secret holds; "" where it holds none."""
+    try:
+        return base64.b64decode(secret["data"][TOKEN_FILE], validate=True).decode()
+    except (KeyError, TypeError, ValueError):
+        return ""
 
 
 def _config_map(home: Home, name: str, **content: Any) -> Manifest:

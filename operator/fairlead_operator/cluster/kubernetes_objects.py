@@ -17,6 +17,11 @@ def version_of(content: Content) -> int:
     return int(content["metadata"]["resourceVersion"])
 
 
+def is_going(content: Content) -> bool:
+    """Say whether somebody has deleted the object, and it only has not gone yet."""
+    return "deletionTimestamp" in content["metadata"]
+
+
 def slim(content: Content) -> Content:
     """Return the object without what nobody here reads and every write makes larger."""
     metadata = {name: value for name, value in content["metadata"].items() if name != "managedFields"}

@@ -14,6 +14,8 @@ from fairlead_operator.cluster.kubernetes_api import KubernetesApi
 from fairlead_operator.cluster.kubernetes_claim import claim, is_of_fleet
 from fairlead_operator.cluster.kubernetes_config import (
     Home,
+    admin_token_in,
+    admin_token_object,
     idle_set,
     index_in,
     index_object,
@@ -37,13 +39,14 @@ class Published:
     """What stands in the cluster for one gateway. `uid` is that of the ModelGateway that owns it.
 
     `versions`: the resourceVersion of each object that we know, by kind and name; `shards`: the digest of each shard
-    that we wrote, in force or idle, by the name of its ConfigMap.
+    that we wrote, in force or idle, by the name of its ConfigMap. `told`: the admin token in the Secret of its own.
     """
 
     snapshot: Snapshot | None = None
     index: Index | None = None
     ring: bytes = field(default=b"", repr=False)
     tokens: AdminTokens = NO_TOKENS
+    told: str = field(default="", repr=False)
     uid: str = ""
     versions: dict[tuple[str, str], str] = field(default_factory=dict)
     shards: dict[str, str] = field(default_factory=dict)
@@ -105,7 +108,8 @@ class Publisher:
         ring = encode_keys(msgspec.structs.replace(keys, admin_tokens=tokens.tokens))
         # Not the revision alone: a fragment may have another generation, or uid, with the same body.
         news = moved or before.snapshot != snapshot
-        if not news and ring == before.ring:
+        untold = moved or before.told != tokens.for_use
+        if not news and not untold and ring == before.ring:
             return False
         known = Published() if moved else before
         after = replace(before, uid=uid, versions=dict(known.versions), shards=dict(known.shards))
@@ -121,6 +125,9 @@ class Publisher:
         if moved or ring != before.ring:
             await self._write(after, keys_object(home, ring, tokens.since))
             after = replace(after, ring=ring, tokens=tokens)
+        if untold:
+            await self._write(after, admin_token_object(home, tokens.for_use))
+            after = replace(after, told=tokens.for_use)
         if index is not None:
             await self._write(after, index_object(home, index))
             after = replace(after, index=read_index(index), snapshot=snapshot)
@@ -178,6 +185,8 @@ class Publisher:
         namespace, _, name = gateway.partition("/")
         config = await self._look(CONFIG_MAP, namespace, fleet_names.index_name(name))
         secret = await self._look(SECRET, namespace, fleet_names.keys_name(name))
+        told = await self._look(SECRET, namespace, fleet_names.admin_token_name(name))
+        told = told if told is not None and is_of_fleet(told, name) else None
         if config is None or secret is None or not is_of_fleet(config, name) or not is_of_fleet(secret, name):
             return Published()
         index = index_in(config)
@@ -192,10 +201,11 @@ class Publisher:
             index=index,
             ring=ring if tokens.tokens else b"",
             tokens=tokens,
+            told=admin_token_in(told) if told else "",
             uid=_owner_in(config) if _owner_in(config) == _owner_in(secret) else "",
             versions={
                 (each["kind"], each["metadata"]["name"]): each["metadata"]["resourceVersion"]
-                for each in (config, secret, *shards.values())
+                for each in (config, secret, told, *shards.values())
                 if each
             },
         )
@@ -209,7 +219,8 @@ class Publisher:
 
 def in_force(home: Home, published: Published) -> dict[tuple[str, str], str]:
     """Return the versions of the objects that proxies read now; the idle set may be as it likes."""
-    names = {("ConfigMap", fleet_names.index_name(home.name)), ("Secret", fleet_names.keys_name(home.name))}
+    names = {("ConfigMap", fleet_names.index_name(home.name))}
+    names |= {("Secret", name(home.name)) for name in (fleet_names.keys_name, fleet_names.admin_token_name)}
     refs = published.index.shards if published.index else ()
     names |= {("ConfigMap", fleet_names.shard_name(home.name, ref.name)) for ref in refs}
     return {where: version for where, version in published.versions.items() if where in names}

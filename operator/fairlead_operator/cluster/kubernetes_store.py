@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from fairlead_operator.cluster.kubernetes_objects import Content, key_of, slim, version_of
+from fairlead_operator.cluster.kubernetes_objects import Content, is_going, key_of, slim, version_of
 from fairlead_operator.resources.found import Found
 from fairlead_operator.resources.meta import Kind, ObjectRef
 from fairlead_operator.resources.parse import parse_resource
@@ -87,6 +87,11 @@ class ObjectStore:
             content["metadata"]["name"]: content["metadata"].get("labels") or {}
             for content in self._objects[NAMESPACES].values()
         }
+
+    def is_terminating(self, namespace: str) -> bool:
+        """Say whether somebody has deleted this Namespace, and so all that is in it."""
+        held = self._objects[NAMESPACES].get(f"/{namespace}")
+        return held is not None and is_going(held)
 
 
 def _parse(content: Content, before: Found[Any] | None) -> Found[Any]:

@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from fairlead_operator.cluster.local_metrics import merge_metrics
+from fairlead_proxy.contract.report import DECISIONS_NOT_KEPT
 
 WORKER_SECONDS = 2.0
 """How long a worker may take to answer us; one that takes longer counts as not ready."""
@@ -82,6 +83,8 @@ class LocalAdmin:
                 return web.Response(body=body, content_type="application/json")
         if any(status == 0 for status, _ in answers):
             return _error(503, "a worker has not answered: it may be the one that remembers this decision")
+        if all(DECISIONS_NOT_KEPT.encode() in body for _, body in answers):
+            return _error(404, f"{DECISIONS_NOT_KEPT}: spec.telemetry.decisionRing of the gateway is 0")
         return _error(404, "no worker remembers this decision")
 
     async def _first_unready(self) -> str:

@@ -13,6 +13,8 @@ HIGHEST_OF = (
     "_sink_up", "_unshipped_records", "_lost_records_total",
 )  # fmt: skip
 """Samples by the end of their name of which the highest counts, as they are no worker's own; all others add up."""
+LOWEST_OF = "_expiry_timestamp_seconds"
+"""What ends first counts: a worker may not have heard of a renewal."""
 
 
 class _Merged(Collector):
@@ -44,4 +46,6 @@ def merge_metrics(texts: Sequence[str]) -> bytes:
 def _merged(sample: Sample, before: float | None) -> float:
     if before is None:
         return sample.value
+    if sample.name.endswith(LOWEST_OF):
+        return min(before, sample.value)
     return max(before, sample.value) if sample.name.endswith(HIGHEST_OF) else before + sample.value

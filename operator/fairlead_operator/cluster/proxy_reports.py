@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,12 @@ class ProxyReports:
             if poll is not None:
                 poll.give(duty)
 
+    def retire(self, names: Iterable[str]) -> None:
+        """Have the duties of these proxies say that they are retired, and those of no others."""
+        retired = set(names)
+        for name, poll in self._polls.items():
+            poll.retire(name in retired)
+
     def ask_fragments(self, name: str) -> None:
         """Have the next report of this proxy list the hash of every fragment in force."""
         poll = self._polls.get(name)
@@ -126,6 +132,7 @@ class _Poll:
         self._on_change = on_change
         self._wait_seconds = wait_seconds
         self._duties: Duties | None = None
+        self._retired = False
         self._fragments_wanted = False
         self._hurry = asyncio.Event()
         self._reachable = True
@@ -134,6 +141,11 @@ class _Poll:
     def give(self, duties: Duties) -> None:
         if duties != self._duties:
             self._duties = duties
+            self._hurry.set()
+
+    def retire(self, retired: bool) -> None:
+        if retired != self._retired:
+            self._retired = retired
             self._hurry.set()
 
     def ask_fragments(self) -> None:
@@ -186,7 +198,10 @@ class _Poll:
         fragments = self._fragments_wanted
         after = 0 if fragments else after
         wait = self._wait_seconds if after else 0.0
-        body = _ENCODER.encode(ReportRequest(after=after, wait_seconds=wait, fragments=fragments, duties=self._duties))
+        duties = self._duties
+        if self._retired:
+            duties = msgspec.structs.replace(duties or Duties(), retired=True)
+        body = _ENCODER.encode(ReportRequest(after=after, wait_seconds=wait, fragments=fragments, duties=duties))
         deadline = aiohttp.ClientTimeout(total=wait + ANSWER_SECONDS, sock_connect=ANSWER_SECONDS / 2)
         headers = {"authorization": f"Bearer {self.endpoint.token}", "content-type": "application/json"}
         try:

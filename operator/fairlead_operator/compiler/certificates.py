@@ -54,7 +54,13 @@ def _find(listener: Listener, namespace: str, inventory: Inventory, account: str
     fault = _fault(chain, key)
     if fault:
         return Ruling(Truth.FALSE, Reason.SECRET_KEY_MISSING, f"the Secret {secret}: {fault}")
-    return Certificate(chain=chain.decode("ascii"), key=key.decode("ascii"))
+    return Certificate(chain=chain.decode("ascii"), key=key.decode("ascii"), expires_at=_end_of(chain))
+
+
+@lru_cache(maxsize=64)
+def _end_of(chain: bytes) -> float:
+    """Return when the first certificate of a good chain ends, in Unix seconds."""
+    return x509.load_pem_x509_certificates(chain)[0].not_valid_after_utc.timestamp()
 
 
 @lru_cache(maxsize=64)

@@ -66,6 +66,7 @@ def gateway_document(gateway_id: str, spec: ModelGatewaySpec, inventory: Invento
         max_attempts=spec.enforce.max_attempts,
         drain_seconds=duration_seconds(spec.proxy.drain.timeout),
         defaults=merge_resilience(spec.defaults, BUILT_IN),
+        decision_ring=spec.telemetry.decision_ring,
     )
 
 

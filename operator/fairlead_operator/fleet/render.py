@@ -38,7 +38,7 @@ class FleetSpec:
 class FleetSettings:
     """What all fleets of one operator share.
 
-    `operator_namespace` and `operator_labels` say which pods may reach the proxies' admin port.
+    `operator_namespace` and `operator_labels` say which pods may reach the proxies' admin port; gateways may name more.
     `resources` are a container's requests and limits, `node_selector` and `tolerations` as in a pod.
     """
 
@@ -122,6 +122,9 @@ def _network_policy(fleet: FleetSpec, settings: FleetSettings, ports: Mapping[st
         "namespaceSelector": {"matchLabels": {NAMESPACE_NAME_LABEL: settings.operator_namespace}},
         "podSelector": {"matchLabels": dict(settings.operator_labels)},
     }
+    named = [
+        peer.model_dump(mode="json", by_alias=True, exclude_defaults=True) for peer in fleet.spec.telemetry.scrape_from
+    ]
     applications = [{"port": port, "protocol": "TCP"} for port in ports.values()]
     return _object(
         fleet,
@@ -133,7 +136,7 @@ def _network_policy(fleet: FleetSpec, settings: FleetSettings, ports: Mapping[st
             "policyTypes": ["Ingress"],
             "ingress": [
                 {"ports": applications},
-                {"from": [operator], "ports": [{"port": ADMIN_PORT, "protocol": "TCP"}]},
+                {"from": [operator, *named], "ports": [{"port": ADMIN_PORT, "protocol": "TCP"}]},
             ],
         },
     )

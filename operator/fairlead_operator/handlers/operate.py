@@ -26,6 +26,10 @@ from fairlead_operator.reconciler import Reconciler, ReconcilerSettings
 log = logging.getLogger(__name__)
 
 LEASE_NAME = "fairlead-operator"
+FAREWELL_SECONDS = 2.0
+"""How long a leader that was told to end goes on. `helm uninstall` deletes the operator and then, in the same breath,
+the gateway: only from us its proxies hear that nobody comes any more.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,11 @@ async def _serve_term(
             tasks.append(keeping)
             waiting.add(keeping)
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        return 0 if stopping.is_set() else _code_of(acting)
+        if stopping.is_set():
+            log.info("ending soon")
+            await asyncio.wait(waiting - {stopped}, timeout=FAREWELL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            return 0
+        return _code_of(acting)
     finally:
         for task in [*tasks, stopped]:
             task.cancel()

@@ -43,6 +43,9 @@ BASE_URL = Checked(
 )
 
 
+CIDR_PATTERN = r"^[0-9a-fA-F:.]+/(0|[1-9][0-9]{0,2})$"
+
+
 def _is_network(text: str) -> bool:
     try:
         network = ipaddress.ip_network(text, strict=True)

@@ -33,6 +33,11 @@ def keys_name(gateway: str) -> str:
     return f"{gateway}-keys"
 
 
+def admin_token_name(gateway: str) -> str:
+    """Return the name of the Secret that holds the token of the proxies' admin ports, and no key of anybody."""
+    return f"{gateway}-admin-token"
+
+
 def shard_names(sets: tuple[str, ...], shards_per_set: int) -> Iterator[str]:
     """Yield the names that shards have in an index, in order."""
     for letter in sets:

@@ -5,16 +5,16 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from fairlead_operator.resources.checks import BY_NAME, SET
-from fairlead_operator.resources.fields import NETWORK, within
+from fairlead_operator.resources.fields import CIDR_PATTERN, NETWORK, within
 from fairlead_operator.resources.ledger import LedgerSpec
 from fairlead_operator.resources.meta import Duration, LabelSelector, Name, NamespacesSelector, Resource
 from fairlead_operator.resources.policy import ResilienceSpec
 from fairlead_operator.resources.provider import SECRET_NAME_PATTERN
+from fairlead_operator.resources.telemetry import TelemetrySpec
 
 ADMIN_PORT = 9090
 """Where every proxy serves health, metrics and reports; no listener may take it."""
 
-CIDR_PATTERN = r"^[0-9a-fA-F:.]+/(0|[1-9][0-9]{0,2})$"
 HOST_PATTERN = r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 Host = Annotated[str, Field(min_length=1, max_length=253, pattern=HOST_PATTERN)]
 
@@ -152,3 +152,7 @@ class ModelGatewaySpec(Resource):
             "`ledger.sqlite` in its state directory, whatever else is named."
         ),
     ] = None
+    telemetry: Annotated[
+        TelemetrySpec,
+        Field(description="What the proxies of the fleet remember of themselves, and who may read their metrics."),
+    ] = TelemetrySpec()

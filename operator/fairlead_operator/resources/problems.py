@@ -8,8 +8,8 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from fairlead_operator.resources.checks import BROKEN
-from fairlead_operator.resources.fields import FORWARD_PROXY_PATTERN, URL_PATTERN
-from fairlead_operator.resources.gateway import CIDR_PATTERN, HOST_PATTERN
+from fairlead_operator.resources.fields import CIDR_PATTERN, FORWARD_PROXY_PATTERN, URL_PATTERN
+from fairlead_operator.resources.gateway import HOST_PATTERN
 from fairlead_operator.resources.meta import (
     DECIMAL_PATTERN,
     DURATION_PATTERN,

@@ -1,6 +1,7 @@
 """Every rule over several fields, those of policies and gateways among them, and which of them an object breaks.
 
-The rules of providers stand in `provider_rules.py`, those of one field alone beside that field (`fields.py`).
+The rules of providers stand in `provider_rules.py`, those of who may scrape a gateway in `telemetry_rules.py`, those of
+one field alone beside that field (`fields.py`).
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from fairlead_operator.resources.policy import (
 )
 from fairlead_operator.resources.provider_rules import PROVIDER_RULES
 from fairlead_operator.resources.rule import Rule, given_or
+from fairlead_operator.resources.telemetry_rules import TELEMETRY_RULES
 
 
 def broken_rules(spec: Resource, path: str) -> Iterator[str]:
@@ -186,7 +188,7 @@ GATEWAY_RULES: tuple[Rule[Any], ...] = (
     ),
 )
 
-RULES: tuple[Rule[Any], ...] = PROVIDER_RULES + POLICY_RULES + GATEWAY_RULES
+RULES: tuple[Rule[Any], ...] = PROVIDER_RULES + POLICY_RULES + GATEWAY_RULES + TELEMETRY_RULES
 
 _BY_TYPE: dict[type[Resource], tuple[Rule[Any], ...]] = {
     model: tuple(rule for rule in RULES if rule.on is model) for model in {rule.on for rule in RULES}

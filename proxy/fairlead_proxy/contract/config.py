@@ -241,7 +241,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
 
     `defaults` and `key_selector` (which Secrets hold API keys, a label selector as JSON) are for the compiler alone: it
     goes on with them while the gateway, as it is written now, is invalid. The rules of policies have the defaults
-    merged in already.
+    merged in already. `decision_ring`: how many of its last calls each process remembers; 0: none.
     """
 
     id: str
@@ -253,6 +253,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     drain_seconds: float = 600.0
     defaults: Resilience = Resilience()
     key_selector: str = ""
+    decision_ring: int = 10_000
 
     @property
     def namespace(self) -> str:

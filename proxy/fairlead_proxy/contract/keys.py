@@ -21,10 +21,14 @@ class CallerKey(Struct, frozen=True, kw_only=True):
 
 
 class Certificate(Struct, frozen=True, kw_only=True):
-    """What a listener shows over TLS, as PEM: the chain, its own certificate first, and the private key to it."""
+    """What a listener shows over TLS, as PEM: the chain, its own certificate first, and the private key to it.
+
+    `expires_at`: when that certificate ends, in Unix seconds; 0: an operator wrote this that did not say so.
+    """
 
     chain: str
     key: str
+    expires_at: float = 0.0
 
     def __repr__(self) -> str:
         return "Certificate(…)"

@@ -12,6 +12,9 @@ from fairlead_proxy.contract.usage_of_day import UsageOfDay
 ALL_MODELS = ""
 """The model of a cooldown or probe that concerns every model of a credential."""
 
+DECISIONS_NOT_KEPT = "decisions_not_kept"
+"""The code of the 404 to `GET /debug/decisions/<id>` of a proxy that keeps no records at all."""
+
 
 class Cooldown(Struct, frozen=True, kw_only=True):
     """A cooldown learnt elsewhere in the fleet. `until` in the past lifts one that no Retry-After holds.
@@ -34,6 +37,8 @@ class Duties(Struct, frozen=True, kw_only=True):
     `probe` holds ids of the providers that this proxy, and no other, probes; `ailing` those of their credentials, as
     `provider/credential`, that some proxy keeps from being asked until a probe is answered or a cooldown ends.
     `probe_costs`: what probes have cost the whole fleet today, so that whoever probes next goes on from there.
+    `retired`: the gateway is gone or going, or all of its namespace is. No successor takes over and no Service leads
+    here any longer, so a proxy that is told to end need not go on taking calls for a while.
     """
 
     probe: tuple[str, ...] = ()
@@ -42,6 +47,7 @@ class Duties(Struct, frozen=True, kw_only=True):
     replicas: int = 1
     ttl_seconds: float = 30.0
     probe_costs: ProbeCosts = NOTHING_PROBED
+    retired: bool = False
 
 
 class ReportRequest(Struct, frozen=True, kw_only=True):

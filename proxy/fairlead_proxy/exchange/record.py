@@ -16,7 +16,7 @@ class CallRecord:
     the newest attempt that has ended, `earlier` are those before it. `passed_by`: targets that were planned, but whose
     breaker had opened when their turn came.
 
-    The ring keeps ten thousand of these: all that is not this call's alone is the configuration's own object, and
+    The ring keeps thousands of these: all that is not this call's alone is the configuration's own object, and
     nothing in here refers back, so that the collector has nothing to look for.
     """
 

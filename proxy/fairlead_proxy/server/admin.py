@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from fairlead_proxy.config_source import ConfigSource
-from fairlead_proxy.contract.report import Duties, ReportRequest
+from fairlead_proxy.contract.report import DECISIONS_NOT_KEPT, Duties, ReportRequest
 from fairlead_proxy.exchange.errors import Answer, CallRefused
 from fairlead_proxy.exchange.header_lines import encode_lines
 from fairlead_proxy.server.admission import Admission
@@ -35,6 +35,9 @@ _UNAUTHORIZED = Answer(
 )
 _NOT_FOUND = Answer(404, "not_found", "There is nothing at this path.")
 _NO_RECORD = Answer(404, "decision_not_found", "This process holds no record of that call.")
+_NOT_KEPT = Answer(
+    404, DECISIONS_NOT_KEPT, "This process keeps no records of calls: its gateway's spec.telemetry.decisionRing is 0."
+)
 _NOT_A_REQUEST = Answer(400, "malformed_report_request", "The body is not a report request.")
 
 
@@ -81,7 +84,8 @@ class Admin:
                 self._authorize(request.headers)
                 record = self._decisions.get(path.removeprefix(DECISIONS))
                 if record is None:
-                    raise CallRefused(_NO_RECORD)
+                    none_kept = self._source.current() is not None and not self._decisions.size
+                    raise CallRefused(_NOT_KEPT if none_kept else _NO_RECORD)
                 _answer(visit, 200, msgspec.json.encode(record))
             case _:
                 raise CallRefused(_NOT_FOUND)

@@ -4,7 +4,7 @@ import logging
 import os
 import ssl
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from fairlead_proxy.contract.keys import Certificate, KeyRing
@@ -27,6 +27,11 @@ class Certificates:
     def lacking(self) -> tuple[str, ...]:
         """The listeners that have had no certificate yet: nobody can connect there."""
         return tuple(name for name in self._contexts if name not in self._shown)
+
+    @property
+    def expiries(self) -> Mapping[str, float]:
+        """When the certificate that a listener shows ends, in Unix seconds; not where that is not known."""
+        return {name: each.expires_at for name, each in self._shown.items() if each.expires_at}
 
     def context(self, listener: str) -> ssl.SSLContext:
         """Return what this listener takes connections with, for as long as the process lives."""

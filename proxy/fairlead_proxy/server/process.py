@@ -56,7 +56,6 @@ from fairlead_proxy.upstream.prober import Prober
 from fairlead_proxy.upstream.signing.signers import Signers
 from fairlead_proxy.upstream.transports import Transports
 
-DECISIONS_KEPT = 10_000
 GC_THRESHOLDS = 5_000, 20, 20
 """A call leaves nothing that refers back to itself, so the collector need not look after each seven hundred objects."""
 LAST_WORDS_SECONDS = 2.0
@@ -89,6 +88,7 @@ class Proxy:
         self._complete = asyncio.Event()
         self._told_to_end = asyncio.Event()
         self._told_to_hurry = asyncio.Event()
+        self._retired = asyncio.Event()
         self._certificates = Certificates(name for name, _ in settings.listen_tls)
         self._duties = DutiesHolder()
         self._lines = LineWriter(1)
@@ -98,7 +98,7 @@ class Proxy:
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         self._metrics = Metrics(registry, self._journal.catch_up)
-        decisions = DecisionRing(DECISIONS_KEPT)
+        self._decisions = DecisionRing(0)  # a configuration says how many, and no call comes before one
         rng = Random()
         self._breakers = Breakers(rng, self._news.tell, self._journal.catch_up)
         self._health = HealthObserver(self._breakers, self._news.tell, self._journal.catch_up)
@@ -127,7 +127,7 @@ class Proxy:
             breakers=self._breakers,
             health=self._health,
             metrics=self._metrics,
-            decisions=decisions,
+            decisions=self._decisions,
             journal=self._journal,
             unix=self._clock,
             rng=rng,
@@ -171,7 +171,9 @@ class Proxy:
             self._probe_budget.known,
             lambda: self._prober.limits,
         )
-        self._admin = Admin(self._source, self._serving, reporter, self._news, decisions, registry, self._take_duties)
+        self._admin = Admin(
+            self._source, self._serving, reporter, self._news, self._decisions, registry, self._take_duties
+        )
         self._listeners: list[Listener] = []
         self._tenant_listeners: list[Listener] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -215,11 +217,16 @@ class Proxy:
         log.info("ready", extra={"proxy": self._settings.name, "revision": loaded.revision if loaded else ""})
 
     async def _drain(self) -> None:
-        """Take calls for a while yet, of those who have not heard of our end; then serve the last ones out."""
+        """Take calls for a while yet, of those who have not heard of our end; then serve the last ones out.
+
+        The operator may know that nobody will come: the whole fleet goes, and its Service with it.
+        """
         self._serving.draining = True
         self._news.tell()
         log.info("draining", extra={"proxy": self._settings.name, "in_flight": self._serving.in_flight})
-        await _first_of(self._told_to_hurry.wait(), asyncio.sleep(self._settings.drain_delay_seconds))
+        unheard = asyncio.sleep(self._settings.drain_delay_seconds)
+        await _first_of(self._told_to_hurry.wait(), self._retired.wait(), unheard)
+        log.info("takes no more calls", extra={"retired": self._retired.is_set()})
         await _first_of(self._stop_accepting(), self._told_to_hurry.wait())
         loaded = self._source.current()
         patience = loaded.config.gateway.drain_seconds if loaded else 0.0
@@ -279,9 +286,11 @@ class Proxy:
         self._tasks.append(asyncio.create_task(work, name=name))
 
     def _swapped(self, loaded: Loaded) -> None:
+        self._decisions.resize(loaded.config.gateway.decision_ring)
         self._gateway.adopt(loaded.config, loaded.keys)
         self._certificates.adopt(loaded.keys)
         self._serving.lacking = self._certificates.lacking
+        self._metrics.certificates_shown(self._certificates.expiries)
         self._signers.keep(
             (provider, loaded.keys.credentials.get(f"{provider.id}/{credential.name}", ""))
             for provider in loaded.config.providers.values()
@@ -299,6 +308,7 @@ class Proxy:
 
     def _take_duties(self, duties: Duties) -> None:
         self._duties.give(duties, time.monotonic())
+        (self._retired.set if duties.retired else self._retired.clear)()
         self._breakers.apply_cooldowns(duties.cooldowns, self._clock())
         self._probe_budget.learn(duties.probe_costs, self._clock())
 

@@ -81,7 +81,7 @@ class DecisionRecord(Struct, frozen=True, kw_only=True):
 
 
 class DecisionRing:
-    """The last `size` calls of this process."""
+    """The last `size` calls of this process; none where that is 0."""
 
     def __init__(self, size: int) -> None:
         self._records: deque[CallRecord] = deque(maxlen=max(size, 0))
@@ -89,6 +89,16 @@ class DecisionRing:
         """Keep the record of a call that has ended. Every call does this and hardly any is looked up, so there is no
         index to keep.
         """
+
+    @property
+    def size(self) -> int:
+        return self._records.maxlen or 0
+
+    def resize(self, size: int) -> None:
+        """Keep so many calls from now on, and of those that are kept the newest."""
+        if size != self.size:
+            self._records = deque(self._records, maxlen=max(size, 0))
+            self.add = self._records.append
 
     def get(self, call: str) -> DecisionRecord | None:
         """Return what is known of a call by its id (`x-fairlead-decision`); None if too old or of another process."""

@@ -1,6 +1,6 @@
 """Every metric of a proxy, by name. Label values come from the configuration; whatever it does not know is `other`."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -54,6 +54,12 @@ class Metrics:
         self._loaded_at = Gauge(
             "fairlead_config_loaded_timestamp_seconds", "When the revision in force was loaded.", registry=registry
         )
+        self._certificate_expiry = Gauge(
+            "fairlead_certificate_expiry_timestamp_seconds",
+            "When the certificate that a TLS listener shows ends.",
+            ("listener",),
+            registry=registry,
+        )
         self._namespaces: frozenset[str] = frozenset()
         self._routes: frozenset[tuple[str, str]] = frozenset()
         registry.register(_CallCollector(self._families))
@@ -74,6 +80,12 @@ class Metrics:
         self._config_info.clear()
         self._config_info.labels(revision).set(1)
         self._loaded_at.set(now)
+
+    def certificates_shown(self, expiries: Mapping[str, float]) -> None:
+        """When what each TLS listener shows ends, in Unix seconds; series of listeners that are not named end."""
+        self._certificate_expiry.clear()
+        for listener, expiry in expiries.items():
+            self._certificate_expiry.labels(listener).set(expiry)
 
     def config_refused(self) -> None:
         """A snapshot, a fragment or a key ring could not be loaded."""

@@ -1,7 +1,6 @@
 """The charts, installed on a real API server as a user installs them, and what the API server then lets whom do."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -13,6 +12,7 @@ from cluster.control_plane import ControlPlane
 from cluster.helm import Helm
 from cluster.kubectl import Kubectl
 from cluster.mini_node import MiniNode
+from cluster.namespaces import make_namespace
 from cluster.processes import answers, wait_until
 
 OPS = "fairlead-system"
@@ -20,7 +20,6 @@ CRD_RELEASE = "fairlead-crds"
 RELEASE = "fairlead"
 IMAGES = {"operator": {"image": {"tag": "dev"}}, "proxy": {"image": {"tag": "dev"}}}
 """What the mini-kubelet runs."""
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 Json = dict[str, Any]
 
@@ -37,10 +36,9 @@ class Ground:
     def kubectl(self) -> Kubectl:
         return self.plane.kubectl
 
-    def namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
-        metadata = {"name": name, "labels": dict(labels or {})}
-        # As JSON, since a namespace may be called 1e3.
-        self.kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
+    def namespace(self, name: str) -> None:
+        """Make a namespace that admits restricted pods only, where it is not there yet."""
+        make_namespace(self.kubectl, name)
 
     def install(self, directory: Path, values: Json, *, crds: Path = CRD_CHART, chart: Path = CHART) -> str:
         """Install or upgrade both charts, ours with these values; return the notes that Helm prints."""

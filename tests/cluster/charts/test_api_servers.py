@@ -17,6 +17,7 @@ from cluster.charts.rendered import CRD_CHART, Rendered, render_case
 from cluster.crds import install_crds
 from cluster.helm import Helm
 from cluster.kubectl import Kubectl
+from cluster.namespaces import make_namespace
 from cluster.test_crds import (
     test_a_definition_is_established_with_names_accepted_and_a_structural_schema,
     test_the_definitions_can_be_applied_again_without_a_change,
@@ -100,7 +101,7 @@ def known(rendered: Rendered) -> list[Json]:
 def prepare(kubectl: Kubectl, objects: list[Json]) -> None:
     """Make the namespaces that the objects are in, each with its default account: here no controller makes one."""
     for namespace in {each["metadata"]["namespace"] for each in objects if "namespace" in each["metadata"]}:
-        kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
+        make_namespace(kubectl, namespace)
         account = {"name": "default", "namespace": namespace}
         kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account}))
 

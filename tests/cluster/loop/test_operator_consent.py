@@ -11,6 +11,7 @@ import pytest
 from cluster.loop.stage import Json, Stage, gateway, policy, simulated, status_of
 from cluster.processes import wait_until
 from doubles.figures import SLACK, Figures
+from fence.stage_canaries import KEYS
 
 PROMISED_SECONDS = 5.0
 CALL_EVERY_SECONDS = 0.03
@@ -73,16 +74,17 @@ def two(stage: Stage) -> Iterator[Two]:
     """Two teams of a gateway with two proxies; the provider `shared` is for the one, `spare` for the other."""
     team, other = (stage.tenant(**{TENANT: "true"}) for _ in range(2))
     stage.create("ModelGateway", "main", gateway())
-    for namespace, provider in ((team, "shared"), (other, "spare")):
+    key, other_key = KEYS["tenant"], KEYS["neighbour"]
+    for namespace, provider, held in ((team, "shared", key), (other, "spare", other_key)):
         labels = {"fairlead.dev/key": "true", "fairlead.dev/tenant-namespace": namespace}
-        stage.secret(f"caller-{provider}", labels=labels, key=f"key-of-{namespace}")
+        stage.secret(f"caller-{provider}", labels=labels, key=held)
         stage.create("ModelProvider", provider, simulated())
         spec = policy(stage.platform, [f"{stage.platform}/{provider}/small"])
         stage.create("RoutePolicy", "smart", spec, namespace=namespace)
     address = stage.serving()
     for namespace in (team, other):
         stage.wait_for("routepolicy", "smart", "Programmed", "True", namespace=namespace)
-    with calling(address, f"key-of-{team}") as calls, calling(address, f"key-of-{other}") as others:
+    with calling(address, key) as calls, calling(address, other_key) as others:
         wait_until(lambda: calls.latest(since=0.0) == others.latest(since=0.0) == {200}, what="both are served")
         yield Two(stage, team, other, calls, others)
 

@@ -14,6 +14,7 @@ from cluster.loop.flood import Caller, Policies, Writer, call, going_on, large_r
 from cluster.loop.stage import Json, Stage, gateway, policy, simulated
 from cluster.processes import wait_until
 from doubles.figures import Figures
+from fence.stage_canaries import KEYS
 
 POLICIES = 10_000
 LARGE = 4
@@ -26,7 +27,7 @@ EDITS = int(os.environ.get("FAIRLEAD_FLOOD_EDITS", "20"))
 """How many edits of the other tenant are timed: more by hand, where a percentile is wanted."""
 DEADLINE_SECONDS = 60.0
 PROMISED_SECONDS, USUAL_SECONDS = 3.0, 2.5
-FLOOD_KEY, QUIET_KEY = "key-of-the-flooding-tenant", "key-of-the-quiet-tenant"
+FLOOD_KEY, QUIET_KEY = KEYS["tenant"], KEYS["neighbour"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,9 @@ def flooded(stage: Stage) -> Iterator[Flooded]:
     stage.create("ModelProvider", "spare", simulated())
     stage.create("ModelGateway", "main", gateway())
     flood, quiet = Policies(stage.plane, stage.tenant()), Policies(stage.plane, stage.tenant())
-    for key, policies in ((FLOOD_KEY, flood), (QUIET_KEY, quiet)):
+    for name, key, policies in (("flood", FLOOD_KEY, flood), ("quiet", QUIET_KEY, quiet)):
         labels = {"fairlead.dev/key": "true", "fairlead.dev/tenant-namespace": policies.namespace}
-        stage.secret(key, labels=labels, key=key)
+        stage.secret(name, labels=labels, key=key)
     quiet.lay([("own", targets(stage, "sim", "smart"))])
     stage.wait_for("routepolicy", "own", "Programmed", "True", namespace=quiet.namespace, seconds=60)
     address = stage.serving()

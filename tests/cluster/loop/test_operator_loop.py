@@ -19,6 +19,7 @@ from cluster.loop.stage import (
 )
 from cluster.processes import wait_until
 from doubles.figures import Figures
+from fence.stage_canaries import KEYS
 
 KINDS = (("modelgateway", "main"), ("modelprovider", "sim"), ("routepolicy", "smart"))
 FLEET_KINDS = "deployments,replicasets,pods,services,serviceaccounts,poddisruptionbudgets,networkpolicies"
@@ -60,13 +61,13 @@ def test_edit_is_programmed_within_a_second_by_two_status_writes_and_no_pod_rest
 def test_policy_of_another_namespace_without_consent_gets_no_traffic(stage: Stage, serving: str) -> None:
     team = stage.tenant()
     stage.create("ModelProvider", "own", simulated(consumers={}))
-    stage.secret("caller", namespace=team, labels={"fairlead.dev/key": "true"}, key="key-of-the-tenant-team")
+    stage.secret("caller", namespace=team, labels={"fairlead.dev/key": "true"}, key=KEYS["tenant"])
     stage.kubectl.apply(reader_binding(stage.ops, team))
     stage.create("RoutePolicy", "theirs", policy(stage.platform, [f"{stage.platform}/own/small"]), namespace=team)
     told = stage.wait_for("routepolicy", "theirs", "ResolvedRefs", "False", "ProviderNotFound", namespace=team)
     assert f"{stage.platform}/own" in told["message"]
     wait_until(
-        lambda: status_of(serving, "smart", key="key-of-the-tenant-team") == 404,
+        lambda: status_of(serving, "smart", key=KEYS["tenant"]) == 404,
         what="the tenant is known, the model not",
     )
 

@@ -8,6 +8,7 @@ from cluster.loop.conftest import KEY
 from cluster.loop.stage import Stage, chat, compatible, gateway, policy, simulated, status_of, text_of_stream
 from cluster.processes import wait_until
 from doubles.processes import ScriptedUpstream, scripted_upstream
+from fence.stage_canaries import KEYS
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def upstream() -> Iterator[ScriptedUpstream]:
 
 def test_a_drained_provider_gets_no_call_ends_its_streams_and_says_so(stage: Stage, upstream: ScriptedUpstream) -> None:
     stage.secret("caller", labels={"fairlead.dev/key": "true"}, key=KEY)
-    stage.secret("upstream", apiKey="sk-first")
+    stage.secret("upstream", apiKey=KEYS["first"])
     stage.create("ModelProvider", "real", compatible(upstream))
     stage.create("ModelProvider", "sim", simulated())
     stage.create("RoutePolicy", "smart", policy(stage.platform, ["real/small", "sim/small"]))

@@ -11,8 +11,9 @@ from cluster.loop.conftest import KEY
 from cluster.loop.stage import Stage, compatible, gateway, policy, reader_binding, status_of, text_of_stream
 from cluster.processes import wait_until
 from doubles.processes import ScriptedUpstream, scripted_upstream
+from fence.stage_canaries import KEYS
 
-TENANT_KEY = "key-of-the-tenant-team"
+TENANT_KEY = KEYS["tenant"]
 LIVE_SECONDS = 10.0
 KNOWN_SECONDS = 30.0
 """How long after it was made a key that expires is good: every proxy must have it before, also on a busy machine."""
@@ -27,9 +28,9 @@ def upstream() -> Iterator[ScriptedUpstream]:
 
 @pytest.fixture
 def address(stage: Stage, upstream: ScriptedUpstream) -> str:
-    """A gateway whose provider is the scripted upstream, with the key `sk-first`."""
+    """A gateway whose provider is the scripted upstream, with the first key."""
     stage.secret("caller", labels={"fairlead.dev/key": "true"}, key=KEY)
-    stage.secret("upstream", apiKey="sk-first")
+    stage.secret("upstream", apiKey=KEYS["first"])
     stage.create("ModelProvider", "real", compatible(upstream))
     stage.create("RoutePolicy", "smart", policy(stage.platform, ["real/small"]))
     stage.create("ModelGateway", "main", gateway())
@@ -50,10 +51,10 @@ def test_rotated_upstream_key_is_used_within_ten_seconds_and_running_streams_go_
     streaming.start()
     wait_until(lambda: upstream.calls(), what="the stream runs")
     upstream.behave("ok", tokens=5)
-    stage.secret("upstream", apiKey="sk-second")
+    stage.secret("upstream", apiKey=KEYS["second"])
 
     def rotated() -> bool:
-        return status_of(address, "smart", key=KEY) == 200 and keys_seen(upstream)[-1] == "sk-second"
+        return status_of(address, "smart", key=KEY) == 200 and keys_seen(upstream)[-1] == KEYS["second"]
 
     wait_until(rotated, what="the new key is used", seconds=LIVE_SECONDS)
     streaming.join(timeout=60)
@@ -66,13 +67,13 @@ def test_caller_key_is_refused_within_ten_seconds_after_it_expired(stage: Stage,
     stage.secret(
         "short",
         labels={"fairlead.dev/key": "true"},
-        key="key-that-lives-shortly",
+        key=KEYS["shortly"],
         expiresAt=expiry.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
 
     def statuses() -> set[int]:
         """What each proxy says; the Service takes them in turn or at random."""
-        return {status_of(address, "smart", key="key-that-lives-shortly") for _ in range(CALLS_THAT_MEET_EVERY_PROXY)}
+        return {status_of(address, "smart", key=KEYS["shortly"]) for _ in range(CALLS_THAT_MEET_EVERY_PROXY)}
 
     wait_until(lambda: statuses() == {200}, what="the key is known everywhere", seconds=KNOWN_SECONDS)
     wait_until(lambda: statuses() == {401}, what="the key is refused everywhere", seconds=KNOWN_SECONDS + LIVE_SECONDS)
@@ -83,7 +84,7 @@ def test_tenants_secret_is_read_as_long_as_its_owner_permits(
     stage: Stage, address: str, upstream: ScriptedUpstream
 ) -> None:
     team = stage.tenant()
-    stage.secret("upstream", namespace=team, apiKey="sk-of-the-team")
+    stage.secret("upstream", namespace=team, apiKey=KEYS["team"])
     stage.create("ModelProvider", "own", compatible(upstream), namespace=team)
     stage.create("RoutePolicy", "smart", policy(stage.platform, ["own/small"]), namespace=team)
     stage.secret("caller", namespace=team, labels={"fairlead.dev/key": "true"}, key=TENANT_KEY)
@@ -96,10 +97,10 @@ def test_tenants_secret_is_read_as_long_as_its_owner_permits(
     wait_until(
         lambda: status_of(address, "smart", key=TENANT_KEY) == 200, what="it works once permitted", seconds=LIVE_SECONDS
     )
-    assert keys_seen(upstream)[-1] == "sk-of-the-team"
+    assert keys_seen(upstream)[-1] == KEYS["team"]
 
     stage.kubectl("delete", "rolebinding", "fairlead-secret-reader", "-n", team)
-    wait_until(lambda: "sk-of-the-team" not in published_keys(stage), what="the key is withdrawn", seconds=LIVE_SECONDS)
+    wait_until(lambda: KEYS["team"] not in published_keys(stage), what="the key is withdrawn", seconds=LIVE_SECONDS)
     stage.wait_for("modelprovider", "own", "ResolvedRefs", "False", "SecretNotPermitted", namespace=team, seconds=5)
     wait_until(lambda: status_of(address, "smart", key=TENANT_KEY) == 401, what="proxies have forgotten it", seconds=5)
 
@@ -134,5 +135,5 @@ def test_no_key_stands_anywhere_but_in_secrets(stage: Stage, address: str) -> No
     shown = stage.kubectl("get", everything, "-n", stage.platform, "-o", "yaml")
     logs = "".join(stage.node.log(stage.platform, pod["metadata"]["name"]) for pod in stage.pods())
     for text in (shown, logs, stage.operator.log.read_text(), stage.metrics()):
-        assert "sk-first" not in text
+        assert KEYS["first"] not in text
         assert KEY not in text

@@ -10,6 +10,7 @@ import trustme
 from cluster.loop.conftest import KEY
 from cluster.loop.stage import Json, Stage, gateway, policy, simulated
 from cluster.processes import wait_until
+from fence.stage_canaries import PROMPT
 
 LISTENERS = [{"name": "https", "port": 8443, "tls": {"secretName": "gw-tls"}}]
 LIVE_SECONDS = 10.0
@@ -61,14 +62,14 @@ def test_calls_come_over_tls_and_a_renewed_certificate_rolls_nothing(stage: Stag
     wait_until(lambda: shown(authority, address) is not None, what="TLS is spoken", seconds=30)
     client = openai.DefaultHttpxClient(verify=trusting(authority))
     with openai.OpenAI(base_url=f"https://{address}/v1", api_key=KEY, max_retries=0, http_client=client) as sdk:
-        sdk.chat.completions.create(model="smart", messages=[{"role": "user", "content": "Hello"}])
+        sdk.chat.completions.create(model="smart", messages=[{"role": "user", "content": PROMPT}])
         before, pods = shown(authority, address), stage.restarts()
 
         tls_secret(stage, authority)
         wait_until(
             lambda: shown(authority, address) not in (None, before), what="the new one is shown", seconds=LIVE_SECONDS
         )
-        sdk.chat.completions.create(model="smart", messages=[{"role": "user", "content": "Hello"}])
+        sdk.chat.completions.create(model="smart", messages=[{"role": "user", "content": PROMPT}])
         assert stage.restarts() == pods, "the same pods, none restarted"
 
     published = stage.kubectl("get", "configmaps", "-n", stage.platform, "-o", "yaml")
