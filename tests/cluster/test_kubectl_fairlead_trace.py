@@ -17,11 +17,12 @@ from cluster.loop.stage import Stage, chat, gateway, policy, simulated, staged
 from cluster.mini_node import MiniNode
 from cluster.processes import wait_until
 from doubles.forwarding_kubelet import ForwardingKubelet
+from fence.stage_canaries import KEYS
 
 from fairlead_operator.cli.doctor_lookup import METRICS_PORT
 
 Json = dict[str, Any]
-KEY = "key-of-the-platform-team"
+KEY = KEYS["caller"]
 OPERATOR_POD = socket.gethostname()
 """What the operator calls itself in its Lease: in a pod, that is the pod's name."""
 

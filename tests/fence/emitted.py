@@ -53,8 +53,8 @@ class Leak:
 class Emitted:
     """Takes piece by piece what was given out; `check` raises where a canary leaked, or little was looked at.
 
-    `looked` counts pieces by their source. `held` names the canaries that were found where they may stand: a search
-    that does not even find those proves nothing.
+    `looked` counts pieces by their source; `seconds`: how long all of it took. `held` names the canaries that were
+    found where they may stand: a search that does not even find those proves nothing.
     """
 
     def __init__(self, canaries: Mapping[str, Canary]) -> None:
@@ -62,6 +62,7 @@ class Emitted:
         self._search = Search({name: canary.text for name, canary in self._canaries.items()})
         self.looked: Counter[str] = Counter()
         self.bytes = 0
+        self.seconds = 0.0
         self.held: set[str] = set()
         self._leaks: set[Leak] = set()
 
@@ -104,7 +105,8 @@ class Emitted:
         """Return how much was searched."""
         looked = ", ".join(f"{count} {source}" for source, count in sorted(self.looked.items()))
         held = ", ".join(sorted(self.held)) or "none"
-        return f"searched: {looked}; {self.bytes} bytes; canaries found where they may stand: {held}"
+        much = f"{self.bytes} bytes in {self.seconds:.1f} s"
+        return f"searched: {looked}; {much}; canaries found where they may stand: {held}"
 
     def _findings(self, content: bytes) -> dict[str, str]:
         self.bytes += len(content)

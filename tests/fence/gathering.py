@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ def gather(sources: Sources, canaries: Mapping[str, Canary]) -> Emitted:
     Of the audit log every line since the mark is searched. Its policy logs who asked for what, and no body of a request
     or an answer (level Metadata): with those of Secrets it would have to hold keys.
     """
+    begun = time.monotonic()
     with api_of(sources.kubectl, sources.directory) as api:
         secrets = api.items("/api/v1/secrets")
         emitted = Emitted(keys_of(secrets, canaries))
@@ -81,6 +83,7 @@ def gather(sources: Sources, canaries: Mapping[str, Canary]) -> Emitted:
     with sources.audit_log.open("rb") as log:
         log.seek(sources.audit_from)
         emitted.take("audit logs", "audit log", log.read())
+    emitted.seconds = time.monotonic() - begun
     return emitted
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import openai
 from cluster.processes import wait_until
 from doubles.processes import ScriptedUpstream, scripted_upstream
+from fence.stage_canaries import KEYS, PROMPT
 from node.fleet import Fleet
 
 BROKEN_SECONDS = 60.0
@@ -48,7 +49,7 @@ BATCHES = (
     ),
     (
         Fault("rate-limit", _kind("status", status=429, headers={"retry-after": "10"}), "RateLimited"),
-        Fault("one-key-refused", {"keys": {"one": {"kind": "status", "status": 401}}}, ""),
+        Fault("one-key-refused", {"keys": {KEYS["first"]: {"kind": "status", "status": 401}}}, ""),
         Fault("cut-before-content", _kind("cut_before"), "Failing", streams_only=True),
     ),
 )
@@ -197,7 +198,7 @@ async def _call_steadily(fleet: Fleet, fault: Fault, outcome: Outcome, ended: th
 async def _call(client: openai.AsyncOpenAI, model: str, outcome: Outcome, *, stream: bool) -> None:
     calls: Any = client.chat.completions.with_raw_response
     try:
-        raw = await calls.create(model=model, messages=[{"role": "user", "content": "Hello"}], stream=stream)
+        raw = await calls.create(model=model, messages=[{"role": "user", "content": PROMPT}], stream=stream)
         answer = raw.parse()
         if stream:
             chunks = [chunk async for chunk in answer]
@@ -222,7 +223,7 @@ def _apply(fleet: Fleet, faults: Sequence[Fault], upstreams: Mapping[str, Script
     keys = {"apiVersion": "v1", "kind": "Secret", "metadata": _named(fleet, "keys")}
     fleet.kubectl.apply(
         {**written, "spec": gateway | {"egress": {"allowCIDRs": [allowed]}}},
-        {**keys, "stringData": {"one": "one", "two": "two"}},
+        {**keys, "stringData": {"one": KEYS["first"], "two": KEYS["second"]}},
         *(_provider(fleet, name, upstream) for name, upstream in upstreams.items()),
         *(_policy(fleet, fault.name) for fault in faults),
     )

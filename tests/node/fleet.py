@@ -13,6 +13,7 @@ from typing import Any
 from cluster.helm import Helm
 from cluster.kubectl import Kubectl
 from cluster.loop.stage import status_of
+from cluster.namespaces import namespace_object
 from cluster.processes import wait_until
 from doubles.processes import ScriptedUpstream, scripted_upstream
 from fence.emitted import nothing_leaks
@@ -93,12 +94,6 @@ class Fleet:
         return proxies
 
 
-def restricted_namespace(name: str) -> Json:
-    """Return a namespace in which pod security `restricted` is enforced."""
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-
-
 @contextmanager
 def installed(node: Node, helm: Helm) -> Iterator[Fleet]:
     """Install a release into a namespace of its own; at its end look for leaks, and take both away."""
@@ -117,7 +112,7 @@ def installed(node: Node, helm: Helm) -> Iterator[Fleet]:
     settings = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
     chart = str(ROOT / "charts" / "fairlead")
     audit_from = node.audit_log.stat().st_size
-    node.kubectl.apply(restricted_namespace(namespace))
+    node.kubectl.apply(namespace_object(namespace))
     helm("install", "fairlead", chart, "-n", namespace, "--wait", "--timeout=120s", *settings)
     try:
         with nothing_leaks(lambda: look_for_leaks(node, namespace, audit_from)):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import aiohttp
+from fence.stage_canaries import PROMPT
 from node.fleet import Fleet
 
 
@@ -45,7 +46,7 @@ class Load:
                 await asyncio.sleep(0.5 / self.per_second)
 
     async def _call(self, session: aiohttp.ClientSession) -> None:
-        body = {"model": "smart", "messages": [{"role": "user", "content": "Hello"}]}
+        body = {"model": "smart", "messages": [{"role": "user", "content": PROMPT}]}
         headers = {"content-type": "application/json", "authorization": f"Bearer {self.fleet.key}"}
         url = f"http://{self.fleet.address}/v1/chat/completions"
         try:

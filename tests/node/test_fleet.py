@@ -79,7 +79,7 @@ def test_calls_are_answered_and_a_proxy_starts_while_there_is_no_operator(fleet:
         addresses = [f"{pod['status']['podIP']}:8080" for pod in fleet.proxies()]
         assert all(fleet.answers(address) for address in addresses)
     finally:
-        fleet.kubectl("scale", OPERATOR, "-n", fleet.namespace, "--replicas=1")
+        fleet.kubectl("scale", OPERATOR, "-n", fleet.namespace, "--replicas=2")
 
 
 def test_calls_are_answered_while_the_api_server_stands_still(fleet: Fleet, node: Node) -> None:

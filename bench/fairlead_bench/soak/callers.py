@@ -22,7 +22,7 @@ from fairlead_bench.soak.faults import History
 from fairlead_bench.soak.objects import ROUTES, TOTAL_SECONDS
 from fairlead_bench.soak.speech import SPEECHES, Heard, end_of_body, take_frame
 from fairlead_bench.soak.wire import Broken, Line, Lines
-from fairlead_proxy.server.process import DECISIONS_KEPT
+from fairlead_proxy.contract.config import Gateway
 
 RAMP = (4, 8, 16, 32, 64)
 """How many callers there are, one after another, while the capacity is found."""
@@ -40,7 +40,7 @@ LOOK_UPS_AT_ONCE, LOOK_UPS_WAITING = 8, 64
 of the seven tenths that the soak is about.
 """
 KEPT_SHARE = 0.8
-"""For this share of the time in which DECISIONS_KEPT calls are made, the proxy surely keeps the record of one.
+"""For this share of the time in which as many calls are made as the proxy remembers by default, the proxy surely keeps the record of one.
 
 A slow reader may have an answer that ended longer ago.
 """
@@ -79,7 +79,7 @@ class Callers:
     async def keep_on(self, rate: float, seconds: float) -> None:
         """Call so often a second, however long the answers take; return once the last call has ended."""
         under_way: set[asyncio.Task[None]] = set()
-        self._kept_seconds = KEPT_SHARE * DECISIONS_KEPT / rate
+        self._kept_seconds = KEPT_SHARE * Gateway(id="").decision_ring / rate
         began = time.monotonic()
         for number in range(int(rate * seconds)):
             ahead = began + number / rate - time.monotonic()

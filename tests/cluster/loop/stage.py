@@ -17,6 +17,7 @@ import openai
 from cluster.control_plane import ControlPlane
 from cluster.kubectl import Kubectl
 from cluster.mini_node import MiniNode
+from cluster.namespaces import namespace_object
 from cluster.processes import Child, ChildFailed, answers, free_ports, wait_until
 from doubles.processes import ScriptedUpstream
 from fence.emitted import Emitted, nothing_leaks
@@ -28,8 +29,6 @@ from fairlead_operator.fleet import rbac
 ACCOUNT = "fairlead-operator"
 READER = "fairlead-secret-reader"
 GROUP = "rbac.authorization.k8s.io"
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
-"""The API server itself refuses a pod that does not satisfy it: of a fleet's pods, it proves that they do."""
 Json = dict[str, Any]
 
 
@@ -63,7 +62,7 @@ class Stage:
     def tenant(self, **labels: str) -> str:
         """Create a namespace of a team."""
         name = f"team-{uuid.uuid4().hex[:8]}"
-        self.kubectl.apply(_namespace(name, {**labels, **RESTRICTED}))
+        self.kubectl.apply(namespace_object(name, labels))
         self.namespaces.append(name)
         return name
 
@@ -199,7 +198,7 @@ def staged(plane: ControlPlane, node: MiniNode, directory: Path, *, start: bool 
     """Set the stage, with the operator running; look for leaks at its end, and clear it."""
     names = [f"ops-{uuid.uuid4().hex[:8]}", f"ai-{uuid.uuid4().hex[:8]}"]
     ops, platform = names
-    plane.kubectl.apply(_namespace(ops, RESTRICTED), _namespace(platform, RESTRICTED))
+    plane.kubectl.apply(namespace_object(ops), namespace_object(platform))
     plane.kubectl.apply(*rights(ops, platform))
     (port,) = free_ports(1)
     kubeconfig = plane.service_account_kubeconfig(ops, ACCOUNT)
@@ -336,10 +335,6 @@ def policy(platform: str, targets: Sequence[str], *, models: Sequence[str] = ("s
         "models": list(models),
         "rules": [{"name": "all", "route": {"targets": [_target(text, place) for place, text in enumerate(targets)]}}],
     }
-
-
-def _namespace(name: str, labels: Mapping[str, str]) -> Json:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels)}}
 
 
 def _target(text: str, priority: int) -> Json:
