@@ -40,7 +40,7 @@ LOOK_UPS_AT_ONCE, LOOK_UPS_WAITING = 8, 64
 of the seven tenths that the soak is about.
 """
 KEPT_SHARE = 0.8
-"""For this share of the time in which as many calls are made as the proxy remembers by default, the proxy surely keeps the record of one.
+"""For this share of the time in which as many calls are made as a proxy remembers by default, it surely remembers one.
 
 A slow reader may have an answer that ended longer ago.
 """
