@@ -40,10 +40,23 @@ def test_a_right_is_asked_for_as_the_api_server_writes_it() -> None:
 
 
 def test_a_user_of_every_namespace_is_asked_about_with_none() -> None:
-    [own, trace] = user_questions(None, ["ai"])
+    [own, trace] = user_questions(None, [("ai", "main")])
     assert {right.namespace for right in own.rights} == {""}
     assert (own.level, trace.level) == (Level.FAIL, Level.WARN)
     assert {right.namespace for right in trace.rights} == {"ai"}
+
+
+def test_of_secrets_only_the_one_that_a_trace_needs_is_asked_for() -> None:
+    [_, trace] = user_questions(None, [("ai", "main")])
+    [secret] = [right for right in trace.rights if right.resource == "secrets"]
+    assert secret.attributes() | {"verb": ""} == {
+        "group": "",
+        "resource": "secrets",
+        "verb": "",
+        "namespace": "ai",
+        "name": "main-debug-token",
+    }
+    assert secret.text == "get secrets/main-debug-token"
 
 
 def test_the_operator_is_asked_about_everywhere_at_home_and_at_each_gateway() -> None:

@@ -140,7 +140,7 @@ def test_a_context_is_chosen_by_name_with_its_namespace(
 
 def test_a_trace_at_a_gateway_without_a_fleet_is_refused(admin: Fairlead, fleet: dict[str, str]) -> None:
     refused = admin("trace", "0a1b", "--gateway", f"{fleet['ai']}/spare")
-    assert (refused.returncode, "has no Secret spare-admin-token" in refused.stderr) == (2, True)
+    assert (refused.returncode, "has no Secret spare-debug-token" in refused.stderr) == (2, True)
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_a_user_without_rights_is_told_which_one_is_missing(command: list[str], 
 def test_a_trace_takes_the_secret_of_the_admin_token_and_says_so(nobody: Fairlead, fleet: dict[str, str]) -> None:
     refused = nobody("trace", "0a1b", "--gateway", f"{fleet['ai']}/main")
     assert refused.returncode == 2
-    assert f"you lack a right: get secrets/main-admin-token in namespace {fleet['ai']}" in refused.stderr
+    assert f"you lack a right: get secrets/main-debug-token in namespace {fleet['ai']}" in refused.stderr
     without = nobody("trace", "0a1b")
     assert "or name the gateway: --gateway NAMESPACE/NAME" in without.stderr
 

@@ -36,7 +36,7 @@ def test_the_configuration_of_a_fleet_of_the_longest_name_is_taken(
 ) -> None:
     shards = [fleet_names.shard_name(LONGEST, shard) for shard in fleet_names.shard_names(SETS, SHARDS_PER_SET)]
     names = [("ConfigMap", name) for name in (fleet_names.index_name(LONGEST), *shards)]
-    names += [("Secret", name(LONGEST)) for name in (fleet_names.keys_name, fleet_names.admin_token_name)]
+    names += [("Secret", name(LONGEST)) for name in (fleet_names.keys_name, fleet_names.debug_token_name)]
     labels, owners = fleet_names.fleet_labels(LONGEST), [fleet_names.owner_of(LONGEST, fleet.uid)]
     for kind, name in names:
         metadata = {"name": name, "namespace": namespace, "labels": labels, "ownerReferences": owners}

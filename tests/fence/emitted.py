@@ -16,11 +16,11 @@ from fairlead_operator.resources.fleet_names import (
     GATEWAY_LABEL,
     MANAGED_BY_LABEL,
     OPERATOR_NAME,
-    admin_token_name,
+    debug_token_name,
     keys_name,
 )
 from fairlead_operator.resources.meta import KEY_LABEL
-from fairlead_proxy.contract.keys import KEYS_FILE, decode_keys
+from fairlead_proxy.contract.keys import KEYS_FILE, debug_token, decode_keys
 from fairlead_proxy.contract.snapshot import Fragment, SnapshotError, unpack
 
 Json = dict[str, Any]
@@ -172,14 +172,15 @@ def keys_of(secrets: Iterable[Json], planted: Mapping[str, Canary]) -> dict[str,
 def may_hold_of(secret: Json) -> frozenset[Role]:
     """Return what may stand in a Secret.
 
-    In a fleet's key ring the keys of providers and the admin tokens, but of callers' keys only hashes; in what Helm
+    In a fleet's key ring the keys of providers and the admin tokens, but of callers' keys only hashes; in the Secret of
+    the debug token, that; in what Helm
     keeps of a release, the key that the chart has generated; in what somebody else wrote, keys, but never an admin
     token. A prompt may stand in none.
     """
     metadata = secret["metadata"]
     gateway = str((metadata.get("labels") or {}).get(GATEWAY_LABEL, ""))
     if is_of_operator(secret):
-        rings = {keys_name(gateway): OF_RING, admin_token_name(gateway): frozenset({Role.ADMIN})}
+        rings = {keys_name(gateway): OF_RING, debug_token_name(gateway): frozenset({Role.DEBUG})}
         return rings.get(metadata["name"], NOTHING)
     if secret.get("type") == "helm.sh/release.v1":
         return frozenset({Role.CALLER})
@@ -263,3 +264,4 @@ def _keys_of_rings(secrets: Iterable[Json]) -> Iterator[tuple[str, str, Role]]:
                 yield f"the key of {credential} in {place}", text, Role.PROVIDER
             for number, text in enumerate(ring.admin_tokens):
                 yield f"admin token {number} in {place}", text, Role.ADMIN
+                yield f"debug token {number} of {place}", debug_token(text), Role.DEBUG

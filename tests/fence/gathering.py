@@ -18,8 +18,8 @@ from fence.emitted import Emitted, keys_of
 from fence.fetching import fetched
 from fence.stage_canaries import Canary
 
-from fairlead_operator.cluster.kubernetes_config import admin_token_in
-from fairlead_operator.resources.fleet_names import GATEWAY_LABEL, admin_token_name
+from fairlead_operator.cluster.kubernetes_config import debug_token_in
+from fairlead_operator.resources.fleet_names import GATEWAY_LABEL, debug_token_name
 from fairlead_operator.resources.gateway import ADMIN_PORT
 
 Json = dict[str, Any]
@@ -72,12 +72,12 @@ def gather(sources: Sources, canaries: Mapping[str, Canary]) -> Emitted:
                 pods = items if resource == "pods" else pods
     logs = sources.logs()
     calls = {call.decode() for content in logs.values() for call in CALL.findall(content)[-CALLS_OF_A_LOG:]}
-    tokens = {_id_of(secret): admin_token_in(secret) for secret in secrets}
+    tokens = {_id_of(secret): debug_token_in(secret) for secret in secrets}
     for pod in pods:
         if pod["metadata"]["namespace"] in sources.namespaces and is_ready_proxy(pod):
             emitted.looked[PROXIES] += 1
             _ask(pod, tokens, sorted(calls), emitted)
-    # Once more: by now they were asked for what only the admin token opens.
+    # Once more: by now they were asked for what only the debug token opens.
     for place, content in {**logs, **sources.logs()}.items():
         emitted.take("logs", f"log {place}", content)
     with sources.audit_log.open("rb") as log:
@@ -177,7 +177,7 @@ def _ask(pod: Json, tokens: Mapping[str, str], calls: Sequence[str], emitted: Em
     """Search what a proxy answers to admins and to those who are none, and what it remembers of these calls."""
     metadata = pod["metadata"]
     proxy = f"{metadata['namespace']}/{metadata['name']}"
-    token = tokens.get(f"{metadata['namespace']}/{admin_token_name(metadata['labels'][GATEWAY_LABEL])}", "")
+    token = tokens.get(f"{metadata['namespace']}/{debug_token_name(metadata['labels'][GATEWAY_LABEL])}", "")
     decisions = [f"/debug/decisions/{call}" for call in calls]
     asked = [(path, shown) for path in ("/metrics", "/readyz", "/debug/config") for shown in ("", token)]
     for path, shown in [*asked, *((decision, token) for decision in decisions)]:

@@ -19,6 +19,7 @@ class Role(StrEnum):
     CALLER = "a caller's key"
     PROVIDER = "a provider's key"
     ADMIN = "an admin token"
+    DEBUG = "a debug token"
     BYSTANDER = "a key that we were not given"
     PROMPT = "a prompt"
 

@@ -137,12 +137,12 @@ def test_a_private_key_needs_no_planting() -> None:
     [
         (secret("own", key=SECRET), {"caller", "provider", "bystander"}),
         (secret("main-keys", OF_FLEET, keys_json="{}"), {"provider", "admin"}),
-        (secret("main-admin-token", OF_FLEET, token="t"), {"admin"}),
+        (secret("main-debug-token", OF_FLEET, token="t"), {"debug"}),
         (secret("main-other", OF_FLEET, token="t"), set()),
         (secret("other-keys", OF_FLEET, token="t"), set()),
         (secret("sh.helm.release.v1.f.v1", type_="helm.sh/release.v1", release="r"), {"caller"}),
     ],
-    ids=["somebody's", "a key ring", "an admin token", "another of the operator", "a ring's by name", "a release"],
+    ids=["somebody's", "a key ring", "a debug token", "another of the operator", "a ring's by name", "a release"],
 )
 def test_each_secret_may_hold_what_it_is_for_and_nothing_else(held: Json, may: set[str]) -> None:
     everything = base64.b64encode("\n".join(canary.text for canary in PLANTED.values()).encode()).decode()
@@ -177,6 +177,7 @@ def test_the_keys_that_secrets_hold_are_searched_for_though_nobody_has_planted_t
         "the key in secrets team/own": Role.CALLER,
         "the key of team/p/main in secrets team/main-keys": Role.PROVIDER,
         "admin token 0 in secrets team/main-keys": Role.ADMIN,
+        "debug token 0 of secrets team/main-keys": Role.DEBUG,
     }
     emitted = Emitted(found)
     emitted.take("logs", "log", f"authorization: Bearer {token}".encode())

@@ -11,7 +11,7 @@ from fairlead_operator.cluster.kubernetes_api import KubernetesApi
 from fairlead_operator.cluster.kubernetes_errors import Refused, Unavailable
 from fairlead_operator.cluster.kubernetes_publisher import Publisher
 from fairlead_proxy.contract.config import Gateway, Model, Provider
-from fairlead_proxy.contract.keys import KeyRing, decode_keys, version_of
+from fairlead_proxy.contract.keys import KeyRing, debug_token, decode_keys, version_of
 from fairlead_proxy.contract.names import ProviderType
 from fairlead_proxy.contract.snapshot import Fragment, read_index, revision_of
 
@@ -55,8 +55,8 @@ def ring_in(server: ApiServer) -> KeyRing:
 
 
 def token_in(server: ApiServer) -> dict[str, bytes]:
-    """Return all that the Secret of the admin token holds."""
-    data = server.objects[f"{SECRETS}/main-admin-token"]["data"]
+    """Return all that the Secret of the debug token holds."""
+    data = server.objects[f"{SECRETS}/main-debug-token"]["data"]
     return {name: base64.b64decode(value) for name, value in data.items()}
 
 
@@ -66,7 +66,7 @@ def index_set(server: ApiServer) -> str:
 
 async def test_index_is_written_last(server: ApiServer, api: KubernetesApi, clock: Clock) -> None:
     await publisher_on(api, clock).publish("ai/main", "g-1", snapshot("small"), KEYS)
-    assert written(server) == ["main-config-a-0", "main-keys", "main-admin-token", "main-config"]
+    assert written(server) == ["main-config-a-0", "main-keys", "main-config", "main-debug-token"]
 
 
 async def test_second_publication_leaves_the_set_alone_that_is_being_read(
@@ -146,8 +146,9 @@ async def test_the_token_that_every_proxy_knows_stands_in_a_secret_without_keys(
         await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
         told.append(token_in(server))
         clock.now += 24 * 3600
-    assert told == [{"token": b"token-1"}, {"token": b"token-1"}, {"token": b"token-2"}]
-    assert written(server).count("main-admin-token") == 2
+    first, second = ({"token": debug_token(f"token-{number}").encode()} for number in (1, 2))
+    assert told == [first, first, second]
+    assert written(server).count("main-debug-token") == 2
 
 
 @pytest.mark.parametrize("change", ["edited", "deleted"])
@@ -155,15 +156,30 @@ async def test_a_token_that_was_changed_or_that_an_older_version_never_wrote_is_
     server: ApiServer, api: KubernetesApi, clock: Clock, change: str
 ) -> None:
     await publisher_on(api, clock).publish("ai/main", "g-1", snapshot("small"), KEYS)
-    secret = f"{SECRETS}/main-admin-token"
+    secret = f"{SECRETS}/main-debug-token"
     if change == "edited":
         await server.put(secret, {**server.objects[secret], "data": {"token": "%"}})
     else:
         await server.remove(secret)
     before = len(written(server))
     assert await publisher_on(api, clock).publish("ai/main", "g-1", snapshot("small"), KEYS)
-    assert written(server)[before:] == ["main-admin-token"]
-    assert token_in(server) == {"token": b"token-1"}
+    assert written(server)[before:] == ["main-debug-token"]
+    assert token_in(server) == {"token": debug_token("token-1").encode()}
+
+
+async def test_a_users_secret_with_the_name_of_the_debug_token_keeps_nothing_from_being_published(
+    server: ApiServer, api: KubernetesApi, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = f"{SECRETS}/main-debug-token"
+    theirs = await server.put(secret, {"kind": "Secret", "data": {"own": "dGhlaXJz"}})
+    publisher = publisher_on(api, clock)
+    for model in ("small", "big"):
+        assert await publisher.publish("ai/main", "g-1", snapshot(model), KEYS)
+        assert not await publisher.publish("ai/main", "g-1", snapshot(model), KEYS)
+    assert (await publisher_on(api, clock).read("ai/main")).snapshot == snapshot("big")
+    assert server.objects[secret] == theirs
+    assert ring_in(server).admin_tokens == ("token-1",)
+    assert "the debug token cannot be published" in caplog.messages
 
 
 async def test_gateway_that_was_made_anew_owns_everything_again(
@@ -172,7 +188,7 @@ async def test_gateway_that_was_made_anew_owns_everything_again(
     publisher = publisher_on(api, clock)
     await publisher.publish("ai/main", "g-1", snapshot("small"), KEYS)
     await publisher.publish("ai/main", "g-2", snapshot("small"), KEYS)
-    secrets = (f"{SECRETS}/main-keys", f"{SECRETS}/main-admin-token")
+    secrets = (f"{SECRETS}/main-keys", f"{SECRETS}/main-debug-token")
     owners = [
         server.objects[path]["metadata"]["ownerReferences"][0]["uid"]
         for path in (f"{CONFIG}/main-config", *secrets, f"{CONFIG}/main-config-b-0")

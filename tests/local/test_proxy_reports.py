@@ -80,18 +80,21 @@ async def test_duties_go_with_every_request_so_that_they_never_expire() -> None:
         await reports.close()
 
 
-async def test_a_proxy_that_is_retired_hears_so_at_once_whatever_its_duties_until_it_is_no_more(
+async def test_a_proxy_that_goes_hears_at_once_whether_it_is_retired_and_does_nothing_more_for_others(
     reports: ProxyReports,
 ) -> None:
     async with StubProxy() as proxy:
         reports.watch({"one": Endpoint(proxy.address, "token")})
         await eventually(lambda: len(proxy.requests) == 2)
-        reports.retire(["one", "unknown"])
+        reports.see_out({"one": True, "unknown": False})
         await eventually(lambda: proxy.requests[-1].duties == Duties(retired=True), within_seconds=3)
-        reports.give_duties({"one": Duties(replicas=3)})
+        given = Duties(replicas=3, probe=("default/fast",), ailing=("default/fast/main",))
+        reports.give_duties({"one": given})
         await eventually(lambda: proxy.requests[-1].duties == Duties(replicas=3, retired=True), within_seconds=3)
-        reports.retire(())
+        reports.see_out({"one": False})
         await eventually(lambda: proxy.requests[-1].duties == Duties(replicas=3), within_seconds=3)
+        reports.see_out({})
+        await eventually(lambda: proxy.requests[-1].duties == given, within_seconds=3)
 
 
 async def test_a_proxy_that_comes_back_is_heard_from_its_first_sequence() -> None:

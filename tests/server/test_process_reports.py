@@ -23,8 +23,9 @@ from doubles.proxy_process import (
     sdk,
     standard_config,
 )
+from fence.fetching import fetched
 
-from fairlead_proxy.contract.keys import KeyRing
+from fairlead_proxy.contract.keys import KeyRing, debug_token
 
 
 def test_a_call_can_be_looked_up_by_its_id(proxy: ProxyProcess) -> None:
@@ -133,6 +134,25 @@ def test_the_token_before_the_present_one_is_still_taken_and_an_older_one_is_not
         eventually(lambda: proxy.admin("/report", {})["keys"] == version, within=5)
         proxy.config.publish_keys(KeyRing(admin_tokens=("one-more-token", "the-next-token")))
         eventually(lambda: _refused(proxy), within=5)
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "code"),
+    [
+        ("/debug/config", ADMIN_TOKEN, 200),
+        ("/debug/config", debug_token(ADMIN_TOKEN), 200),
+        ("/debug/decisions/unknown", debug_token(ADMIN_TOKEN), 404),
+        ("/debug/config", "", 401),
+        ("/debug/config", debug_token("another"), 401),
+        ("/report", debug_token(ADMIN_TOKEN), 401),
+    ],
+)
+def test_the_debug_token_reads_and_gives_no_duties(proxy: ProxyProcess, path: str, token: str, code: int) -> None:
+    body = b'{"duties": {"retired": true}}' if path == "/report" else None
+    url = f"http://127.0.0.1:{proxy.admin_port}{path}"
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    status, _, _ = fetched(urllib.request.Request(url, body, headers))
+    assert status == code
 
 
 def _refused(proxy: ProxyProcess) -> bool:

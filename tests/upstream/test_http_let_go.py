@@ -16,11 +16,14 @@ from fairlead_proxy.upstream.http_connection import HttpConnection
 from fairlead_proxy.upstream.http_errand import HttpErrand
 from fairlead_proxy.upstream.http_transport import HttpTransport
 
+HELD = (HttpConnection, HttpErrand, HttpResponseParser)
+
 
 @pytest.fixture(autouse=True)
-async def _without_collector() -> AsyncIterator[None]:
+async def before() -> AsyncIterator[list[str]]:
+    """What there was before, of other tests, while the collector rests."""
     with uncollected():
-        yield
+        yield alive(*HELD)
 
 
 async def cut(peer: Peer) -> None:
@@ -38,24 +41,26 @@ async def keep_silent(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("script", [keep_answering, cut, spoil], ids=["answered", "cut", "no HTTP"])
-async def test_one_that_served_leaves_nothing(script: Script, transport: HttpTransport) -> None:
+async def test_one_that_served_leaves_nothing(script: Script, transport: HttpTransport, before: list[str]) -> None:
     async with RawServer(script) as server:
         await fetch_thrice(transport, server.url)
         await transport.close()
-    await eventually(nothing_is_left)
+    await eventually(lambda: alive(*HELD) == before)
 
 
-async def test_one_that_nobody_takes_leaves_nothing(transport: HttpTransport) -> None:
+async def test_one_that_nobody_takes_leaves_nothing(transport: HttpTransport, before: list[str]) -> None:
     async with RawServer(keep_silent) as server:
         url = server.url
     await fetch_thrice(transport, url)
-    await eventually(nothing_is_left)
+    await eventually(lambda: alive(*HELD) == before)
 
 
-async def test_one_that_is_given_up_while_it_is_made_leaves_nothing(transport: HttpTransport) -> None:
+async def test_one_that_is_given_up_while_it_is_made_leaves_nothing(
+    transport: HttpTransport, before: list[str]
+) -> None:
     async with RawServer(keep_silent) as server:
         await fetch_thrice(transport, server.url.replace("http://", "https://"), connect_seconds=0.1)
-        await eventually(nothing_is_left)
+        await eventually(lambda: alive(*HELD) == before)
 
 
 async def fetch_thrice(transport: HttpTransport, url: str, *, connect_seconds: float = 5.0) -> None:
@@ -63,7 +68,3 @@ async def fetch_thrice(transport: HttpTransport, url: str, *, connect_seconds: f
         lane = request_to(url, connect_seconds=connect_seconds).lane
         with contextlib.suppress(UpstreamFailure):
             await fetch(transport, lane, most_bytes=100, reads=lambda status: True)
-
-
-def nothing_is_left() -> bool:
-    return alive(HttpConnection, HttpErrand, HttpResponseParser) == []

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fairlead_operator.cli.cluster_options import Where
@@ -86,9 +86,9 @@ class _Examination:
             listed = {kind: await _listed(api, kind, namespace) for kind in Kind}
             gateways = listed[Kind.MODEL_GATEWAY]
             known: Sequence[Content] = [] if isinstance(gateways, Unread) else gateways
-            homes = sorted({str(each["metadata"]["namespace"]) for each in known})
+            named = sorted((str(each["metadata"]["namespace"]), str(each["metadata"]["name"])) for each in known)
             findings = [check_definition(kind, await _definition(api, kind)) for kind in Kind]
-            findings += await self._rights(api, namespace, homes)
+            findings += await self._rights(api, namespace, named)
             lease = await _read(
                 api, LEASE.path(self._operator_namespace, LEASE_NAME), "leases", self._operator_namespace
             )
@@ -103,10 +103,11 @@ class _Examination:
             findings += check_fragments(listed[kind], name)
         return findings
 
-    async def _rights(self, api: KubernetesApi, namespace: str | None, homes: Iterable[str]) -> list[Finding]:
-        homes = list(homes)
-        mine = list(user_questions(namespace, homes))
-        theirs = list(operator_questions(self._operator_namespace, homes))
+    async def _rights(
+        self, api: KubernetesApi, namespace: str | None, gateways: Sequence[tuple[str, str]]
+    ) -> list[Finding]:
+        mine = list(user_questions(namespace, gateways))
+        theirs = list(operator_questions(self._operator_namespace, sorted({home for home, _ in gateways})))
         groups = [
             "system:serviceaccounts",
             f"system:serviceaccounts:{self._operator_namespace}",

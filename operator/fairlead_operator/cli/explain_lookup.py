@@ -154,7 +154,9 @@ def _ailing(contents: Iterable[Content]) -> dict[str, str]:
     return {
         id_of(each): condition_words(each, ConditionType.HEALTHY)
         for each in contents
-        if each["kind"] == Kind.MODEL_PROVIDER and condition_status(each, ConditionType.HEALTHY) == "False"
+        if each["kind"] == Kind.MODEL_PROVIDER
+        and condition_status(each, ConditionType.HEALTHY) == "False"
+        and not is_stale(each)
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from fairlead_operator.cli.diagnosis import Finding, Level, Unread
 from fairlead_operator.fleet import rbac
+from fairlead_operator.resources.fleet_names import debug_token_name
 from fairlead_operator.resources.meta import GROUP
 from fairlead_operator.status.conditions import listed
 
@@ -14,23 +15,26 @@ SHOWN = 6
 
 @dataclass(frozen=True, slots=True, order=True)
 class Right:
-    """One verb on one resource, which may be `pods/portforward`. `namespace` empty: in every one."""
+    """One verb on one resource, which may be `pods/portforward`. `namespace` empty: in every one; `name`: on any."""
 
     group: str
     resource: str
     verb: str
     namespace: str = ""
+    name: str = ""
 
     @property
     def text(self) -> str:
-        return f"{self.verb} {self.resource}" + (f".{self.group}" if self.group else "")
+        named = f"/{self.name}" if self.name else ""
+        return f"{self.verb} {self.resource}" + (f".{self.group}" if self.group else "") + named
 
     def attributes(self) -> dict[str, str]:
         """Return the right as an access review asks for it."""
         resource, _, subresource = self.resource.partition("/")
         asked = {"group": self.group, "resource": resource, "verb": self.verb}
         asked |= {"subresource": subresource} if subresource else {}
-        return asked | ({"namespace": self.namespace} if self.namespace else {})
+        asked |= {"namespace": self.namespace} if self.namespace else {}
+        return asked | ({"name": self.name} if self.name else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,8 @@ class Question:
     remedy: str
 
 
-def user_questions(namespace: str | None, gateway_namespaces: Iterable[str]) -> Iterator[Question]:
-    """Yield what a user needs in a namespace (None: in all) and, for `trace`, where there are gateways."""
+def user_questions(namespace: str | None, gateways: Iterable[tuple[str, str]]) -> Iterator[Question]:
+    """Yield what a user needs in a namespace (None: in all) and, for `trace`, at each gateway: namespace and name."""
     scope = "every namespace" if namespace is None else f"namespace {namespace}"
     yield Question(
         f"your rights in {scope}",
@@ -52,14 +56,14 @@ def user_questions(namespace: str | None, gateway_namespaces: Iterable[str]) -> 
         Level.FAIL,
         "have your platform bind the role view there; the chart adds our kinds to it",
     )
-    for each in gateway_namespaces:
+    for home, gateway in gateways:
         yield Question(
-            f"your rights to trace in namespace {each}",
+            f"your rights to trace at gateway {home}/{gateway}",
             (
-                Right("", "secrets", "get", each),
-                Right("", "pods", "list", each),
-                Right("", "pods/portforward", "create", each),
-                Right("", "pods/portforward", "get", each),
+                Right("", "secrets", "get", home, debug_token_name(gateway)),
+                Right("", "pods", "list", home),
+                Right("", "pods/portforward", "create", home),
+                Right("", "pods/portforward", "get", home),
             ),
             Level.WARN,
             "without them fairlead trace is for those who run the gateway; they grant them",

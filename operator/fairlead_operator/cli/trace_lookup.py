@@ -17,12 +17,12 @@ from fairlead_operator.cli.gathering import READER, list_kind, missing_right, us
 from fairlead_operator.cli.pod_request import PodUnreachable, get_from_pod
 from fairlead_operator.cluster.kubernetes_access import Access
 from fairlead_operator.cluster.kubernetes_api import KubernetesApi
-from fairlead_operator.cluster.kubernetes_config import admin_token_in
+from fairlead_operator.cluster.kubernetes_config import debug_token_in
 from fairlead_operator.cluster.kubernetes_errors import Forbidden, KubernetesError, NotFound
 from fairlead_operator.cluster.kubernetes_paths import POD, SECRET
 from fairlead_operator.cluster.kubernetes_pods import ProxyPod, pods_of
 from fairlead_operator.cluster.local_state import TOKEN_FILE, is_held, read_facts
-from fairlead_operator.resources.fleet_names import GATEWAY_LABEL, admin_token_name
+from fairlead_operator.resources.fleet_names import GATEWAY_LABEL, debug_token_name
 from fairlead_operator.resources.gateway import ADMIN_PORT
 from fairlead_operator.resources.meta import Kind
 from fairlead_proxy.contract.report import DECISIONS_NOT_KEPT
@@ -166,7 +166,7 @@ async def _gateways(api: KubernetesApi, gateway: str | None, namespace: str | No
 
 
 async def _admin_token(api: KubernetesApi, namespace: str, gateway: str) -> str:
-    name = admin_token_name(gateway)
+    name = debug_token_name(gateway)
     try:
         secret = await api.get(SECRET.path(namespace, name))
     except Forbidden as error:
@@ -177,7 +177,7 @@ async def _admin_token(api: KubernetesApi, namespace: str, gateway: str) -> str:
         ) from error
     except KubernetesError as error:
         raise GatherRefused(f"the API server does not answer: {error}") from error
-    token = admin_token_in(secret)
+    token = debug_token_in(secret)
     if not token:
         raise GatherRefused(f"the Secret {namespace}/{name} is not what the operator writes: it holds no token")
     return token

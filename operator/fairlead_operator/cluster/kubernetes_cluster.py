@@ -168,12 +168,7 @@ class KubernetesCluster:
             await self._fleets.apply(gateway, manifests)
 
     async def retire(self, gateways: Iterable[str]) -> None:
-        self._reports.retire(
-            _report_name(gateway, pod.name)
-            for gateway in self._tokens
-            if self._is_on_its_way_out(gateway)
-            for pod in self._all_pods(gateway)
-        )
+        self._see_out()
         for gateway in await self._fleets.retire(self._watches.all_deployments(), gateways):
             self._publisher.forget(gateway)
 
@@ -257,20 +252,36 @@ class KubernetesCluster:
     def _heard_all(self, gateway: str) -> bool:
         return all(self._serves(gateway, pod.name) is not None for pod in self._pods(gateway) if pod.ready)
 
-    def _is_on_its_way_out(self, gateway: str) -> bool:
-        """Say whether the gateway is gone or going, or all of its namespace."""
+    def _see_out(self) -> None:
+        """Tell proxies whose whole fleet goes that nobody comes after them, and have those that end do nothing else."""
+        going: dict[str, bool] = {}
+        for gateway in self._tokens:
+            retired = self._is_retired(gateway)
+            for pod in self._all_pods(gateway):
+                if retired or pod.going:
+                    going[_report_name(gateway, pod.name)] = retired
+        self._reports.see_out(going)
+
+    def _is_retired(self, gateway: str) -> bool:
+        """Say whether all of its namespace goes, or the gateway is gone or going, and its Deployment is.
+
+        Not the gateway alone: somebody's finalizer may hold it, for as long as they like, and its fleet serves on.
+        """
         namespace, _, name = gateway.partition("/")
+        if self.store.is_terminating(namespace):
+            return True
         live = self.store.get(ObjectRef(Kind.MODEL_GATEWAY, namespace, name))
-        return live is None or is_going(live) or self.store.is_terminating(namespace)
+        if live is not None and not is_going(live):
+            return False
+        deployments = self._watches.fleet_objects(DEPLOYMENT, namespace)
+        own = (each for each in deployments if (each["metadata"].get("labels") or {}).get(GATEWAY_LABEL) == name)
+        return all(is_going(each) for each in own)
 
     def _hear(self) -> None:
-        """Hear every proxy that has an address, with the token that it knows.
-
-        Of a fleet that is on its way out also those that end already: to learn that nobody comes after them.
-        """
+        """Hear every proxy that has an address, with the token that it knows; until it has ended."""
         gateways, endpoints = self._gateways(), dict[str, Endpoint]()
         for gateway in {*gateways, *self._tokens}:
-            pods = (self._all_pods if self._is_on_its_way_out(gateway) else self._pods)(gateway)
+            pods = self._all_pods(gateway)
             token = self._publisher.known(gateway).tokens.for_use or self._tokens.get(gateway, "")
             if not token or not (pods or gateway in gateways):
                 self._tokens.pop(gateway, None)

@@ -48,9 +48,9 @@ def keys_object(home: Home, keys: bytes, token_since: float) -> Manifest:
     return {**content, "type": "Opaque", "data": {KEYS_FILE: _encoded(keys)}}
 
 
-def admin_token_object(home: Home, token: str) -> Manifest:
-    """Return the Secret for those who may ask proxies, but need not see the keys that they hold."""
-    content = _object(home, "Secret", fleet_names.admin_token_name(home.name))
+def debug_token_object(home: Home, token: str) -> Manifest:
+    """Return the Secret for those who may ask proxies what they did, and neither see keys nor give duties."""
+    content = _object(home, "Secret", fleet_names.debug_token_name(home.name))
     return {**content, "type": "Opaque", "data": {TOKEN_FILE: _encoded(token.encode())}}
 
 
@@ -80,8 +80,8 @@ def keys_in(secret: Mapping[str, Any]) -> tuple[bytes, float]:
         return b"", 0.0
 
 
-def admin_token_in(secret: Mapping[str, Any]) -> str:
-    """Return the token that a Secret holds; "" where it holds none."""
+def debug_token_in(secret: Mapping[str, Any]) -> str:
+    """Return the debug token that a Secret holds; "" where it holds none."""
     try:
         return base64.b64decode(secret["data"][TOKEN_FILE], validate=True).decode()
     except (KeyError, TypeError, ValueError):

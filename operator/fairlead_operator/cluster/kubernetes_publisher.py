@@ -14,8 +14,8 @@ from fairlead_operator.cluster.kubernetes_api import KubernetesApi
 from fairlead_operator.cluster.kubernetes_claim import claim, is_of_fleet
 from fairlead_operator.cluster.kubernetes_config import (
     Home,
-    admin_token_in,
-    admin_token_object,
+    debug_token_in,
+    debug_token_object,
     idle_set,
     index_in,
     index_object,
@@ -24,11 +24,11 @@ from fairlead_operator.cluster.kubernetes_config import (
     shard_object,
     snapshot_in,
 )
-from fairlead_operator.cluster.kubernetes_errors import NotFound
+from fairlead_operator.cluster.kubernetes_errors import NotFound, Refused
 from fairlead_operator.cluster.kubernetes_objects import Content
 from fairlead_operator.cluster.kubernetes_paths import CONFIG_MAP, SECRET, Resource
 from fairlead_operator.resources import fleet_names
-from fairlead_proxy.contract.keys import KeyRing, KeyRingError, decode_keys, encode_keys, version_of
+from fairlead_proxy.contract.keys import KeyRing, KeyRingError, debug_token, decode_keys, encode_keys, version_of
 from fairlead_proxy.contract.snapshot import Index, Packer, index_of, least_reader_of, read_index
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Published:
     """What stands in the cluster for one gateway. `uid` is that of the ModelGateway that owns it.
 
     `versions`: the resourceVersion of each object that we know, by kind and name; `shards`: the digest of each shard
-    that we wrote, in force or idle, by the name of its ConfigMap. `told`: the admin token in the Secret of its own.
+    that we wrote, in force or idle, by the name of its ConfigMap. `told`: the debug token in its Secret.
     """
 
     snapshot: Snapshot | None = None
@@ -108,9 +108,8 @@ class Publisher:
         ring = encode_keys(msgspec.structs.replace(keys, admin_tokens=tokens.tokens))
         # Not the revision alone: a fragment may have another generation, or uid, with the same body.
         news = moved or before.snapshot != snapshot
-        untold = moved or before.told != tokens.for_use
-        if not news and not untold and ring == before.ring:
-            return False
+        if not news and ring == before.ring:
+            return await self._tell_token(gateway, home, before)
         known = Published() if moved else before
         after = replace(before, uid=uid, versions=dict(known.versions), shards=dict(known.shards))
         # While this is under way, what is known is nothing: a failure in the middle has everything read anew.
@@ -125,14 +124,29 @@ class Publisher:
         if moved or ring != before.ring:
             await self._write(after, keys_object(home, ring, tokens.since))
             after = replace(after, ring=ring, tokens=tokens)
-        if untold:
-            await self._write(after, admin_token_object(home, tokens.for_use))
-            after = replace(after, told=tokens.for_use)
         if index is not None:
             await self._write(after, index_object(home, index))
             after = replace(after, index=read_index(index), snapshot=snapshot)
-        self._published[gateway] = after
+        self._published[gateway] = replace(after, told="") if moved else after
         log.info("published", extra={"gateway": gateway, "revision": snapshot.revision, "keys": after.keys_version})
+        await self._tell_token(gateway, home, self._published[gateway])
+        return True
+
+    async def _tell_token(self, gateway: str, home: Home, published: Published) -> bool:
+        """Write the debug token where it is asked for; return whether that was news.
+
+        No proxy reads it: where a user's Secret has its name, all else goes on.
+        """
+        token = debug_token(published.tokens.for_use)
+        if published.told == token:
+            return False
+        after = replace(published, versions=dict(published.versions), told=token)
+        try:
+            await self._write(after, debug_token_object(home, token))
+        except Refused as error:
+            log.warning("the debug token cannot be published", extra={"gateway": gateway, "error": str(error)})
+            return False
+        self._published[gateway] = after
         return True
 
     def forget(self, gateway: str) -> None:
@@ -185,7 +199,7 @@ class Publisher:
         namespace, _, name = gateway.partition("/")
         config = await self._look(CONFIG_MAP, namespace, fleet_names.index_name(name))
         secret = await self._look(SECRET, namespace, fleet_names.keys_name(name))
-        told = await self._look(SECRET, namespace, fleet_names.admin_token_name(name))
+        told = await self._look(SECRET, namespace, fleet_names.debug_token_name(name))
         told = told if told is not None and is_of_fleet(told, name) else None
         if config is None or secret is None or not is_of_fleet(config, name) or not is_of_fleet(secret, name):
             return Published()
@@ -201,7 +215,7 @@ class Publisher:
             index=index,
             ring=ring if tokens.tokens else b"",
             tokens=tokens,
-            told=admin_token_in(told) if told else "",
+            told=debug_token_in(told) if told else "",
             uid=_owner_in(config) if _owner_in(config) == _owner_in(secret) else "",
             versions={
                 (each["kind"], each["metadata"]["name"]): each["metadata"]["resourceVersion"]
@@ -220,7 +234,7 @@ class Publisher:
 def in_force(home: Home, published: Published) -> dict[tuple[str, str], str]:
     """Return the versions of the objects that proxies read now; the idle set may be as it likes."""
     names = {("ConfigMap", fleet_names.index_name(home.name))}
-    names |= {("Secret", name(home.name)) for name in (fleet_names.keys_name, fleet_names.admin_token_name)}
+    names |= {("Secret", name(home.name)) for name in (fleet_names.keys_name, fleet_names.debug_token_name)}
     refs = published.index.shards if published.index else ()
     names |= {("ConfigMap", fleet_names.shard_name(home.name, ref.name)) for ref in refs}
     return {where: version for where, version in published.versions.items() if where in names}

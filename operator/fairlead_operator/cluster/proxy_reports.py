@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,11 +93,10 @@ class ProxyReports:
             if poll is not None:
                 poll.give(duty)
 
-    def retire(self, names: Iterable[str]) -> None:
-        """Have the duties of these proxies say that they are retired, and those of no others."""
-        retired = set(names)
+    def see_out(self, going: Mapping[str, bool]) -> None:
+        """Give these proxies, and no others, nothing to do for others any more; tell them whether they are retired."""
         for name, poll in self._polls.items():
-            poll.retire(name in retired)
+            poll.see_out(going.get(name))
 
     def ask_fragments(self, name: str) -> None:
         """Have the next report of this proxy list the hash of every fragment in force."""
@@ -132,7 +131,7 @@ class _Poll:
         self._on_change = on_change
         self._wait_seconds = wait_seconds
         self._duties: Duties | None = None
-        self._retired = False
+        self._going: bool | None = None
         self._fragments_wanted = False
         self._hurry = asyncio.Event()
         self._reachable = True
@@ -143,9 +142,10 @@ class _Poll:
             self._duties = duties
             self._hurry.set()
 
-    def retire(self, retired: bool) -> None:
-        if retired != self._retired:
-            self._retired = retired
+    def see_out(self, retired: bool | None) -> None:
+        """None: the proxy is there to stay."""
+        if retired != self._going:
+            self._going = retired
             self._hurry.set()
 
     def ask_fragments(self) -> None:
@@ -199,8 +199,8 @@ class _Poll:
         after = 0 if fragments else after
         wait = self._wait_seconds if after else 0.0
         duties = self._duties
-        if self._retired:
-            duties = msgspec.structs.replace(duties or Duties(), retired=True)
+        if self._going is not None:
+            duties = msgspec.structs.replace(duties or Duties(), probe=(), ailing=(), retired=self._going)
         body = _ENCODER.encode(ReportRequest(after=after, wait_seconds=wait, fragments=fragments, duties=duties))
         deadline = aiohttp.ClientTimeout(total=wait + ANSWER_SECONDS, sock_connect=ANSWER_SECONDS / 2)
         headers = {"authorization": f"Bearer {self.endpoint.token}", "content-type": "application/json"}

@@ -59,8 +59,11 @@ def _find(listener: Listener, namespace: str, inventory: Inventory, account: str
 
 @lru_cache(maxsize=64)
 def _end_of(chain: bytes) -> float:
-    """Return when the first certificate of a good chain ends, in Unix seconds."""
-    return x509.load_pem_x509_certificates(chain)[0].not_valid_after_utc.timestamp()
+    """Return when the first certificate of a good chain ends, in Unix seconds; 0 where no calendar has that day."""
+    try:
+        return x509.load_pem_x509_certificates(chain)[0].not_valid_after_utc.timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 @lru_cache(maxsize=64)

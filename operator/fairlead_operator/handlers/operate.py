@@ -124,7 +124,7 @@ async def _serve_term(
         if stopping.is_set():
             log.info("ending soon")
             await asyncio.wait(waiting - {stopped}, timeout=FAREWELL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            return 0
+            return _code_of(acting) if acting.done() else 0
         return _code_of(acting)
     finally:
         for task in [*tasks, stopped]:

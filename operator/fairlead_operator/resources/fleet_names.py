@@ -33,9 +33,9 @@ def keys_name(gateway: str) -> str:
     return f"{gateway}-keys"
 
 
-def admin_token_name(gateway: str) -> str:
-    """Return the name of the Secret that holds the token of the proxies' admin ports, and no key of anybody."""
-    return f"{gateway}-admin-token"
+def debug_token_name(gateway: str) -> str:
+    """Return the name of the Secret that holds what the proxies' `/debug/` is asked with, and no key of anybody."""
+    return f"{gateway}-debug-token"
 
 
 def shard_names(sets: tuple[str, ...], shards_per_set: int) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The key ring of a fleet: all that is secret of it, in the one Secret that its proxies mount."""
 
 import hashlib
+import hmac
 
 import msgspec
 from msgspec import Struct, field
@@ -23,7 +24,7 @@ class CallerKey(Struct, frozen=True, kw_only=True):
 class Certificate(Struct, frozen=True, kw_only=True):
     """What a listener shows over TLS, as PEM: the chain, its own certificate first, and the private key to it.
 
-    `expires_at`: when that certificate ends, in Unix seconds; 0: an operator wrote this that did not say so.
+    `expires_at`: when that certificate ends, in Unix seconds; 0: that is not known.
     """
 
     chain: str
@@ -56,6 +57,14 @@ class KeyRing(Struct, frozen=True, kw_only=True):
 
 class KeyRingError(Exception):
     """A key ring that cannot be read; the message never quotes its content."""
+
+
+def debug_token(admin_token: str) -> str:
+    """Return the token that `/debug/` alone is asked with, by those who are not to give duties.
+
+    It does not tell the admin token. Source: RFC 2104.
+    """
+    return hmac.new(admin_token.encode(), b"fairlead.dev/debug", hashlib.sha256).hexdigest()
 
 
 def encode_keys(keys: KeyRing) -> bytes:

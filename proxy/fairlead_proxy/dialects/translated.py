@@ -108,6 +108,7 @@ class Translated:
         if self._sequel is not None:
             if self._sequel_written is None or self._sequel_written[0] != model:
                 self._sequel_written = model, self._write(self._sequel.conversation, model)
+                request.written = request.written_for = None  # nobody is asked for the beginning again
             return self._sequel_written[1]
         key = (self, model)
         if request.written is None or request.written_for != key:
