@@ -57,9 +57,10 @@ def test_nothing_is_given_out_while_providers_quote_the_keys_that_they_are_sent(
     assert given.looked["fragments"] >= 5
     assert given.looked["answers of proxies"] == 12
     assert given.looked["answers of the operator"] == 1
-    logs = stage.logs()
-    assert sum(name.rpartition("/")[2].startswith("ledger") for name in logs) == 2
-    assert sum(name.rpartition("/")[2].startswith("proxy") for name in logs) == 2
+    # The node may run pods of the stage before, too, whose namespace is still on its way out.
+    logs = [name.rpartition("/")[2] for name in stage.logs()]
+    assert sum(name.startswith("ledger") for name in logs) >= 2
+    assert sum(name.startswith("proxy") for name in logs) >= 2
 
 
 def call_until(address: str, caller: str, statuses: set[int]) -> None:
