@@ -263,15 +263,15 @@ class KubernetesCluster:
         self._reports.see_out(going)
 
     def _is_retired(self, gateway: str) -> bool:
-        """Say whether all of its namespace goes, or the gateway is gone or going, and its Deployment is.
+        """Say whether all of its namespace goes, or the gateway is gone, or it goes and its Deployment does, too.
 
-        Not the gateway alone: somebody's finalizer may hold it, for as long as they like, and its fleet serves on.
+        Not one that only goes: somebody's finalizer may hold it, for as long as they like, and its fleet serves on.
         """
         namespace, _, name = gateway.partition("/")
-        if self.store.is_terminating(namespace):
-            return True
         live = self.store.get(ObjectRef(Kind.MODEL_GATEWAY, namespace, name))
-        if live is not None and not is_going(live):
+        if live is None or self.store.is_terminating(namespace):
+            return True
+        if not is_going(live):
             return False
         deployments = self._watches.fleet_objects(DEPLOYMENT, namespace)
         own = (each for each in deployments if (each["metadata"].get("labels") or {}).get(GATEWAY_LABEL) == name)

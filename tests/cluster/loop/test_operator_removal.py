@@ -23,12 +23,27 @@ def test_proxies_of_a_fleet_that_was_deleted_wait_for_nobody(stage: Stage, servi
     assert [each["retired"] for each in ends] == [True, True]
 
 
-def test_a_proxy_whose_fleet_goes_on_waits_for_those_who_have_not_heard_of_its_end(stage: Stage, serving: str) -> None:
+@pytest.mark.parametrize("held", [False, True], ids=["and its gateway stays", "and somebody holds its gateway"])
+def test_a_proxy_whose_fleet_goes_on_waits_for_those_who_have_not_heard_of_its_end(
+    stage: Stage, serving: str, held: bool
+) -> None:
+    if held:
+        hold(stage, ["example.com/held"])
+        stage.kubectl("delete", "modelgateway", "main", "-n", stage.platform, "--wait=false")
+        wait_until(lambda: "deletionTimestamp" in stage.read("modelgateway", "main")["metadata"], what="it is deleted")
     gone, *_ = stage.pods()
     log = stage.node.log_file(stage.platform, gone["metadata"]["name"])
     stage.kubectl("delete", "pod", gone["metadata"]["name"], "-n", stage.platform, "--wait=false")
     (end,) = wait_until(lambda: ends_told([log], 1), what="the proxy takes no more calls", seconds=60)
     assert end["retired"] is False
+    if held:
+        hold(stage, [])
+
+
+def hold(stage: Stage, finalizers: list[str]) -> None:
+    """Have somebody's finalizers hold the gateway, or nobody's."""
+    patch = json.dumps({"metadata": {"finalizers": finalizers}})
+    stage.kubectl("patch", "modelgateway", "main", "-n", stage.platform, "--type=merge", "-p", patch)
 
 
 def ends_told(logs: list[Path], wanted: int) -> list[dict[str, object]]:
