@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
+    """Collect once, which also empties the interpreter's free lists, and then not again."""
     gc.collect()
     gc.disable()
     try:

@@ -7,7 +7,6 @@ them only in part.
 """
 
 import dis
-import gc
 import sys
 import tracemalloc
 from collections import Counter
@@ -17,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
+
+from doubles.uncollected import uncollected
 
 _CALLS = frozenset(dis.opmap[name] for name in ("CALL", "CALL_KW", "CALL_FUNCTION_EX") if name in dis.opmap)
 
@@ -47,7 +48,7 @@ class Traced:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        with _uncollected():
+        with uncollected():
             before = sys.gettrace()
             sys.settrace(self._enter)
             try:
@@ -87,7 +88,7 @@ class Held:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        with _uncollected():
+        with uncollected():
             tracemalloc.start()
             try:
                 yield
@@ -105,17 +106,6 @@ class Held:
             name = f"{Path(place.filename).relative_to(self._folder)}:{place.lineno}"
             self.blocks[name] = each.count
             self.size[name] = each.size
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Collect once, which also empties the interpreter's free lists, and then not again."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @cache

@@ -92,7 +92,7 @@ async def _find_remote(call: str, gateway: str | None, where: Where, environ: Ma
     asked: list[_Asked] = []
     async with KubernetesApi(user.access, field_manager=READER) as api:
         for namespace, name in await _gateways(api, gateway, where.namespace or None):
-            headers = {"authorization": f"Bearer {await _admin_token(api, namespace, name)}"}
+            headers = {"authorization": f"Bearer {await _debug_token(api, namespace, name)}"}
             pods = await _proxies(api, namespace, name)
             told = await asyncio.gather(*(_ask(user.access, namespace, pod.name, call, headers) for pod in pods))
             found = next((each.decision for each in told if each.decision is not None), None)
@@ -165,7 +165,7 @@ async def _gateways(api: KubernetesApi, gateway: str | None, namespace: str | No
     return [(str(each["metadata"]["namespace"]), str(each["metadata"]["name"])) for each in found]
 
 
-async def _admin_token(api: KubernetesApi, namespace: str, gateway: str) -> str:
+async def _debug_token(api: KubernetesApi, namespace: str, gateway: str) -> str:
     name = debug_token_name(gateway)
     try:
         secret = await api.get(SECRET.path(namespace, name))

@@ -111,7 +111,7 @@ class Publisher:
         if not news and ring == before.ring:
             return await self._tell_token(gateway, home, before)
         known = Published() if moved else before
-        after = replace(before, uid=uid, versions=dict(known.versions), shards=dict(known.shards))
+        after = replace(before, uid=uid, told=known.told, versions=dict(known.versions), shards=dict(known.shards))
         # While this is under way, what is known is nothing: a failure in the middle has everything read anew.
         self._published.pop(gateway, None)
         index = None
@@ -127,9 +127,9 @@ class Publisher:
         if index is not None:
             await self._write(after, index_object(home, index))
             after = replace(after, index=read_index(index), snapshot=snapshot)
-        self._published[gateway] = replace(after, told="") if moved else after
+        self._published[gateway] = after
         log.info("published", extra={"gateway": gateway, "revision": snapshot.revision, "keys": after.keys_version})
-        await self._tell_token(gateway, home, self._published[gateway])
+        await self._tell_token(gateway, home, after)
         return True
 
     async def _tell_token(self, gateway: str, home: Home, published: Published) -> bool:
@@ -232,7 +232,7 @@ class Publisher:
 
 
 def in_force(home: Home, published: Published) -> dict[tuple[str, str], str]:
-    """Return the versions of the objects that proxies read now; the idle set may be as it likes."""
+    """Return the versions of the objects that are read now, by proxies or for a trace; the idle set may be as it likes."""
     names = {("ConfigMap", fleet_names.index_name(home.name))}
     names |= {("Secret", name(home.name)) for name in (fleet_names.keys_name, fleet_names.debug_token_name)}
     refs = published.index.shards if published.index else ()

@@ -58,7 +58,7 @@ class TelemetrySpec(Resource):
         list[ScrapePeer],
         Field(
             description="Who may reach port 9090 of the proxies for /metrics, beside the operator: entries as in the "
-            "`from` of a NetworkPolicy, which is the fleet's own. What else is told there needs the admin token.",
+            "`from` of a NetworkPolicy, which is the fleet's own. What else is told there needs a token.",
             max_length=16,
         ),
     ] = []

@@ -37,8 +37,8 @@ class Duties(Struct, frozen=True, kw_only=True):
     `probe` holds ids of the providers that this proxy, and no other, probes; `ailing` those of their credentials, as
     `provider/credential`, that some proxy keeps from being asked until a probe is answered or a cooldown ends.
     `probe_costs`: what probes have cost the whole fleet today, so that whoever probes next goes on from there.
-    `retired`: the gateway is gone or going, or all of its namespace is. No successor takes over and no Service leads
-    here any longer, so a proxy that is told to end need not go on taking calls for a while.
+    `retired`: the whole fleet goes, with its gateway or all of its namespace. No successor takes over and no Service
+    leads here any longer, so a proxy that is told to end need not go on taking calls for a while.
     """
 
     probe: tuple[str, ...] = ()
