@@ -232,7 +232,7 @@ class Publisher:
 
 
 def in_force(home: Home, published: Published) -> dict[tuple[str, str], str]:
-    """Return the versions of the objects that are read now, by proxies or for a trace; the idle set may be as it likes."""
+    """Return the versions of what is read now, by proxies or for a trace; the idle set may be as it likes."""
     names = {("ConfigMap", fleet_names.index_name(home.name))}
     names |= {("Secret", name(home.name)) for name in (fleet_names.keys_name, fleet_names.debug_token_name)}
     refs = published.index.shards if published.index else ()
